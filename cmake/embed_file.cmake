@@ -1,0 +1,15 @@
+# Script half of seonchak_embed: writes the files in FILES (comma separated) to the header OUT.
+string(REPLACE "," ";" files "${FILES}")
+set(text "#pragma once\n#include <string_view>\nnamespace seonchak::embedded {\n")
+foreach(file IN LISTS files)
+  get_filename_component(base ${file} NAME)
+  string(REGEX REPLACE "[^A-Za-z0-9]" "_" symbol ${base})
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
+  # A string literal has a length limit in the standard: break it into chunks the compiler joins.
+  string(REGEX REPLACE "((\\\\x..)(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?(\\\\x..)?)" "\"\\1\"\n" bytes "${bytes}")
+  string(APPEND text "inline constexpr char ${symbol}_bytes[] =\n${bytes} \"\";\n")
+  string(APPEND text "inline constexpr std::string_view k_${symbol}{${symbol}_bytes, sizeof(${symbol}_bytes) - 1};\n")
+endforeach()
+string(APPEND text "}  // namespace seonchak::embedded\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,24 @@
+# seonchak_module(NAME DEPENDS mod... LINKS lib... [PCH header...]): the library of one folder of src/.
+#
+# Sources are every *.cpp of the folder; those ending in _test.cpp become the test program NAME_test.
+function(seonchak_module name)
+  cmake_parse_arguments(M "" "" "DEPENDS;LINKS;PCH" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_(test|contract)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_(test|contract)\\.cpp$")
+
+  add_library(seonchak_${name} STATIC ${sources})
+  target_link_libraries(seonchak_${name} PUBLIC seonchak_options ${M_DEPENDS} PRIVATE ${M_LINKS})
+  if(M_PCH)
+    target_precompile_headers(seonchak_${name} PRIVATE ${M_PCH})
+  endif()
+
+  if(SEONCHAK_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE seonchak_${name} ${M_LINKS} GTest::gtest_main)
+    target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> ${M_PCH})
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,17 @@
+# Compiler settings shared by every target.
+add_library(seonchak_options INTERFACE)
+target_compile_options(seonchak_options INTERFACE -Wall -Wextra -Werror)
+target_include_directories(seonchak_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_definitions(seonchak_options INTERFACE SEONCHAK_VERSION="${PROJECT_VERSION}"
+                                                      BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+
+if(SEONCHAK_SANITIZE)
+  target_compile_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE} -fno-omit-frame-pointer
+                                                    -fno-sanitize-recover=all -g)
+  target_link_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

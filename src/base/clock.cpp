@@ -1,0 +1,98 @@
+#include "base/clock.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+namespace seonchak {
+
+namespace {
+
+/// Consumes exactly `digits` decimal digits from the front of `text`.
+std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+  if (text.size() < digits) return std::nullopt;
+  int value = 0;
+  for (std::size_t i = 0; i < digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return std::nullopt;
+    value = value * 10 + (text[i] - '0');
+  }
+  text.remove_prefix(digits);
+  return value;
+}
+
+bool take_char(std::string_view& text, char expected) {
+  if (text.empty() || text.front() != expected) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+std::optional<int> take_millis(std::string_view& text) {
+  if (!take_char(text, '.')) return 0;
+  int millis = 0;
+  std::size_t digits = 0;
+  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+    if (digits < 3) millis = millis * 10 + (text[digits] - '0');
+  }
+  if (digits == 0 || digits > 9) return std::nullopt;
+  for (std::size_t i = digits; i < 3; ++i) millis *= 10;
+  text.remove_prefix(digits);
+  return millis;
+}
+
+std::optional<std::chrono::minutes> take_offset(std::string_view& text) {
+  if (take_char(text, 'Z') || take_char(text, 'z')) return std::chrono::minutes(0);
+  const bool east = take_char(text, '+');
+  if (!east && !take_char(text, '-')) return std::nullopt;
+  const auto hours = take_number(text, 2);
+  if (!hours || *hours > 23 || !take_char(text, ':')) return std::nullopt;
+  const auto minutes = take_number(text, 2);
+  if (!minutes || *minutes > 59) return std::nullopt;
+  const std::chrono::minutes offset(*hours * 60 + *minutes);
+  return east ? offset : -offset;
+}
+
+}  // namespace
+
+Time now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+std::string format_rfc3339(Time time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::array<char, 64> text{};
+  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                                 static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                                 static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+                                 static_cast<int>(clock.subseconds().count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::optional<Time> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  const auto year_value = take_number(text, 4);
+  if (!year_value || !take_char(text, '-')) return std::nullopt;
+  const auto month_value = take_number(text, 2);
+  if (!month_value || !take_char(text, '-')) return std::nullopt;
+  const auto day_value = take_number(text, 2);
+  if (!day_value || (!take_char(text, 'T') && !take_char(text, 't'))) return std::nullopt;
+  const auto hour = take_number(text, 2);
+  if (!hour || *hour > 23 || !take_char(text, ':')) return std::nullopt;
+  const auto minute = take_number(text, 2);
+  if (!minute || *minute > 59 || !take_char(text, ':')) return std::nullopt;
+  const auto second = take_number(text, 2);
+  if (!second || *second > 59) return std::nullopt;
+  const auto millis = take_millis(text);
+  if (!millis) return std::nullopt;
+  const auto offset = take_offset(text);
+  if (!offset || !text.empty()) return std::nullopt;
+
+  const year_month_day date{year(*year_value), month(static_cast<unsigned>(*month_value)),
+                            day(static_cast<unsigned>(*day_value))};
+  if (!date.ok() || *year_value < 1970) return std::nullopt;
+  return sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) + milliseconds(*millis) - *offset;
+}
+
+}  // namespace seonchak

@@ -1,0 +1,31 @@
+#pragma once
+#include <concepts>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace seonchak::log {
+
+/// One key=value of a log line. Numbers and text only; a value with spaces or quotes is quoted.
+struct Field {
+  template <std::integral T>
+  Field(std::string_view name, T number) : key(name), value(std::to_string(number)) {}
+  Field(std::string_view name, std::string_view text) : key(name), value(text) {}
+
+  std::string_view key;
+  std::string value;
+};
+
+using Fields = std::initializer_list<Field>;
+
+/// Lines go to standard error as "TIME LEVEL message key=value ...". Safe from any thread.
+void info(std::string_view message, Fields fields = {});
+void warn(std::string_view message, Fields fields = {});
+void error(std::string_view message, Fields fields = {});
+void debug(std::string_view message, Fields fields = {});
+
+/// "debug", "info", "warn", "error" or "off"; the default is info. False for any other name.
+bool set_level(std::string_view level);
+
+}  // namespace seonchak::log

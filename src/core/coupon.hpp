@@ -1,0 +1,46 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace seonchak {
+
+inline constexpr std::int64_t stock_max = 10'000'000;
+inline constexpr std::size_t coupon_id_bytes_max = 64;
+inline constexpr std::size_t user_id_bytes_max = 64;
+inline constexpr std::size_t name_bytes_max = 200;
+
+/// How far an issued coupon must have come before its user is answered.
+enum class Ack {
+  gate,   ///< decided and in the outbox
+  log,    ///< acknowledged by the event log
+  store,  ///< committed in the store
+};
+
+std::string_view to_string(Ack ack);
+std::optional<Ack> parse_ack(std::string_view text);
+
+/// A campaign: `stock` coupons for the first distinct users who ask inside the window.
+struct Coupon {
+  std::string id;                 ///< valid_coupon_id; unique for ever
+  std::string name;               ///< UTF-8, 1 to name_bytes_max bytes
+  std::int64_t stock = 0;         ///< 1 to stock_max
+  std::optional<Time> opens_at;   ///< issuing starts here; absent: at once
+  std::optional<Time> closes_at;  ///< issuing ends just before this; absent: never
+  bool closed = false;            ///< closed by an operator, for good
+  Ack ack = Ack::gate;
+  std::int64_t epoch = 0;     ///< 0: its gate was never opened; else the life of the gate's state that is trusted
+  std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
+  Time created_at{};
+};
+
+/// 1 to 64 of A-Z a-z 0-9 . _ -  (no braces or colons: an id is part of a Redis key)
+bool valid_coupon_id(std::string_view id);
+
+/// 1 to 64 of A-Z a-z 0-9 . _ : @ -
+bool valid_user_id(std::string_view id);
+
+}  // namespace seonchak

@@ -1,0 +1,111 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "core/ports/gate.hpp"
+
+namespace seonchak {
+
+/// One issued coupon, on its way from the gate to the store.
+struct IssuedEvent {
+  std::string coupon_id;
+  std::string user_id;
+  std::int64_t sequence = 0;
+  Time issued_at{};
+  std::int64_t epoch = 0;  ///< 0 when the message does not say
+
+  bool operator==(const IssuedEvent&) const = default;
+};
+
+/// The origin's own message: a user asked, nobody has decided yet.
+struct BareRequest {
+  std::string coupon_id;
+  std::string user_id;
+
+  bool operator==(const BareRequest&) const = default;
+};
+
+/// A message that can never be understood.
+struct Malformed {
+  std::string reason;
+
+  bool operator==(const Malformed&) const = default;
+};
+
+using Message = std::variant<IssuedEvent, BareRequest, Malformed>;
+
+struct LogRecord {
+  std::int32_t partition = 0;
+  std::int64_t offset = 0;
+  Message message;
+};
+
+/// The next offset to read of a partition.
+struct LogPosition {
+  std::int32_t partition = 0;
+  std::int64_t next_offset = 0;
+
+  bool operator==(const LogPosition&) const = default;
+};
+
+/// Writes issued coupons to the log. Used from one thread.
+class EventPublisher {
+ public:
+  virtual ~EventPublisher() = default;
+
+  /// Queues events, in order, and returns how many were taken: fewer than given when the bounded queue is full.
+  virtual std::size_t publish(std::span<const IssuedEvent> events) = 0;
+
+  struct Report {
+    std::vector<Mark> confirmed;  ///< per coupon: every event up to this sequence that was queued is in the log
+    bool lost = false;            ///< what was queued and not confirmed is gone: publish it again, from the last mark
+  };
+
+  /// Waits up to `wait` for news of queued events.
+  virtual Report poll(std::chrono::milliseconds wait) = 0;
+
+  /// Events queued and neither confirmed nor lost.
+  virtual std::size_t in_flight() const = 0;
+
+  /// Whether a confirmed event outlives this process.
+  virtual bool durable() const = 0;
+
+  /// Whether the log answers.
+  virtual Result<void> check() = 0;
+};
+
+/// Reads the log as a member of a consumer group. Used from one thread.
+class EventConsumer {
+ public:
+  virtual ~EventConsumer() = default;
+
+  struct Polled {
+    bool reassigned = false;                 ///< `partitions` is new: call start_at before the next poll
+    std::vector<std::int32_t> partitions;    ///< the partitions this member owns now, when reassigned
+    std::vector<LogRecord> records;          ///< in offset order within a partition; empty when reassigned
+  };
+
+  /// Waits up to `wait` for up to `records_max` records.
+  virtual Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) = 0;
+
+  /// Where to read each partition just assigned; one that is not named starts at its beginning.
+  virtual Result<void> start_at(std::span<const LogPosition> positions) = 0;
+
+  /// Writes a record of the last poll to the dead-letter topic, with the reason, and waits for its acknowledgement.
+  virtual Result<void> dead_letter(const LogRecord& record, const std::string& reason) = 0;
+
+  /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.
+  virtual void committed(std::span<const LogPosition> positions) = 0;
+
+  /// Under which names the store keeps the positions.
+  virtual const std::string& group() const = 0;
+  virtual const std::string& topic() const = 0;
+};
+
+}  // namespace seonchak

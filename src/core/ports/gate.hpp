@@ -1,0 +1,144 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "core/coupon.hpp"
+#include "core/decision.hpp"
+
+namespace seonchak {
+
+/// The most users one atomic call may carry.
+inline constexpr std::size_t claim_users_max = 512;
+
+/// Everyone who asked for one coupon while the last call was out.
+struct ClaimBatch {
+  std::string coupon_id;
+  std::int64_t epoch = 0;          ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
+  std::int64_t sequence_seen = 0;  ///< the highest sequence the caller has seen; a lower state is Errc::gate_behind
+  std::vector<std::string> users;  ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
+};
+
+/// The answer to one user of a batch.
+struct Claim {
+  Decision decision = Decision::sold_out;
+  std::int64_t sequence = 0;  ///< for issued and already_issued
+  Time issued_at{};           ///< for issued and already_issued: when that sequence was decided, by the gate's clock
+};
+
+struct ClaimReply {
+  GateState state;            ///< after the batch
+  std::vector<Claim> claims;  ///< one per user, in the batch's order
+};
+
+/// Errors: unavailable, gate_missing, gate_epoch, gate_behind, outbox_full. After `unavailable` the batch may or
+/// may not have been decided; asking again is safe, since a user never gets a second sequence.
+using ClaimHandler = std::function<void(Result<ClaimReply>)>;
+
+/// Decides, numbers and appends to the outbox in one atomic step. One instance per event loop, used from its thread.
+class Gate {
+ public:
+  virtual ~Gate() = default;
+
+  /// Calls `handler` exactly once, on the loop's thread, within the adapter's time limit; it may be called before
+  /// claim returns. Batches of one coupon are decided in the order of the calls.
+  virtual void claim(ClaimBatch batch, ClaimHandler handler) = 0;
+};
+
+/// The coupons of one user that the gate knows of.
+struct Holding {
+  std::string coupon_id;
+  std::int64_t sequence = 0;
+  Time issued_at{};
+};
+
+/// One holder, as the store remembers it, to rebuild a gate's state from.
+struct Holder {
+  std::string user_id;
+  std::int64_t sequence = 0;
+  Time issued_at{};
+};
+
+/// Everything that is not the hot path. Calls block, up to the adapter's time limit; safe from any thread.
+/// Every call may fail with `unavailable`.
+class GateControl {
+ public:
+  virtual ~GateControl() = default;
+
+  /// Creates the state of a coupon that has never been opened, with coupon.epoch, nothing issued. When the state
+  /// exists already and is of the same coupon (created_at) and epoch, does nothing. Otherwise gate_epoch.
+  virtual Result<void> install(const Coupon& coupon) = 0;
+
+  /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
+  /// Errors: stock_below_issued (nothing changed), gate_missing.
+  virtual Result<void> configure(const Coupon& coupon) = 0;
+
+  /// Errors: gate_missing.
+  virtual Result<GateState> state(const std::string& coupon_id) = 0;
+
+  /// Which of these coupons the user holds.
+  virtual Result<std::vector<Holding>> holdings(const std::string& user_id, std::span<const std::string> coupon_ids) = 0;
+
+  /// The same decision as Gate::claim, for callers that may block.
+  virtual Result<ClaimReply> claim_now(ClaimBatch batch) = 0;
+
+  /// Whether the gate answers.
+  virtual Result<void> check() = 0;
+};
+
+/// One atomic batch of the outbox: consecutive sequences of one coupon.
+struct OutboxEntry {
+  std::string coupon_id;
+  std::int64_t epoch = 0;
+  std::int64_t first_sequence = 0;
+  Time issued_at{};
+  std::vector<std::string> users;  ///< users[i] holds first_sequence + i
+
+  std::int64_t last_sequence() const { return first_sequence + static_cast<std::int64_t>(users.size()) - 1; }
+};
+
+/// Up to which sequence of a coupon something has been done.
+struct Mark {
+  std::string coupon_id;
+  std::int64_t sequence = 0;
+
+  bool operator==(const Mark&) const = default;
+};
+
+/// The issued coupons that the store does not have yet. Calls block; one instance per thread.
+/// Every call may fail with `unavailable`.
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+
+  /// Entries with a last sequence above `after[i].sequence` for each coupon named, oldest first within a coupon, at
+  /// most `entries_max` per coupon. Waits up to `wait` when there is none.
+  virtual Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
+                                                std::chrono::milliseconds wait) = 0;
+
+  /// Raises `published` to each mark; a lower mark than the present one changes nothing.
+  virtual Result<void> mark_published(std::span<const Mark> marks) = 0;
+
+  /// Raises `persisted` to each mark and trims the entries that lie wholly at or below it.
+  virtual Result<void> mark_persisted(std::span<const Mark> marks) = 0;
+
+  /// Becomes, or stays, the one relay of each coupon for `ttl`. Returns those of `coupon_ids` that `owner` now leases.
+  virtual Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                                 std::chrono::milliseconds ttl) = 0;
+
+  /// Gives up what `owner` leases.
+  virtual Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) = 0;
+
+  /// published and persisted of each coupon, in order; a coupon without state has neither (both 0).
+  struct Progress {
+    std::int64_t published = 0;
+    std::int64_t persisted = 0;
+  };
+  virtual Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) = 0;
+};
+
+}  // namespace seonchak
