@@ -1,12 +1,13 @@
-# seonchak_module(NAME DEPENDS mod... LINKS lib... [PCH header...]): the library of one folder of src/.
+# seonchak_module(NAME DEPENDS mod... LINKS lib... PCH header... TEST_LINKS lib...): the library of one folder of src/.
 #
-# Sources are every *.cpp of the folder; those ending in _test.cpp become the test program NAME_test.
+# Sources are every *.cpp of the folder; those ending in _test.cpp become the test program NAME_test. TEST_LINKS is for
+# the embedded twins, which take the place of mocks and so may be linked by the tests of a lower layer.
 function(seonchak_module name)
-  cmake_parse_arguments(M "" "" "DEPENDS;LINKS;PCH" ${ARGN})
+  cmake_parse_arguments(M "" "" "DEPENDS;LINKS;PCH;TEST_LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   set(tests ${sources})
-  list(FILTER tests INCLUDE REGEX "_(test|contract)\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "_(test|contract)\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
 
   add_library(seonchak_${name} STATIC ${sources})
   target_link_libraries(seonchak_${name} PUBLIC seonchak_options ${M_DEPENDS} PRIVATE ${M_LINKS})
@@ -16,7 +17,7 @@ function(seonchak_module name)
 
   if(SEONCHAK_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE seonchak_${name} ${M_LINKS} GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE seonchak_${name} ${M_LINKS} ${M_TEST_LINKS} GTest::gtest_main)
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> ${M_PCH})
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120)
   endif()

@@ -1,0 +1,174 @@
+#include "core/catalog.hpp"
+
+#include "base/log.hpp"
+
+namespace seonchak {
+
+namespace {
+
+constexpr std::int64_t first_epoch = 1;
+
+}  // namespace
+
+Coupon committed_for_gate(Coupon coupon) {
+  coupon.revision = coupon.revision * 2;
+  return coupon;
+}
+
+Coupon proposed_for_gate(Coupon coupon) {
+  coupon.revision = coupon.revision * 2 + 1;
+  return coupon;
+}
+
+Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
+  Coupon opened = committed_for_gate(coupon);
+  opened.epoch = first_epoch;
+  if (auto installed = gate.install(opened); !installed) return installed.error();
+  auto trusted = store.update_coupon(coupon.id, [](Coupon& row) -> Result<void> {
+    if (row.epoch == 0) row.epoch = first_epoch;
+    return {};
+  });
+  if (!trusted) return trusted.error();
+  coupon = *trusted;
+  return {};
+}
+
+std::shared_ptr<const Coupon> CatalogSnapshot::find(std::string_view id) const {
+  const auto found = coupons_.find(id);
+  return found == coupons_.end() ? nullptr : found->second;
+}
+
+const CatalogSnapshot& CatalogReader::current() {
+  const std::uint64_t version = catalog_.version();
+  if (!snapshot_ || version != version_) {
+    snapshot_ = catalog_.snapshot();
+    version_ = version;
+  }
+  return *snapshot_;
+}
+
+Catalog::Catalog(Store& store, GateControl* gate, CatalogOptions options)
+    : store_(store),
+      gate_(gate),
+      options_(options),
+      snapshot_(std::make_shared<CatalogSnapshot>(CatalogSnapshot::Coupons{})) {}
+
+Catalog::~Catalog() { stop(); }
+
+Result<void> Catalog::start() {
+  if (auto loaded = refresh(); !loaded) return loaded;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void Catalog::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<const CatalogSnapshot> Catalog::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+void Catalog::refresh_then(std::function<void()> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    after_refresh_.push_back(std::move(done));
+  }
+  wake_.notify_all();
+}
+
+Result<void> Catalog::carry_to_gate(Coupon& coupon) {
+  if (coupon.epoch == 0) {
+    if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened;
+  }
+  return gate_->configure(committed_for_gate(coupon));
+}
+
+std::size_t Catalog::carry_pending() {
+  std::size_t opened = 0;
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const bool was_open = it->second.epoch > 0;
+    auto carried = carry_to_gate(it->second);
+    if (!was_open && it->second.epoch > 0) ++opened;
+    if (carried) {
+      it = pending_.erase(it);
+      continue;
+    }
+    log::warn("coupon not carried to the gate yet",
+              {{"coupon", it->first}, {"code", to_string(carried.error().code)}, {"why", carried.error().message}});
+    if (carried.error().code == Errc::unavailable) break;
+    ++it;
+  }
+  return opened;
+}
+
+Result<bool> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons) {
+  bool changed = false;
+  while (true) {
+    auto page = store_.coupons_since(revision_, coupons_page_max);
+    if (!page) return page.error();
+    if (page->empty()) return changed;
+    if (!changed && coupons.empty()) coupons = snapshot()->coupons();
+    changed = true;
+    for (Coupon& coupon : *page) {
+      revision_ = coupon.revision;
+      const bool known = coupons.contains(coupon.id);
+      if (!known && coupons.size() >= options_.coupons_max) {
+        log::error("coupon not served: too many coupons", {{"coupon", coupon.id}, {"max", options_.coupons_max}});
+        continue;
+      }
+      coupons[coupon.id] = std::make_shared<const Coupon>(coupon);
+      if (gate_ != nullptr) pending_[coupon.id] = std::move(coupon);
+    }
+  }
+}
+
+Result<void> Catalog::refresh() {
+  const std::lock_guard refreshing(refresh_mutex_);
+  CatalogSnapshot::Coupons coupons;
+  auto changed = fetch_changes(coupons);
+  if (!changed) return changed.error();
+  // The gate hears of a change before this process acts on it; opening a coupon is itself a change to fetch.
+  if (carry_pending() > 0) {
+    auto opened = fetch_changes(coupons);
+    if (!opened) return opened.error();
+    changed = *changed || *opened;
+    carry_pending();
+  }
+  if (*changed) {
+    const std::lock_guard lock(mutex_);
+    snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(coupons));
+    version_.fetch_add(1, std::memory_order_release);
+  }
+  return {};
+}
+
+void Catalog::run() {
+  bool store_up = true;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait_for(lock, options_.refresh_period, [this] { return stopping_ || !after_refresh_.empty(); });
+    if (stopping_) break;
+    auto done = std::exchange(after_refresh_, {});
+    lock.unlock();
+    const auto refreshed = refresh();
+    if (refreshed.has_error() && store_up) {
+      log::warn("coupon catalog is stale: the store does not answer", {{"why", refreshed.error().message}});
+    }
+    store_up = refreshed.has_value();
+    for (const auto& call : done) call();
+    if (!done.empty()) std::this_thread::sleep_for(options_.refresh_spacing);
+    lock.lock();
+  }
+  const auto done = std::exchange(after_refresh_, {});
+  lock.unlock();
+  for (const auto& call : done) call();
+}
+
+}  // namespace seonchak

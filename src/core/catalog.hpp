@@ -1,0 +1,124 @@
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+
+namespace seonchak {
+
+struct CatalogOptions {
+  std::chrono::milliseconds refresh_period{250};    ///< so a change is known everywhere well within a second
+  std::chrono::milliseconds refresh_spacing{20};    ///< the least time between two refreshes asked for by misses
+  std::size_t coupons_max = 100'000;                ///< more coupons than this in the store: the rest is not served
+};
+
+struct TransparentStringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
+/// All coupons as of one moment; immutable.
+class CatalogSnapshot {
+ public:
+  using Coupons = std::unordered_map<std::string, std::shared_ptr<const Coupon>, TransparentStringHash, std::equal_to<>>;
+
+  explicit CatalogSnapshot(Coupons coupons) : coupons_(std::move(coupons)) {}
+
+  /// Nothing for an unknown coupon. The coupon lives as long as the caller holds it.
+  std::shared_ptr<const Coupon> find(std::string_view id) const;
+  const Coupons& coupons() const { return coupons_; }
+
+ private:
+  Coupons coupons_;
+};
+
+/// What a process knows of the coupons, kept in step with the store by a thread of its own, so that a request for an
+/// unknown coupon never costs a query: misses join the next refresh.
+///
+/// With a GateControl it also carries every change to the gate: it opens coupons that were created but never opened,
+/// and applies each new revision. That heals a crash between the store's commit and the gate's, in every process.
+///
+/// Safe from any thread.
+class Catalog {
+ public:
+  /// `gate` may be null for a process that only reads.
+  Catalog(Store& store, GateControl* gate, CatalogOptions options = {});
+  ~Catalog();
+
+  /// Loads everything once and starts the thread. Fails when the store or the gate does not answer.
+  Result<void> start();
+  void stop();
+
+  /// Loads what changed since the last time, on the calling thread.
+  Result<void> refresh();
+
+  /// Runs `done` on the catalog's thread after a refresh that began after this call.
+  void refresh_then(std::function<void()> done);
+
+  std::shared_ptr<const CatalogSnapshot> snapshot() const;
+
+  /// Changes whenever snapshot() does.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+ private:
+  void run();
+  Result<void> carry_to_gate(Coupon& coupon);
+  std::size_t carry_pending();
+  Result<bool> fetch_changes(CatalogSnapshot::Coupons& coupons);
+
+  Store& store_;
+  GateControl* const gate_;
+  const CatalogOptions options_;
+
+  std::mutex refresh_mutex_;  // serialises refresh(); held before mutex_
+  std::int64_t revision_ = 0;                                // guarded by refresh_mutex_
+  std::unordered_map<std::string, Coupon> pending_;          // not yet carried to the gate; guarded by refresh_mutex_
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::shared_ptr<const CatalogSnapshot> snapshot_;          // guarded by mutex_
+  std::vector<std::function<void()>> after_refresh_;         // guarded by mutex_
+  bool stopping_ = false;                                    // guarded by mutex_
+
+  std::atomic<std::uint64_t> version_{0};
+  std::thread thread_;
+};
+
+/// One thread's view of the catalog: looks at the shared one only when it has changed.
+class CatalogReader {
+ public:
+  explicit CatalogReader(Catalog& catalog) : catalog_(catalog) {}
+
+  std::shared_ptr<const Coupon> find(std::string_view id) { return current().find(id); }
+  const CatalogSnapshot& current();
+  std::uint64_t version() const { return version_; }
+  Catalog& catalog() { return catalog_; }
+
+ private:
+  Catalog& catalog_;
+  std::shared_ptr<const CatalogSnapshot> snapshot_;
+  std::uint64_t version_ = 0;
+};
+
+/// Opens the gate of a coupon that was never opened, in epoch 1: the gate first, then the store's word that it may be
+/// trusted, so that a claim is only ever made in an epoch the store knows. Repeating it is harmless.
+/// Raises coupon.epoch and coupon.revision on success.
+Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon);
+
+/// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the gate as
+/// 2R+1, above what it had and below whatever the store commits next, so a late repeat of the old revision in
+/// another process can't raise the stock again before the commit.
+Coupon committed_for_gate(Coupon coupon);
+Coupon proposed_for_gate(Coupon coupon);
+
+}  // namespace seonchak

@@ -1,0 +1,246 @@
+#include "core/consume.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.hpp"
+#include "core/reconcile.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds stop_check_period{20};
+
+}  // namespace
+
+Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate, CatalogReader& catalog,
+                   ProgressBoard& board, Metrics& metrics, ConsumerOptions options)
+    : log_(log),
+      store_(store),
+      outbox_(outbox),
+      gate_(gate),
+      catalog_(catalog),
+      board_(board),
+      options_(options),
+      saved_(metrics.counter("seonchak_consumer_saved_total", "Events committed in the store, repeats included.")),
+      dead_letters_(metrics.counter("seonchak_consumer_dead_letters_total", "Records sent to the dead-letter topic.")),
+      retries_(metrics.counter("seonchak_consumer_retries_total", "Waits for the store, the gate or the log to come back.")),
+      commit_seconds_(metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
+
+void Consumer::step(milliseconds wait) {
+  auto polled = log_.poll(options_.batch_records_max, wait);
+  if (!polled) {
+    milliseconds backoff = options_.backoff_min;
+    pause(backoff, "log", polled.error());
+    return;
+  }
+  if (polled->reassigned) return resume(polled->partitions);
+  if (!polled->records.empty()) consume(polled->records);
+  mark_persisted();
+  reconcile();
+}
+
+bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& error) {
+  retries_.add();
+  log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
+  const auto until = steady_clock::now() + backoff;
+  while (steady_clock::now() < until && !stopping_) std::this_thread::sleep_for(std::min(backoff, stop_check_period));
+  backoff = std::min(backoff * 2, options_.backoff_max);
+  return !stopping_;
+}
+
+void Consumer::resume(const std::vector<std::int32_t>& partitions) {
+  position_.clear();
+  milliseconds backoff = options_.backoff_min;
+  while (true) {
+    auto positions = store_.positions(log_.group(), log_.topic());
+    if (!positions) {
+      if (!pause(backoff, "store", positions.error())) return;
+      continue;
+    }
+    std::erase_if(*positions, [&](const LogPosition& position) {
+      return std::ranges::find(partitions, position.partition) == partitions.end();
+    });
+    for (const std::int32_t partition : partitions) position_[partition] = 0;
+    for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
+    const auto started = log_.start_at(*positions);
+    if (started) return;
+    if (!pause(backoff, "log", started.error())) return;
+  }
+}
+
+void Consumer::consume(const std::vector<LogRecord>& records) {
+  std::vector<const LogRecord*> kept;
+  std::unordered_map<std::int32_t, std::int64_t> next;
+  kept.reserve(records.size());
+  for (const LogRecord& record : records) {
+    const auto position = position_.find(record.partition);
+    if (position == position_.end() || record.offset < position->second) continue;
+    if (!keep(record, kept)) return resume_from_store();
+    next[record.partition] = record.offset + 1;
+  }
+  if (next.empty()) return;
+  switch (save(kept, next)) {
+    case Saved::yes: handled_ += records.size(); break;
+    case Saved::fenced:
+      log::warn("another consumer has moved the log position: reading it again from the store");
+      resume_from_store();
+      break;
+    case Saved::gave_up: break;
+  }
+}
+
+void Consumer::resume_from_store() {
+  std::vector<std::int32_t> partitions;
+  for (const auto& [partition, next] : position_) partitions.push_back(partition);
+  resume(partitions);
+}
+
+bool Consumer::keep(const LogRecord& record, std::vector<const LogRecord*>& kept) {
+  if (const auto* malformed = std::get_if<Malformed>(&record.message)) return dead_letter(record, malformed->reason);
+  if (const auto* bare = std::get_if<BareRequest>(&record.message)) return decide_bare(record, *bare);
+  if (!coupon_known(std::get<IssuedEvent>(record.message).coupon_id)) return dead_letter(record, "coupon_not_found");
+  kept.push_back(&record);
+  return true;
+}
+
+bool Consumer::coupon_known(const std::string& coupon_id) {
+  if (catalog_.find(coupon_id)) return true;
+  milliseconds backoff = options_.backoff_min;
+  while (true) {
+    const auto refreshed = catalog_.catalog().refresh();
+    if (refreshed) return catalog_.find(coupon_id) != nullptr;
+    // Unsure is not unknown. Giving up is safe too: the record is kept and the save after it won't happen.
+    if (!pause(backoff, "store", refreshed.error())) return true;
+  }
+}
+
+bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) {
+  milliseconds backoff = options_.backoff_min;
+  while (true) {
+    if (!coupon_known(request.coupon_id)) return dead_letter(record, "coupon_not_found");
+    const auto coupon = catalog_.find(request.coupon_id);
+    const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
+    Result<ClaimReply> reply = not_open;
+    if (coupon && coupon->epoch > 0) {
+      reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}});
+    }
+    if (!reply) {
+      if (!pause(backoff, "gate", reply.error())) return false;
+      continue;
+    }
+    const Decision decision = reply->claims.front().decision;
+    if (decision == Decision::issued || decision == Decision::already_issued) return true;
+    return dead_letter(record, std::string(to_string(decision)));
+  }
+}
+
+bool Consumer::dead_letter(const LogRecord& record, const std::string& reason) {
+  milliseconds backoff = options_.backoff_min;
+  while (true) {
+    const auto sent = log_.dead_letter(record, reason);
+    if (sent) break;
+    if (!pause(backoff, "dead-letter topic", sent.error())) return false;
+  }
+  dead_letters_.add();
+  log::warn("record dead-lettered", {{"partition", record.partition}, {"offset", record.offset}, {"reason", reason}});
+  return true;
+}
+
+Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
+                               const std::unordered_map<std::int32_t, std::int64_t>& next) {
+  SaveBatch batch{log_.group(), log_.topic(), {}, {}};
+  batch.events.reserve(kept.size());
+  for (const LogRecord* record : kept) batch.events.push_back(std::get<IssuedEvent>(record->message));
+  for (const auto& [partition, offset] : next) batch.positions.push_back({partition, position_[partition], offset});
+
+  Error rejection;
+  const Saved saved = commit(batch, rejection);
+  if (rejection.code != Errc::rejected) return saved;
+  if (kept.size() > 1) return save_bisecting(kept);
+  if (!dead_letter(*kept.front(), rejection.message)) return Saved::gave_up;
+  batch.events.clear();
+  return commit(batch, rejection);
+}
+
+// A half's positions end at its last record of each partition; records that were dead-lettered or decided between the
+// two halves are passed over by whichever half ends behind them, and repeating them is harmless.
+Consumer::Saved Consumer::save_bisecting(std::span<const LogRecord* const> kept) {
+  const std::size_t middle = kept.size() / 2;
+  for (const auto half : {kept.first(middle), kept.subspan(middle)}) {
+    std::unordered_map<std::int32_t, std::int64_t> next;
+    for (const LogRecord* record : half) next[record->partition] = record->offset + 1;
+    if (const Saved saved = save(half, next); saved != Saved::yes) return saved;
+  }
+  return Saved::yes;
+}
+
+Consumer::Saved Consumer::commit(const SaveBatch& batch, Error& rejection) {
+  milliseconds backoff = options_.backoff_min;
+  rejection = {};
+  while (true) {
+    const auto began = steady_clock::now();
+    const auto outcome = store_.save(batch);
+    commit_seconds_.observe_seconds(std::chrono::duration<double>(steady_clock::now() - began).count());
+    if (outcome) {
+      if (*outcome == SaveOutcome::fenced) return Saved::fenced;
+      after_commit(batch);
+      return Saved::yes;
+    }
+    if (outcome.error().code == Errc::rejected) {
+      rejection = outcome.error();
+      return Saved::gave_up;
+    }
+    if (!pause(backoff, "store", outcome.error())) return Saved::gave_up;
+  }
+}
+
+void Consumer::after_commit(const SaveBatch& batch) {
+  saved_.add(batch.events.size());
+  std::vector<LogPosition> positions;
+  for (const PositionChange& change : batch.positions) {
+    position_[change.partition] = change.next;
+    positions.push_back({change.partition, change.next});
+  }
+  for (const IssuedEvent& event : batch.events) {
+    std::int64_t& mark = unmarked_[event.coupon_id];
+    mark = std::max(mark, event.sequence);
+  }
+  std::vector<Mark> marks;
+  for (const auto& [coupon_id, sequence] : unmarked_) marks.push_back({coupon_id, sequence});
+  board_.persisted(marks);
+  log_.committed(positions);
+}
+
+void Consumer::mark_persisted() {
+  if (unmarked_.empty()) return;
+  std::vector<Mark> marks;
+  for (const auto& [coupon_id, sequence] : unmarked_) marks.push_back({coupon_id, sequence});
+  if (const auto marked = outbox_.mark_persisted(marks); !marked) {
+    log::debug("outbox not trimmed yet", {{"why", marked.error().message}});
+    return;
+  }
+  unmarked_.clear();
+}
+
+void Consumer::reconcile() {
+  const auto time = steady_clock::now();
+  if (time < next_reconcile_) return;
+  next_reconcile_ = time + options_.reconcile_period;
+  auto marks = find_unmarked(store_, outbox_, catalog_.current());
+  if (!marks) {
+    log::debug("not reconciled", {{"why", marks.error().message}});
+    return;
+  }
+  for (const Mark& mark : *marks) {
+    std::int64_t& known = unmarked_[mark.coupon_id];
+    known = std::max(known, mark.sequence);
+  }
+  board_.persisted(*marks);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,86 @@
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "core/catalog.hpp"
+#include "core/ports/event_log.hpp"
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+#include "core/progress.hpp"
+
+namespace seonchak {
+
+struct ConsumerOptions {
+  std::size_t batch_records_max = 1'000;              ///< per transaction
+  std::chrono::milliseconds backoff_min{50};          ///< between retries of the store or the gate
+  std::chrono::milliseconds backoff_max{2'000};
+  std::chrono::milliseconds reconcile_period{2'000};  ///< how often marks that a crash left behind are looked for
+};
+
+/// Moves events from the log into the store. Rows and the log position are one transaction, so a crash at any point
+/// repeats work and loses none; then the outbox is trimmed.
+///
+/// A record that can never be saved goes to the dead-letter topic before the position moves past it. An outage of the
+/// store or the gate is waited out, never dead-lettered.
+///
+/// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here: issued, it
+/// comes back through the outbox with its sequence; refused, it is dead-lettered with the decision as the reason.
+///
+/// Logic without I/O of its own: everything outside is a port. Used from one thread, but for stop().
+class Consumer {
+ public:
+  Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate, CatalogReader& catalog,
+           ProgressBoard& board, Metrics& metrics, ConsumerOptions options = {});
+
+  /// Polls once, waiting up to `wait`, and sees what came through to the store.
+  void step(std::chrono::milliseconds wait);
+
+  /// Makes a step that waits for an outage to end give up; what it held is read again by whoever comes next.
+  void stop() { stopping_.store(true, std::memory_order_relaxed); }
+
+  /// Records handled so far.
+  std::uint64_t handled() const { return handled_; }
+
+ private:
+  enum class Saved { yes, fenced, gave_up };
+
+  void resume(const std::vector<std::int32_t>& partitions);
+  void resume_from_store();
+  void consume(const std::vector<LogRecord>& records);
+  bool keep(const LogRecord& record, std::vector<const LogRecord*>& kept);
+  bool decide_bare(const LogRecord& record, const BareRequest& request);
+  bool coupon_known(const std::string& coupon_id);
+  bool dead_letter(const LogRecord& record, const std::string& reason);
+  Saved save(std::span<const LogRecord* const> kept, const std::unordered_map<std::int32_t, std::int64_t>& next);
+  Saved save_bisecting(std::span<const LogRecord* const> kept);
+  Saved commit(const SaveBatch& batch, Error& rejection);
+  void after_commit(const SaveBatch& batch);
+  void mark_persisted();
+  void reconcile();
+  bool pause(std::chrono::milliseconds& backoff, std::string_view what, const Error& error);
+
+  EventConsumer& log_;
+  Store& store_;
+  Outbox& outbox_;
+  GateControl& gate_;
+  CatalogReader& catalog_;
+  ProgressBoard& board_;
+  const ConsumerOptions options_;
+
+  std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
+  std::unordered_map<std::string, std::int64_t> unmarked_;   // committed, the gate not yet told
+  std::chrono::steady_clock::time_point next_reconcile_{};
+  std::atomic<bool> stopping_{false};
+  std::uint64_t handled_ = 0;
+
+  Counter& saved_;
+  Counter& dead_letters_;
+  Counter& retries_;
+  Histogram& commit_seconds_;
+};
+
+}  // namespace seonchak

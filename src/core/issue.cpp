@@ -1,0 +1,108 @@
+#include "core/issue.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace seonchak {
+
+Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
+               Metrics& metrics, IssuerOptions options)
+    : loop_(loop),
+      gate_(gate),
+      catalog_(catalog),
+      waiters_(waiters),
+      board_(board),
+      options_(options),
+      gate_calls_(metrics.counter("seonchak_gate_calls_total", "Atomic claim calls made to the gate.")),
+      gate_users_(metrics.counter("seonchak_gate_users_total", "Users carried by those calls.")),
+      gate_failures_(metrics.counter("seonchak_gate_failures_total", "Claim calls that failed or were in doubt.")) {}
+
+void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler) {
+  ++in_flight_;
+  if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->epoch > 0) {
+    return issue_known(*coupon, std::string(user_id), std::move(handler));
+  }
+  // The coupon may have been made by another process a moment ago: look once more after a refresh.
+  auto again = [this, id = std::string(coupon_id), user = std::string(user_id), handler = std::move(handler)]() mutable {
+    const auto coupon = catalog_.find(id);
+    if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
+    if (coupon->epoch == 0) return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
+    issue_known(*coupon, std::move(user), std::move(handler));
+  };
+  catalog_.catalog().refresh_then([this, again = std::move(again)]() mutable { loop_.post(std::move(again)); });
+}
+
+void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler) {
+  auto it = queues_.find(coupon.id);
+  if (it == queues_.end()) it = queues_.emplace(coupon.id, Queue{}).first;
+  Queue& queue = it->second;
+  if (queue.waiting.size() >= options_.queue_users_max) {
+    return finish(handler, Error{Errc::overloaded, "too many requests wait for the gate"});
+  }
+  queue.waiting.push_back({std::move(user_id), std::move(handler)});
+  if (!queue.calling) send(it->first, queue);
+}
+
+void Issuer::send(const std::string& coupon_id, Queue& queue) {
+  const auto coupon = catalog_.find(coupon_id);
+  std::vector<Request> batch;
+  const std::size_t users = std::min(queue.waiting.size(), options_.batch_users_max);
+  batch.reserve(users);
+  ClaimBatch claims{coupon_id, coupon ? coupon->epoch : 0, queue.sequence_seen, {}};
+  claims.users.reserve(users);
+  for (std::size_t i = 0; i < users; ++i) {
+    batch.push_back(std::move(queue.waiting.front()));
+    queue.waiting.pop_front();
+    claims.users.push_back(batch.back().user_id);
+  }
+  queue.calling = true;
+  gate_calls_.add();
+  gate_users_.add(users);
+  gate_.claim(std::move(claims), [this, &coupon_id, &queue, batch = std::move(batch)](Result<ClaimReply> reply) mutable {
+    on_reply(coupon_id, queue, std::move(batch), reply);
+  });
+}
+
+void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
+                      const Result<ClaimReply>& reply) {
+  queue.calling = false;
+  if (reply) queue.sequence_seen = std::max(queue.sequence_seen, reply->state.sequence);
+  // The next batch leaves first: the gate works while this one is being answered.
+  if (!queue.waiting.empty()) send(coupon_id, queue);
+
+  if (!reply) {
+    gate_failures_.add();
+    for (Request& request : batch) finish(request.handler, reply.error());
+    return;
+  }
+  const Mark published{coupon_id, reply->state.published};
+  const Mark persisted{coupon_id, reply->state.persisted};
+  board_.published({&published, 1});
+  board_.persisted({&persisted, 1});
+  const auto coupon = catalog_.find(coupon_id);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
+  }
+}
+
+void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request) {
+  IssueAnswer answer{claim.decision, claim.sequence, claim.issued_at, false, state.opens_at};
+  const bool holds = claim.decision == Decision::issued || claim.decision == Decision::already_issued;
+  const Ack ack = coupon != nullptr ? coupon->ack : Ack::gate;
+  if (!holds || ack == Ack::gate) return finish(request.handler, answer);
+
+  waiters_.wait(coupon->id, ack, claim.sequence,
+                [this, answer, handler = std::move(request.handler)](bool reached) mutable {
+                  answer.pending = !reached;
+                  if (reached || options_.gate_is_durable) return finish(handler, answer);
+                  finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});
+                });
+}
+
+void Issuer::finish(const IssueHandler& handler, Result<IssueAnswer> answer) {
+  --in_flight_;
+  handler(std::move(answer));
+}
+
+}  // namespace seonchak

@@ -1,0 +1,101 @@
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "core/coupon.hpp"
+#include "core/ports/gate.hpp"
+
+namespace seonchak {
+
+/// How far the pipeline has come with each coupon, as this process knows it: told by the relay and the consumer that
+/// run here, and by polling the gate for those that run elsewhere. Safe from any thread.
+class ProgressBoard {
+ public:
+  /// Marks only ever rise.
+  void published(std::span<const Mark> marks) { raise(marks, &Outbox::Progress::published); }
+  void persisted(std::span<const Mark> marks);
+
+  Outbox::Progress of(const std::string& coupon_id) const;
+
+  /// Calls `changed` after every rise, on the raising thread. The handle's removal waits for a running call.
+  using Listener = std::function<void()>;
+  std::size_t listen(Listener changed);
+  void forget(std::size_t handle);
+
+  /// Counts who waits for a coupon, so that a poller asks for those alone.
+  void want(const std::string& coupon_id);
+  void unwant(const std::string& coupon_id);
+  std::vector<std::string> wanted() const;
+
+ private:
+  void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::* stage);
+  void notify();
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Outbox::Progress> progress_;  // guarded by mutex_
+  std::unordered_map<std::string, std::size_t> wanted_;         // guarded by mutex_
+
+  std::mutex listeners_mutex_;
+  std::map<std::size_t, Listener> listeners_;  // guarded by listeners_mutex_
+  std::size_t next_handle_ = 0;                // guarded by listeners_mutex_
+};
+
+struct AckWaitersOptions {
+  std::chrono::milliseconds timeout{5'000};    ///< then the answer is "issued, pending"
+  std::chrono::milliseconds tick{50};          ///< how exactly the timeout is kept
+  std::size_t waiters_max = 100'000;           ///< more than this are told "not reached" at once
+};
+
+/// The requests of one event loop that wait until the log or the store has their sequence.
+/// Used from the loop's thread only; its destructor runs there too, or after the loop has ended.
+class AckWaiters {
+ public:
+  using Done = std::function<void(bool reached)>;
+
+  AckWaiters(Loop& loop, ProgressBoard& board, AckWaitersOptions options = {});
+  ~AckWaiters();
+  AckWaiters(const AckWaiters&) = delete;
+  AckWaiters& operator=(const AckWaiters&) = delete;
+
+  /// Calls `done` once: true as soon as stage `ack` has the sequence, false after the timeout.
+  void wait(const std::string& coupon_id, Ack ack, std::int64_t sequence, Done done);
+
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Waiter {
+    std::chrono::steady_clock::time_point deadline;
+    Done done;
+  };
+  using Queue = std::multimap<std::int64_t, Waiter>;  // by sequence
+  struct Stages {
+    Queue log;
+    Queue store;
+    bool empty() const { return log.empty() && store.empty(); }
+  };
+
+  void sweep();
+  void release(Queue& queue, std::int64_t reached, std::vector<Done>& done);
+  void expire(Queue& queue, std::chrono::steady_clock::time_point now, std::vector<Done>& done);
+  void drop_if_empty(std::unordered_map<std::string, Stages>::iterator it);
+  void tick();
+
+  Loop& loop_;
+  ProgressBoard& board_;
+  const AckWaitersOptions options_;
+  std::unordered_map<std::string, Stages> coupons_;
+  std::size_t size_ = 0;
+  bool ticking_ = false;
+  std::size_t handle_ = 0;
+  std::shared_ptr<struct AckWaitersLife> life_;  // lets posted tasks find out that this object is gone
+};
+
+}  // namespace seonchak

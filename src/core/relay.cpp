@@ -1,0 +1,173 @@
+#include "core/relay.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds report_wait{1};
+constexpr milliseconds check_period{1'000};
+
+}  // namespace
+
+Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board, Metrics& metrics,
+             Health& health, RelayOptions options)
+    : outbox_(outbox),
+      publisher_(publisher),
+      catalog_(catalog),
+      board_(board),
+      health_(health),
+      options_(std::move(options)),
+      published_(metrics.counter("seonchak_relay_published_total", "Events the log has confirmed.")),
+      replays_(metrics.counter("seonchak_relay_replays_total", "Times the publisher lost its queue and the outbox was read again.")) {}
+
+void Relay::step(milliseconds wait) {
+  check_log();
+  if (auto leased = renew_leases(); !leased) return back_off(leased.error());
+
+  take_report(milliseconds(0));
+  publish_backlog();
+  if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
+
+  const bool room = backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
+  std::size_t events = 0;
+  if (room) {
+    auto read = read_outbox(publisher_.in_flight() > 0 ? milliseconds(0) : wait);
+    if (!read) return back_off(read.error());
+    events = *read;
+    publish_backlog();
+  }
+  idle_ = room && events == 0;
+  if (publisher_.in_flight() > 0) {
+    take_report(events > 0 ? milliseconds(0) : report_wait);
+    if (auto marked = mark_confirmed(); !marked) back_off(marked.error());
+  }
+}
+
+void Relay::back_off(const Error& error) {
+  idle_ = false;
+  next_lease_ = {};
+  log::debug("relay waits", {{"code", to_string(error.code)}, {"why", error.message}});
+  std::this_thread::sleep_for(options_.backoff);
+}
+
+void Relay::check_log() {
+  const auto time = steady_clock::now();
+  if (time < next_check_) return;
+  health_.note("log", publisher_.check());
+  next_check_ = steady_clock::now() + check_period;
+}
+
+Result<void> Relay::renew_leases() {
+  const auto time = steady_clock::now();
+  const CatalogSnapshot& catalog = catalog_.current();
+  if (time < next_lease_ && leased_version_ == catalog_.version()) return {};
+
+  std::vector<std::string> ids;
+  for (const auto& [id, coupon] : catalog.coupons()) {
+    if (coupon->epoch > 0) ids.push_back(id);
+  }
+  auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
+  if (!owned) return owned.error();
+  auto progress = outbox_.progress(*owned);
+  if (!progress) return progress.error();
+  adopt(*owned, *progress);
+  next_lease_ = time + options_.lease_period;
+  leased_version_ = catalog_.version();
+  return {};
+}
+
+void Relay::adopt(const std::vector<std::string>& owned, std::span<const Outbox::Progress> progress) {
+  std::unordered_map<std::string, Position> positions;
+  for (std::size_t i = 0; i < owned.size(); ++i) {
+    if (const auto known = positions_.find(owned[i]); known != positions_.end()) {
+      positions.insert(*known);
+      continue;
+    }
+    // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
+    const std::int64_t start = publisher_.durable() ? progress[i].published : progress[i].persisted;
+    positions.emplace(owned[i], Position{start, start, start});
+  }
+  positions_ = std::move(positions);
+  std::erase_if(backlog_, [this](const IssuedEvent& event) { return !positions_.contains(event.coupon_id); });
+}
+
+void Relay::take_report(milliseconds wait) {
+  const EventPublisher::Report report = publisher_.poll(wait);
+  for (const Mark& mark : report.confirmed) {
+    const auto found = positions_.find(mark.coupon_id);
+    if (found == positions_.end()) continue;
+    Position& position = found->second;
+    if (mark.sequence > position.confirmed) published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
+    position.confirmed = std::max(position.confirmed, mark.sequence);
+  }
+  board_.published(report.confirmed);
+  if (report.lost) rewind();
+}
+
+void Relay::rewind() {
+  log::warn("the publisher lost its queue: reading the outbox again");
+  replays_.add();
+  backlog_.clear();
+  for (auto& [id, position] : positions_) position.read = position.confirmed;
+}
+
+Result<void> Relay::mark_confirmed() {
+  std::vector<Mark> marks;
+  for (const auto& [id, position] : positions_) {
+    if (position.confirmed > position.marked) marks.push_back({id, position.confirmed});
+  }
+  if (marks.empty()) return {};
+  if (auto marked = outbox_.mark_published(marks); !marked) return marked;
+  for (const Mark& mark : marks) positions_[mark.coupon_id].marked = mark.sequence;
+  return {};
+}
+
+Result<std::size_t> Relay::read_outbox(milliseconds wait) {
+  if (positions_.empty()) {
+    std::this_thread::sleep_for(std::min(wait, options_.lease_period));
+    return std::size_t{0};
+  }
+  std::vector<Mark> after;
+  after.reserve(positions_.size());
+  for (const auto& [id, position] : positions_) after.push_back({id, position.read});
+  auto entries = outbox_.read(after, options_.entries_max, wait);
+  if (!entries) return entries.error();
+
+  std::size_t events = 0;
+  for (const OutboxEntry& entry : *entries) {
+    Position& position = positions_[entry.coupon_id];
+    for (std::size_t i = 0; i < entry.users.size(); ++i) {
+      const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      if (sequence <= position.read) continue;
+      backlog_.push_back({entry.coupon_id, entry.users[i], sequence, entry.issued_at, entry.epoch});
+      ++events;
+    }
+    position.read = std::max(position.read, entry.last_sequence());
+  }
+  return events;
+}
+
+void Relay::publish_backlog() {
+  if (backlog_.empty()) return;
+  const std::size_t taken = publisher_.publish(backlog_);
+  backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+void Relay::release() {
+  std::vector<std::string> ids;
+  for (const auto& [id, position] : positions_) ids.push_back(id);
+  if (auto released = outbox_.release(ids, options_.owner); !released) {
+    log::debug("leases not given back", {{"why", released.error().message}});
+  }
+  positions_.clear();
+}
+
+}  // namespace seonchak
