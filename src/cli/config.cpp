@@ -1,0 +1,163 @@
+#include "cli/config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.hpp"
+
+namespace seonchak {
+
+namespace {
+
+constexpr unsigned threads_max = 256;
+constexpr int log_partitions_max = 1'000;
+
+std::string environment_name(const std::string& flag) {
+  std::string name = "SEONCHAK_";
+  for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+/// Declares --FLAG, the TOML key FLAG and the environment variable SEONCHAK_FLAG as one option.
+template <class Value>
+CLI::Option* declare(CLI::App& app, const std::string& flag, Value& value, const std::string& help) {
+  return app.add_option("--" + flag, value, help)->envname(environment_name(flag));
+}
+
+std::set<Role> parse_roles(const std::vector<std::string>& names) {
+  std::set<Role> roles;
+  for (const std::string& name : names) {
+    if (name == "api") {
+      roles.insert(Role::api);
+    } else if (name == "relay") {
+      roles.insert(Role::relay);
+    } else if (name == "consumer") {
+      roles.insert(Role::consumer);
+    } else {
+      throw StartupError("--roles: unknown role '" + name + "'; use a comma-separated list of api, relay, consumer");
+    }
+  }
+  if (roles.empty()) throw StartupError("--roles is empty: use a comma-separated list of api, relay, consumer");
+  return roles;
+}
+
+std::vector<std::pair<std::string, std::string>> parse_log_options(const std::vector<std::string>& texts) {
+  std::vector<std::pair<std::string, std::string>> options;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw StartupError("--log-option must be property=value, for example --log-option sasl.mechanisms=PLAIN");
+    }
+    options.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return options;
+}
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
+  return std::ranges::any_of(prefixes, [text](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+void require_known_schemes(const ServeConfig& config) {
+  if (!config.gate_is_memory() && !starts_with_any(config.gate, {"redis://", "rediss://"})) {
+    throw StartupError("--gate " + without_password(config.gate) +
+                       ": unknown; use memory, redis://host:port/0 or rediss://host:port/0");
+  }
+  if (!config.log_is_memory() && !starts_with_any(config.log, {"kafka://", "kafka+ssl://"})) {
+    throw StartupError("--log " + without_password(config.log) +
+                       ": unknown; use memory, or kafka://host:port[,host:port]/coupon-issue");
+  }
+  if (!starts_with_any(config.store, {"sqlite:", "postgresql://", "postgres://"})) {
+    throw StartupError("--store " + without_password(config.store) +
+                       ": unknown; use sqlite:PATH or postgresql://user:password@host:port/database");
+  }
+}
+
+}  // namespace
+
+std::string without_password(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const std::size_t authority_end = std::min(url.find_first_of("/?", scheme + 3), url.size());
+  const std::size_t at = url.rfind('@', authority_end - 1);
+  if (at == std::string::npos || at < scheme + 3) return url;
+  const std::size_t colon = url.find(':', scheme + 3);
+  if (colon == std::string::npos || colon > at) return url;
+  return url.substr(0, colon + 1) + "***" + url.substr(at);
+}
+
+void require_possible(const ServeConfig& config) {
+  require_known_schemes(config);
+  const bool all_roles = config.roles.size() == 3;
+  const bool sqlite = config.store.starts_with("sqlite:");
+  if (config.gate_is_memory() && !config.log_is_memory()) {
+    throw StartupError(
+        "--gate memory is rebuilt from the store alone, so it would forget coupons that are still in Kafka: "
+        "use --log memory with it, or --gate redis://host:port/0");
+  }
+  if (config.gate_is_memory() && !sqlite) {
+    throw StartupError(
+        "--gate memory needs --store sqlite:PATH, which only one process can open; a second process on the same "
+        "PostgreSQL would issue the same stock again: use --gate redis://host:port/0 with it");
+  }
+  if (all_roles) return;
+  if (config.gate_is_memory()) {
+    throw StartupError("--roles: the in-memory gate lives in one process, which needs api, relay and consumer; to split "
+                       "the roles use --gate redis://host:port/0");
+  }
+  if (config.log_is_memory()) {
+    throw StartupError("--roles: the in-memory log can't be shared by processes; to split the roles use "
+                       "--log kafka://host:port/coupon-issue");
+  }
+  if (sqlite) {
+    throw StartupError("--roles: a SQLite file belongs to one process; to split the roles use "
+                       "--store postgresql://user:password@host:port/database");
+  }
+}
+
+std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
+  ServeConfig config;
+  std::vector<std::string> roles = {"api", "relay", "consumer"};
+  std::vector<std::string> log_options;
+  CLI::App app("Runs the coupon server. Every flag is also a key of the --config file and an environment variable, "
+               "SEONCHAK_<FLAG> in capitals with _ for -. Flags win over the environment, that over the file.",
+               "seonchak serve");
+  declare(app, "listen", config.listen, "Address and port to serve HTTP on")->capture_default_str();
+  declare(app, "gate", config.gate, "memory | redis://[user:password@]host:port/db | rediss://...")->capture_default_str();
+  declare(app, "log", config.log, "memory | kafka://host:port[,host:port]/topic")->capture_default_str();
+  declare(app, "store", config.store, "sqlite:PATH | postgresql://user:password@host:port/database")->capture_default_str();
+  declare(app, "roles", roles, "What this process does: api,relay,consumer")->delimiter(',')->capture_default_str();
+  declare(app, "admin-key", config.admin_key, "Bearer key of the admin calls; without it they work on loopback only");
+  declare(app, "threads", config.threads, "HTTP threads; 0: one per core")->check(CLI::Range(0U, threads_max));
+  declare(app, "log-group", config.log_group, "Consumer group")->capture_default_str();
+  declare(app, "log-option", log_options, "Any librdkafka property, as property=value; may be repeated");
+  declare(app, "log-partitions", config.log_partitions, "Partitions of the topic, when it is created")
+      ->check(CLI::Range(1, log_partitions_max))
+      ->capture_default_str();
+  declare(app, "ack-timeout-ms", config.ack_timeout_ms, "How long an answer waits for its coupon's ack stage")
+      ->check(CLI::Range(1, 60'000))
+      ->capture_default_str();
+  declare(app, "connections-max", config.connections_max, "Open connections, over all threads")->capture_default_str();
+  declare(app, "log-level", config.log_level, "debug | info | warn | error | off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.add_flag("--allow-volatile-gate", config.allow_volatile_gate,
+               "Accept a Redis without append-only file: its restart loses what is not in the store yet")
+      ->envname(environment_name("allow-volatile-gate"));
+  app.set_config("--config", "", "TOML file with any of these flags")->envname(environment_name("config"));
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    app.exit(help);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw StartupError(std::string(error.what()) + " (seonchak serve --help lists the flags)");
+  }
+  config.roles = parse_roles(roles);
+  config.log_options = parse_log_options(log_options);
+  require_possible(config);
+  return config;
+}
+
+}  // namespace seonchak

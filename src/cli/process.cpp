@@ -1,0 +1,155 @@
+#include "cli/process.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <random>
+
+#include "base/log.hpp"
+#include "core/consume.hpp"
+#include "core/progress_poller.hpp"
+#include "core/relay.hpp"
+#include "http/server.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds step_wait{100};
+constexpr milliseconds monitor_period{1'000};
+constexpr milliseconds monitor_tick{50};
+constexpr milliseconds drain_requests_max{3'500};
+constexpr milliseconds drain_relay_max{1'500};
+constexpr milliseconds drain_consumer_max{1'500};
+
+std::string unique_owner() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + ':' + std::to_string(getpid()) + ':' + std::to_string(std::random_device{}());
+}
+
+CampaignOptions campaign_options(const Adapters& adapters) {
+  CampaignOptions options;
+  options.gate_is_durable = adapters.gate_is_durable;
+  options.default_ack = adapters.gate_is_durable ? Ack::gate : Ack::store;
+  return options;
+}
+
+/// Keeps stepping after the stop was asked for until `done` or the limit: what is in the pipe goes out first.
+template <class Step, class Done>
+void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, Done done) {
+  while (!stop) step(step_wait);
+  const auto until = steady_clock::now() + drain_max;
+  do {
+    step(milliseconds(0));
+  } while (!done() && steady_clock::now() < until);
+}
+
+}  // namespace
+
+Process::Process(const ServeConfig& config)
+    : config_(config),
+      adapters_(wire(config_)),
+      catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr),
+      campaigns_(*adapters_.store, *adapters_.control, catalog_, campaign_options(adapters_)) {}
+
+Process::~Process() { shut_down(); }
+
+std::vector<std::string> Process::required_dependencies() const {
+  // Issuing goes on without the log and the database: only a process that does nothing else needs them to be ready.
+  if (config_.has(Role::api)) return {"gate"};
+  return {"gate", "log", "store"};
+}
+
+void Process::start() {
+  if (auto loaded = catalog_.start(); !loaded) throw StartupError("loading the coupons: " + loaded.error().message);
+  health_.note("gate", adapters_.control->check());
+  health_.note("store", adapters_.store->check());
+
+  ServerOptions options;
+  options.listen = config_.listen;
+  options.threads = config_.threads;
+  options.admin_key = config_.admin_key;
+  options.connections_max = config_.connections_max;
+  options.drain_timeout = drain_requests_max;
+  options.serve_api = config_.has(Role::api);
+  IssuerOptions issuer;
+  issuer.gate_is_durable = adapters_.gate_is_durable;
+  AckWaitersOptions ack;
+  ack.timeout = milliseconds(config_.ack_timeout_ms);
+  server_ = std::make_unique<Server>(
+      options, ServerParts{catalog_, campaigns_, board_, metrics_, health_, adapters_.make_gate, issuer, ack,
+                           required_dependencies()});
+
+  if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
+  if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
+  helpers_.emplace_back([this] { monitor(); });
+  const bool others_may_relay = !config_.gate_is_memory();
+  if (config_.has(Role::api) && others_may_relay) helpers_.emplace_back([this] { poll_progress(); });
+  server_->start();
+}
+
+std::string Process::address() const { return server_->address(); }
+
+void Process::shut_down() {
+  if (server_) server_->drain();
+  stop_relay_ = true;
+  if (relay_.joinable()) relay_.join();
+  stop_consumer_ = true;
+  if (consumer_.joinable()) consumer_.join();
+  stop_helpers_ = true;
+  for (std::thread& helper : helpers_) helper.join();
+  helpers_.clear();
+  catalog_.stop();
+  server_.reset();
+}
+
+void Process::relay() {
+  const auto outbox = adapters_.make_outbox();
+  const auto publisher = adapters_.make_publisher();
+  CatalogReader catalog(catalog_);
+  RelayOptions options;
+  options.owner = unique_owner();
+  Relay relay(*outbox, *publisher, catalog, board_, metrics_, health_, options);
+  run_role(stop_relay_, drain_relay_max, [&](milliseconds wait) { relay.step(wait); }, [&] { return relay.drained(); });
+  relay.release();
+}
+
+void Process::consume() {
+  const auto outbox = adapters_.make_outbox();
+  const auto log = adapters_.make_consumer();
+  CatalogReader catalog(catalog_);
+  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_);
+  // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
+  const bool log_ends_with_us = config_.log_is_memory();
+  run_role(
+      stop_consumer_, drain_consumer_max,
+      [&](milliseconds wait) {
+        if (stop_consumer_ && !log_ends_with_us) consumer.stop();
+        consumer.step(wait);
+      },
+      [&] { return !log_ends_with_us || consumer.idle(); });
+}
+
+void Process::poll_progress() {
+  const auto outbox = adapters_.make_outbox();
+  ProgressPoller poller(*outbox, board_);
+  while (!stop_helpers_) poller.step();
+}
+
+void Process::monitor() {
+  auto next = steady_clock::now();
+  while (!stop_helpers_) {
+    if (steady_clock::now() >= next) {
+      health_.note("gate", adapters_.control->check());
+      health_.note("store", adapters_.store->check());
+      next = steady_clock::now() + monitor_period;
+    }
+    std::this_thread::sleep_for(monitor_tick);
+  }
+}
+
+}  // namespace seonchak

@@ -1,0 +1,62 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "cli/config.hpp"
+#include "cli/wire.hpp"
+#include "core/campaign.hpp"
+#include "core/catalog.hpp"
+#include "core/health.hpp"
+#include "core/progress.hpp"
+
+namespace seonchak {
+
+class Server;
+
+/// One running server: its adapters, its roles' threads and its HTTP listener.
+class Process {
+ public:
+  /// Connects to everything. Throws StartupError.
+  explicit Process(const ServeConfig& config);
+  ~Process();
+
+  /// Serves until shut_down. Throws StartupError when it cannot listen.
+  void start();
+
+  /// "127.0.0.1:8080", with the real port when 0 was asked for.
+  std::string address() const;
+
+  /// Stops accepting, answers what is in flight, moves what is issued on to the log and, when the log ends with this
+  /// process, to the store. Bounded: under 10 s altogether, usually at once.
+  void shut_down();
+
+ private:
+  void monitor();
+  void relay();
+  void consume();
+  void poll_progress();
+  std::vector<std::string> required_dependencies() const;
+
+  const ServeConfig config_;
+  Adapters adapters_;
+  Metrics metrics_;
+  Health health_;
+  ProgressBoard board_;
+  Catalog catalog_;
+  Campaigns campaigns_;
+  std::unique_ptr<Server> server_;
+
+  // Roles stop in the order of the flow, so that each can pass on what it holds.
+  std::atomic<bool> stop_helpers_{false};
+  std::atomic<bool> stop_relay_{false};
+  std::atomic<bool> stop_consumer_{false};
+  std::thread relay_;
+  std::thread consumer_;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace seonchak

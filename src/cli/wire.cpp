@@ -1,0 +1,125 @@
+#include "cli/wire.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "events/kafka.hpp"
+#include "events/memory.hpp"
+#include "gate/memory.hpp"
+#include "gate/redis.hpp"
+#include "store/postgres.hpp"
+#include "store/sqlite.hpp"
+
+namespace seonchak {
+
+namespace {
+
+constexpr std::size_t restore_page = 10'000;
+
+/// Lends the one memory gate to an event loop.
+class SharedGate final : public Gate {
+ public:
+  explicit SharedGate(std::shared_ptr<MemoryGate> gate) : gate_(std::move(gate)) {}
+  void claim(ClaimBatch batch, ClaimHandler handler) override { gate_->claim(std::move(batch), std::move(handler)); }
+
+ private:
+  std::shared_ptr<MemoryGate> gate_;
+};
+
+template <class T>
+T or_startup_error(Result<T> result, const std::string& doing) {
+  if (!result) throw StartupError(doing + ": " + result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
+  std::int64_t after = 0;
+  while (true) {
+    const auto holders = or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);
+    or_startup_error(gate.restore(coupon, holders), "restoring coupon " + coupon.id);
+    if (holders.size() < restore_page) return;
+    after = holders.back().sequence;
+  }
+}
+
+void restore(MemoryGate& gate, Store& store) {
+  std::string after;
+  while (true) {
+    const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
+    for (const Coupon& coupon : coupons) {
+      if (coupon.epoch > 0) restore_coupon(gate, store, coupon);
+    }
+    if (coupons.size() < coupons_page_max) return;
+    after = coupons.back().id;
+  }
+}
+
+std::unique_ptr<Store> open_store(const ServeConfig& config) {
+  constexpr std::string_view sqlite_scheme = "sqlite:";
+  if (config.store.starts_with(sqlite_scheme)) {
+    SqliteOptions options;
+    options.path = config.store.substr(sqlite_scheme.size());
+    return open_sqlite(options);
+  }
+  PostgresOptions options;
+  options.url = config.store;
+  return open_postgres(options);
+}
+
+void wire_memory_gate(Adapters& adapters) {
+  auto gate = std::make_shared<MemoryGate>();
+  restore(*gate, *adapters.store);
+  adapters.control = gate;
+  adapters.gate_is_durable = false;
+  adapters.make_gate = [gate](boost::asio::io_context&) { return std::make_unique<SharedGate>(gate); };
+  adapters.make_outbox = [gate] { return gate; };
+}
+
+void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
+  RedisOptions options;
+  options.url = config.gate;
+  options.allow_volatile = config.allow_volatile_gate;
+  require_safe_redis(options);
+  adapters.control = make_redis_gate_control(options);
+  adapters.make_gate = [options](boost::asio::io_context& loop) { return make_redis_gate(loop, options); };
+  adapters.make_outbox = [options]() -> std::shared_ptr<Outbox> { return make_redis_outbox(options); };
+}
+
+void wire_memory_log(Adapters& adapters, const ServeConfig& config) {
+  MemoryLogOptions options;
+  options.group = config.log_group;
+  auto log = std::make_shared<MemoryLog>(options);
+  adapters.make_publisher = [log] { return log->publisher(); };
+  adapters.make_consumer = [log] { return log->consumer(); };
+}
+
+void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
+  KafkaOptions options;
+  options.url = config.log;
+  options.group = config.log_group;
+  options.properties = config.log_options;
+  options.partitions = config.log_partitions;
+  options.close_wait_ms = 2'000;  // a stop has ten seconds for everything
+  if (config.has(Role::relay) || config.has(Role::consumer)) require_kafka(options);
+  adapters.make_publisher = [options] { return make_kafka_publisher(options); };
+  adapters.make_consumer = [options] { return make_kafka_consumer(options); };
+}
+
+}  // namespace
+
+Adapters wire(const ServeConfig& config) {
+  Adapters adapters;
+  adapters.store = open_store(config);
+  if (config.gate_is_memory()) {
+    wire_memory_gate(adapters);
+  } else {
+    wire_redis_gate(adapters, config);
+  }
+  if (config.log_is_memory()) {
+    wire_memory_log(adapters, config);
+  } else {
+    wire_kafka_log(adapters, config);
+  }
+  return adapters;
+}
+
+}  // namespace seonchak

@@ -1,0 +1,32 @@
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "cli/config.hpp"
+#include "core/ports/event_log.hpp"
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace seonchak {
+
+/// The adapters of one process, chosen by the config: the only place that names them.
+struct Adapters {
+  std::unique_ptr<Store> store;
+  std::shared_ptr<GateControl> control;
+
+  bool gate_is_durable = true;
+  std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< one per event loop
+  std::function<std::shared_ptr<Outbox>()> make_outbox;                      ///< one per thread
+  std::function<std::unique_ptr<EventPublisher>()> make_publisher;
+  std::function<std::unique_ptr<EventConsumer>()> make_consumer;
+};
+
+/// Opens the store, the gate and the log; blocks until each has answered. The memory gate comes back rebuilt from
+/// the store. Throws StartupError that says what to change.
+Adapters wire(const ServeConfig& config);
+
+}  // namespace seonchak
