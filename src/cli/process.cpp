@@ -81,7 +81,7 @@ void Process::start() {
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
   server_ = std::make_unique<Server>(
-      options, ServerParts{catalog_, campaigns_, board_, metrics_, health_, adapters_.make_gate, issuer, ack,
+      options, ServerParts{&catalog_, &campaigns_, &board_, adapters_.make_gate, metrics_, health_, issuer, ack,
                            required_dependencies()});
 
   if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });

@@ -1,5 +1,7 @@
 #include "core/catalog.hpp"
 
+#include <utility>
+
 #include "base/log.hpp"
 
 namespace seonchak {
@@ -7,6 +9,8 @@ namespace seonchak {
 namespace {
 
 constexpr std::int64_t first_epoch = 1;
+
+Result<void> stopped() { return Error{Errc::unavailable, "the process is stopping"}; }
 
 }  // namespace
 
@@ -75,12 +79,13 @@ std::shared_ptr<const CatalogSnapshot> Catalog::snapshot() const {
   return snapshot_;
 }
 
-void Catalog::refresh_then(std::function<void()> done) {
+void Catalog::refresh_then(AfterRefresh done) {
   {
     const std::lock_guard lock(mutex_);
-    after_refresh_.push_back(std::move(done));
+    if (!stopping_) after_refresh_.push_back(std::exchange(done, nullptr));
   }
   wake_.notify_all();
+  if (done) done(stopped());
 }
 
 Result<void> Catalog::carry_to_gate(Coupon& coupon) {
@@ -162,13 +167,13 @@ void Catalog::run() {
       log::warn("coupon catalog is stale: the store does not answer", {{"why", refreshed.error().message}});
     }
     store_up = refreshed.has_value();
-    for (const auto& call : done) call();
+    for (const auto& call : done) call(refreshed);
     if (!done.empty()) std::this_thread::sleep_for(options_.refresh_spacing);
     lock.lock();
   }
   const auto done = std::exchange(after_refresh_, {});
   lock.unlock();
-  for (const auto& call : done) call();
+  for (const auto& call : done) call(stopped());
 }
 
 }  // namespace seonchak

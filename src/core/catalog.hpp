@@ -62,8 +62,11 @@ class Catalog {
   /// Loads what changed since the last time, on the calling thread.
   Result<void> refresh();
 
-  /// Runs `done` on the catalog's thread after a refresh that began after this call.
-  void refresh_then(std::function<void()> done);
+  /// Runs `done` on the catalog's thread after a refresh that began after this call, with that refresh's outcome: a
+  /// coupon that is still unknown after a failed one may exist all the same. Once the catalog has stopped, `done`
+  /// runs at once, with `unavailable`.
+  using AfterRefresh = std::function<void(const Result<void>& refreshed)>;
+  void refresh_then(AfterRefresh done);
 
   std::shared_ptr<const CatalogSnapshot> snapshot() const;
 
@@ -87,7 +90,7 @@ class Catalog {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<const CatalogSnapshot> snapshot_;          // guarded by mutex_
-  std::vector<std::function<void()>> after_refresh_;         // guarded by mutex_
+  std::vector<AfterRefresh> after_refresh_;                  // guarded by mutex_
   bool stopping_ = false;                                    // guarded by mutex_
 
   std::atomic<std::uint64_t> version_{0};

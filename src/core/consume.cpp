@@ -32,6 +32,7 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
       commit_seconds_(metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
 
 void Consumer::step(milliseconds wait) {
+  idle_ = false;
   auto polled = log_.poll(options_.batch_records_max, wait);
   if (!polled) {
     milliseconds backoff = options_.backoff_min;
@@ -39,7 +40,8 @@ void Consumer::step(milliseconds wait) {
     return;
   }
   if (polled->reassigned) return resume(polled->partitions);
-  if (!polled->records.empty()) consume(polled->records);
+  idle_ = polled->records.empty();
+  if (!idle_) consume(polled->records);
   mark_persisted();
   reconcile();
 }
@@ -85,7 +87,7 @@ void Consumer::consume(const std::vector<LogRecord>& records) {
   }
   if (next.empty()) return;
   switch (save(kept, next)) {
-    case Saved::yes: handled_ += records.size(); break;
+    case Saved::yes: break;
     case Saved::fenced:
       log::warn("another consumer has moved the log position: reading it again from the store");
       resume_from_store();

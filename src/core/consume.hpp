@@ -42,8 +42,8 @@ class Consumer {
   /// Makes a step that waits for an outage to end give up; what it held is read again by whoever comes next.
   void stop() { stopping_.store(true, std::memory_order_relaxed); }
 
-  /// Records handled so far.
-  std::uint64_t handled() const { return handled_; }
+  /// True when the last step found nothing to do.
+  bool idle() const { return idle_; }
 
  private:
   enum class Saved { yes, fenced, gave_up };
@@ -75,7 +75,7 @@ class Consumer {
   std::unordered_map<std::string, std::int64_t> unmarked_;   // committed, the gate not yet told
   std::chrono::steady_clock::time_point next_reconcile_{};
   std::atomic<bool> stopping_{false};
-  std::uint64_t handled_ = 0;
+  bool idle_ = false;
 
   Counter& saved_;
   Counter& dead_letters_;

@@ -24,13 +24,17 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
     return issue_known(*coupon, std::string(user_id), std::move(handler));
   }
   // The coupon may have been made by another process a moment ago: look once more after a refresh.
-  auto again = [this, id = std::string(coupon_id), user = std::string(user_id), handler = std::move(handler)]() mutable {
+  auto again = [this, id = std::string(coupon_id), user = std::string(user_id),
+                handler = std::move(handler)](const Result<void>& refreshed) mutable {
     const auto coupon = catalog_.find(id);
+    if (!coupon && !refreshed) return finish(handler, Error{Errc::unavailable, refreshed.error().message});
     if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
     if (coupon->epoch == 0) return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
     issue_known(*coupon, std::move(user), std::move(handler));
   };
-  catalog_.catalog().refresh_then([this, again = std::move(again)]() mutable { loop_.post(std::move(again)); });
+  catalog_.catalog().refresh_then([this, again = std::move(again)](const Result<void>& refreshed) mutable {
+    loop_.post([again = std::move(again), refreshed]() mutable { again(refreshed); });
+  });
 }
 
 void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler) {

@@ -1,0 +1,90 @@
+#pragma once
+#include <map>
+#include <mutex>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace seonchak {
+
+/// Where an injected failure strikes: before the call had any effect, or after it took effect.
+enum class Fault { none, before, after };
+
+/// Decides for each call of a port whether it fails: by script, or at random from a seed. Safe from any thread.
+class FaultPlan {
+ public:
+  static constexpr std::size_t for_ever = static_cast<std::size_t>(-1);
+
+  /// The calls of `name` fail: after the next `skip`, the `times` that follow.
+  void fail(const std::string& name, Fault fault, std::size_t times = for_ever, std::size_t skip = 0) {
+    const std::lock_guard lock(mutex_);
+    scripts_[name] = {fault, skip, times};
+  }
+
+  /// `percent` of all calls fail, half of them before and half after they took effect.
+  void fail_at_random(std::uint64_t seed, unsigned percent) {
+    const std::lock_guard lock(mutex_);
+    random_.seed(seed);
+    percent_ = percent;
+  }
+
+  /// Nothing fails from here on.
+  void heal() {
+    const std::lock_guard lock(mutex_);
+    scripts_.clear();
+    percent_ = 0;
+  }
+
+  /// Calls of `name` so far.
+  std::size_t calls(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(name);
+    return found == calls_.end() ? 0 : found->second;
+  }
+
+  /// Notes a call of `name` and says how it fails.
+  Fault next(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    ++calls_[name];
+    if (const auto found = scripts_.find(name); found != scripts_.end()) {
+      Script& script = found->second;
+      if (script.skip > 0) {
+        --script.skip;
+      } else if (script.times > 0) {
+        if (script.times != for_ever) --script.times;
+        return script.fault;
+      }
+    }
+    if (random_() % 100 >= percent_) return Fault::none;
+    return random_() % 2 == 0 ? Fault::before : Fault::after;
+  }
+
+  /// Makes the call unless it is to fail before it.
+  template <class Call>
+  auto run(const std::string& name, Call call) -> decltype(call()) {
+    const Fault fault = next(name);
+    if (fault == Fault::before) return error(name);
+    auto result = call();
+    if (fault == Fault::after) return error(name);
+    return result;
+  }
+
+  static Error error(const std::string& name) { return {Errc::unavailable, "injected into " + name}; }
+
+ private:
+  struct Script {
+    Fault fault = Fault::none;
+    std::size_t skip = 0;
+    std::size_t times = 0;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Script> scripts_;     // guarded by mutex_
+  std::map<std::string, std::size_t> calls_;  // guarded by mutex_
+  std::mt19937_64 random_;                    // guarded by mutex_
+  unsigned percent_ = 0;                      // guarded by mutex_
+};
+
+}  // namespace seonchak

@@ -1,0 +1,59 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/issue.hpp"
+#include "core/loop_fixture.hpp"
+#include "core/world_fixture.hpp"
+
+namespace seonchak {
+
+/// An issuer on a loop run by hand, before a gate that is slow.
+struct Issuing : World {
+  explicit Issuing(IssuerOptions options = {}, AckWaitersOptions waiting = {std::chrono::hours(1)})
+      : waiters(loop, board, waiting), issuer(loop, slow, reader, waiters, board, metrics, options) {}
+  ~Issuing() { catalog.stop(); }
+
+  /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
+  void ask(const std::string& coupon_id, const std::string& user_id) {
+    issuer.issue(coupon_id, user_id, [this, user_id](Result<IssueAnswer> answer) {
+      if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));
+      std::string text = user_id + " " + std::string(to_string(answer->decision));
+      if (answer->sequence > 0) text += " " + std::to_string(answer->sequence);
+      answers.push_back(text + (answer->pending ? " pending" : ""));
+    });
+  }
+
+  /// Lets the gate answer until it is idle.
+  void answer_all() {
+    while (!slow.held.empty()) slow.answer();
+  }
+
+  bool answered(std::size_t count) {
+    return loop.run_until([&] { return answers.size() >= count; });
+  }
+
+  void published(const std::string& coupon_id, std::int64_t sequence) {
+    const Mark mark{coupon_id, sequence};
+    board.published({&mark, 1});
+    loop.run();
+  }
+
+  void persisted(const std::string& coupon_id, std::int64_t sequence) {
+    const Mark mark{coupon_id, sequence};
+    board.persisted({&mark, 1});
+    loop.run();
+  }
+
+  HandLoop loop;
+  HoldingGate slow{gate};
+  CatalogReader reader{catalog};
+  AckWaiters waiters;
+  Issuer issuer;
+  std::vector<std::string> answers;
+};
+
+using Answers = std::vector<std::string>;
+
+}  // namespace seonchak

@@ -1,0 +1,151 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/faults_fixture.hpp"
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+#include "gate/memory.hpp"
+
+namespace seonchak {
+
+/// A store whose calls fail as planned. The plan knows a call by its name here.
+class FaultyStore final : public Store {
+ public:
+  FaultyStore(Store& inner, FaultPlan& faults) : inner_(inner), faults_(faults) {}
+
+  Result<Coupon> create_coupon(Coupon coupon) override {
+    return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
+  }
+  Result<Coupon> coupon(const std::string& id) override {
+    return faults_.run("coupon", [&] { return inner_.coupon(id); });
+  }
+  Result<Coupon> update_coupon(const std::string& id,
+                               const std::function<Result<void>(Coupon&)>& change) override {
+    // A transaction fails at its end: `change` has run even when nothing is committed.
+    return faults_.run("update_coupon", [&] {
+      return inner_.update_coupon(id, [&](Coupon& row) -> Result<void> {
+        if (auto changed = change(row); !changed) return changed;
+        return faults_.run("commit", [] { return Result<void>(); });
+      });
+    });
+  }
+  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+    return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
+  }
+  Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
+    return faults_.run("list_coupons", [&] { return inner_.list_coupons(after_id, limit); });
+  }
+  Result<SaveOutcome> save(const SaveBatch& batch) override {
+    if (on_save) on_save(batch);
+    return faults_.run("save", [&] { return inner_.save(batch); });
+  }
+  Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
+    return faults_.run("positions", [&] { return inner_.positions(group, topic); });
+  }
+  Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
+    return faults_.run("coupons_of_user", [&] { return inner_.coupons_of_user(user_id, limit); });
+  }
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+                                      std::size_t limit) override {
+    return faults_.run("holders", [&] { return inner_.holders(coupon_id, after_sequence, limit); });
+  }
+  Result<void> check() override {
+    return faults_.run("store_check", [&] { return inner_.check(); });
+  }
+
+  std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+
+ private:
+  Store& inner_;
+  FaultPlan& faults_;
+};
+
+/// A gate whose calls fail as planned.
+class FaultyGate final : public Gate, public GateControl, public Outbox {
+ public:
+  FaultyGate(MemoryGate& inner, FaultPlan& faults) : inner_(inner), faults_(faults) {}
+
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    handler(faults_.run("claim", [&] { return inner_.claim_now(std::move(batch)); }));
+  }
+  Result<void> install(const Coupon& coupon) override {
+    return faults_.run("install", [&] { return inner_.install(coupon); });
+  }
+  Result<void> configure(const Coupon& coupon) override {
+    return faults_.run("configure", [&] { return inner_.configure(coupon); });
+  }
+  Result<GateState> state(const std::string& coupon_id) override {
+    return faults_.run("state", [&] { return inner_.state(coupon_id); });
+  }
+  Result<std::vector<Holding>> holdings(const std::string& user_id,
+                                        std::span<const std::string> coupon_ids) override {
+    return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });
+  }
+  Result<ClaimReply> claim_now(ClaimBatch batch) override {
+    return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
+  }
+  Result<void> check() override {
+    return faults_.run("gate_check", [&] { return inner_.check(); });
+  }
+
+  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
+                                        std::chrono::milliseconds wait) override {
+    return faults_.run("read", [&] { return inner_.read(after, entries_max, wait); });
+  }
+  Result<void> mark_published(std::span<const Mark> marks) override {
+    return faults_.run("mark_published", [&] { return inner_.mark_published(marks); });
+  }
+  Result<void> mark_persisted(std::span<const Mark> marks) override {
+    return faults_.run("mark_persisted", [&] { return inner_.mark_persisted(marks); });
+  }
+  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                         std::chrono::milliseconds ttl) override {
+    return faults_.run("lease", [&] { return inner_.lease(coupon_ids, owner, ttl); });
+  }
+  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
+    return faults_.run("release", [&] { return inner_.release(coupon_ids, owner); });
+  }
+  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override {
+    return faults_.run("progress", [&] { return inner_.progress(coupon_ids); });
+  }
+
+ private:
+  MemoryGate& inner_;
+  FaultPlan& faults_;
+};
+
+/// A gate that is slow: it holds every claim until the test lets it go.
+class HoldingGate final : public Gate {
+ public:
+  explicit HoldingGate(Gate& inner) : inner_(inner) {}
+
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    held.emplace_back(std::move(batch), std::move(handler));
+  }
+
+  /// Decides the oldest claim held.
+  void answer() {
+    auto [batch, handler] = take();
+    inner_.claim(std::move(batch), std::move(handler));
+  }
+
+  /// Fails the oldest claim held.
+  void fail(Error error) { take().second(std::move(error)); }
+
+  std::deque<std::pair<ClaimBatch, ClaimHandler>> held;
+
+ private:
+  std::pair<ClaimBatch, ClaimHandler> take() {
+    auto oldest = std::move(held.front());
+    held.pop_front();
+    return oldest;
+  }
+
+  Gate& inner_;
+};
+
+}  // namespace seonchak

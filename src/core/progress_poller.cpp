@@ -1,0 +1,24 @@
+#include "core/progress_poller.hpp"
+
+#include <thread>
+
+namespace seonchak {
+
+void ProgressPoller::step() {
+  const auto ids = board_.wanted();
+  if (ids.empty()) return std::this_thread::sleep_for(period);
+  const auto progress = outbox_.progress(ids);
+  if (!progress) return std::this_thread::sleep_for(backoff);
+
+  std::vector<Mark> published;
+  std::vector<Mark> persisted;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    published.push_back({ids[i], (*progress)[i].published});
+    persisted.push_back({ids[i], (*progress)[i].persisted});
+  }
+  board_.published(published);
+  board_.persisted(persisted);
+  std::this_thread::sleep_for(period);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,175 @@
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+#include "core/campaign.hpp"
+#include "core/consume.hpp"
+#include "core/log_fixture.hpp"
+#include "core/ports_fixture.hpp"
+#include "core/relay.hpp"
+#include "events/memory.hpp"
+#include "gate/memory.hpp"
+#include "store/sqlite.hpp"
+
+namespace seonchak {
+
+inline constexpr std::chrono::milliseconds no_wait{0};
+inline constexpr std::size_t step_limit = 10'000;  // a pipeline that needs more steps than this is stuck
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "seonchak-core-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) std::abort();
+    path_ = name;
+  }
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until started.
+struct World {
+  explicit World(MemoryGateOptions gate_options = {}) : memory_gate(gate_options) { log::set_level("off"); }
+
+  const TempDir dir;
+  FaultPlan faults;
+  const std::unique_ptr<Store> sqlite = open_sqlite({dir.file("store.db")});
+  FaultyStore store{*sqlite, faults};
+  MemoryGate memory_gate;
+  FaultyGate gate{memory_gate, faults};
+  Catalog catalog{store, &gate, {std::chrono::hours(1), no_wait}};
+  Campaigns campaigns{store, gate, catalog, {}};
+  ProgressBoard board;
+  Metrics metrics;
+  Health health;
+
+  Coupon create(const std::string& id, std::int64_t stock, Ack ack = Ack::gate) {
+    return campaigns.create({id, "name of " + id, stock, {}, {}, ack}).value();
+  }
+
+  Claim claim(const std::string& coupon_id, const std::string& user_id) {
+    return memory_gate.claim_now({coupon_id, 1, 0, {user_id}}).value().claims.front();
+  }
+
+  /// Issues to `count` new users, each in an outbox entry of its own.
+  void issue(const std::string& coupon_id, int count) {
+    for (int i = 0; i < count; ++i) claim(coupon_id, "user" + std::to_string(++users_));
+  }
+
+  std::vector<std::int64_t> saved_sequences(const std::string& coupon_id) const {
+    std::vector<std::int64_t> sequences;
+    const auto holders = sqlite->holders(coupon_id, 0, 100'000).value();
+    for (const Holder& holder : holders) sequences.push_back(holder.sequence);
+    return sequences;
+  }
+
+  std::vector<OutboxEntry> outbox(const std::string& coupon_id) {
+    const Mark from_start{coupon_id, 0};
+    return memory_gate.read({&from_start, 1}, 100'000, no_wait).value();
+  }
+
+  Result<Coupon> change_stock(const std::string& id, std::int64_t stock) {
+    CouponChange change;
+    change.stock = stock;
+    return campaigns.change(id, change);
+  }
+
+  Outbox::Progress progress(const std::string& coupon_id) { return memory_gate.progress({&coupon_id, 1}).value().front(); }
+
+ private:
+  int users_ = 0;
+};
+
+inline std::vector<std::int64_t> one_to(std::int64_t last) {
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t i = 1; i <= last; ++i) numbers.push_back(i);
+  return numbers;
+}
+
+/// What a reader finds in the log from its beginning, as sequences of one coupon; nobody else may be reading.
+inline std::vector<std::int64_t> logged_sequences(MemoryLog& log, const std::string& coupon_id) {
+  const auto consumer = log.consumer();
+  (void)consumer->start_at({});
+  std::vector<std::int64_t> sequences;
+  const auto polled = consumer->poll(100'000, no_wait).value();
+  for (const LogRecord& record : polled.records) {
+    const auto& event = std::get<IssuedEvent>(record.message);
+    if (event.coupon_id == coupon_id) sequences.push_back(event.sequence);
+  }
+  return sequences;
+}
+
+/// The sequences without repeats, in the order in which each came first.
+inline std::vector<std::int64_t> first_seen(const std::vector<std::int64_t>& sequences) {
+  std::vector<std::int64_t> seen;
+  for (const std::int64_t sequence : sequences) {
+    if (std::ranges::find(seen, sequence) == seen.end()) seen.push_back(sequence);
+  }
+  return seen;
+}
+
+struct RelaySetup {
+  std::string owner = "relay";
+  bool durable = false;
+  std::size_t queue_max = 1'000;
+  std::chrono::milliseconds lease_ttl{0};
+  std::chrono::milliseconds lease_period{0};
+  std::size_t entries_max = 64;
+  std::size_t in_flight_max = 1'000;
+};
+
+/// One life of a relay; destroying it is a crash, since its leases stay.
+struct RelayLife {
+  RelayLife(World& world, MemoryLog& log, RelaySetup setup = {})
+      : reader(world.catalog),
+        publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
+        relay(world.gate, publisher, reader, world.board, world.metrics, world.health,
+              {setup.owner, setup.lease_ttl, setup.lease_period, setup.entries_max, setup.in_flight_max, no_wait}) {}
+
+  void drain() {
+    std::size_t steps = 0;
+    do {
+      relay.step(no_wait);
+    } while (!relay.drained() && ++steps < step_limit);
+    EXPECT_TRUE(relay.drained());
+  }
+
+  CatalogReader reader;
+  FaultyPublisher publisher;
+  Relay relay;
+};
+
+/// One life of a consumer; destroying it is a crash.
+struct ConsumerLife {
+  ConsumerLife(World& world, MemoryLog& memory, std::size_t batch_max = 1'000)
+      : reader(world.catalog),
+        log(memory.consumer(), world.faults),
+        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
+                 {batch_max, no_wait, no_wait, no_wait}) {}
+
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) consumer.step(no_wait);
+  }
+
+  CatalogReader reader;
+  FaultyConsumer log;
+  Consumer consumer;
+};
+
+}  // namespace seonchak

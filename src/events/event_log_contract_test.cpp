@@ -1,0 +1,332 @@
+#include <chrono>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "core/ports/event_log.hpp"
+#include "events/kafka.hpp"
+#include "events/kafka_test_support.hpp"
+#include "events/memory.hpp"
+
+namespace seonchak {
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t queue_events = 100;
+constexpr auto patience = 60s;
+
+/// One log, new and empty, with room for queue_events.
+struct Log {
+  std::function<std::unique_ptr<EventPublisher>()> publisher;
+  std::function<std::unique_ptr<EventConsumer>()> consumer;
+};
+
+Log memory_log() {
+  const auto log = std::make_shared<MemoryLog>(MemoryLogOptions{.events_max = queue_events});
+  return {[log] { return log->publisher(); }, [log] { return log->consumer(); }};
+}
+
+Log kafka_log() {
+  KafkaOptions options = fresh_kafka();
+  options.queue_events_max = queue_events;
+  return {[options] { return make_kafka_publisher(options); },
+          [options] { return make_kafka_consumer(options); }};
+}
+
+struct Twin {
+  const char* name;
+  Log (*make)();
+};
+
+class EventLogContract : public testing::TestWithParam<Twin> {
+ protected:
+  Log log_ = GetParam().make();
+};
+
+INSTANTIATE_TEST_SUITE_P(Twins, EventLogContract,
+                         testing::Values(Twin{"Memory", memory_log}, Twin{"Kafka", kafka_log}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
+  return {coupon_id, "user:" + std::to_string(sequence), sequence, from_millis(1'795'316'400'000 + sequence),
+          4};
+}
+
+std::vector<IssuedEvent> events(const std::string& coupon_id, std::int64_t first, std::int64_t last) {
+  std::vector<IssuedEvent> made;
+  for (std::int64_t sequence = first; sequence <= last; ++sequence)
+    made.push_back(event(coupon_id, sequence));
+  return made;
+}
+
+/// Polls until `enough`; fails the test after a generous time.
+template <class Poll, class Enough>
+void until(Poll poll, Enough enough) {
+  const auto deadline = SteadyClock::now() + patience;
+  while (!enough()) {
+    ASSERT_LT(SteadyClock::now(), deadline);
+    poll();
+  }
+}
+
+/// The confirmed sequence of each coupon, once nothing is in flight.
+std::map<std::string, std::int64_t> settle(EventPublisher& publisher) {
+  std::map<std::string, std::int64_t> confirmed;
+  const auto take = [&] {
+    const auto report = publisher.poll(50ms);
+    EXPECT_FALSE(report.lost);
+    for (const Mark& mark : report.confirmed) confirmed[mark.coupon_id] = mark.sequence;
+  };
+  take();
+  until(take, [&] { return publisher.in_flight() == 0; });
+  return confirmed;
+}
+
+void assign(EventConsumer& consumer, const std::vector<LogPosition>& positions) {
+  bool owned = false;
+  until(
+      [&] {
+        const auto polled = consumer.poll(10, 50ms);
+        ASSERT_TRUE(polled);
+        EXPECT_TRUE(polled->records.empty());
+        owned = polled->reassigned && !polled->partitions.empty();
+      },
+      [&] { return owned; });
+  ASSERT_TRUE(consumer.start_at(positions));
+}
+
+std::vector<LogRecord> read(EventConsumer& consumer, std::size_t count) {
+  std::vector<LogRecord> records;
+  until(
+      [&] {
+        auto polled = consumer.poll(count - records.size(), 50ms);
+        ASSERT_TRUE(polled);
+        ASSERT_FALSE(polled->reassigned);
+        ASSERT_LE(polled->records.size(), count - records.size());
+        for (LogRecord& record : polled->records) records.push_back(std::move(record));
+      },
+      [&] { return records.size() >= count; });
+  return records;
+}
+
+std::vector<IssuedEvent> issued(const std::vector<LogRecord>& records) {
+  std::vector<IssuedEvent> out;
+  for (const LogRecord& record : records) out.push_back(std::get<IssuedEvent>(record.message));
+  return out;
+}
+
+TEST_P(EventLogContract, EventsArriveUnchangedAndInOrder) {
+  const auto publisher = log_.publisher();
+  const auto consumer = log_.consumer();
+  std::vector<IssuedEvent> sent;
+  for (std::int64_t sequence = 1; sequence <= 30; ++sequence) {
+    for (const char* coupon_id : {"1", "spring.sale", "a-b_c"}) sent.push_back(event(coupon_id, sequence));
+  }
+  ASSERT_EQ(publisher->publish(sent), sent.size());
+  settle(*publisher);
+  assign(*consumer, {});
+  const auto records = read(*consumer, sent.size());
+  EXPECT_EQ(issued(records), sent);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    EXPECT_EQ(records[i].partition, 0);
+    EXPECT_EQ(records[i].offset, static_cast<std::int64_t>(i));
+  }
+}
+
+TEST_P(EventLogContract, EveryCouponIsConfirmedUpToItsLastEvent) {
+  const auto publisher = log_.publisher();
+  auto sent = events("x", 5, 24);
+  for (const IssuedEvent& other : events("y", 9'007'199'254'740'993, 9'007'199'254'741'000))
+    sent.push_back(other);
+  ASSERT_EQ(publisher->publish(sent), sent.size());
+  const std::map<std::string, std::int64_t> expected = {{"x", 24}, {"y", 9'007'199'254'741'000}};
+  EXPECT_EQ(settle(*publisher), expected);
+  EXPECT_TRUE(publisher->poll(0ms).confirmed.empty());
+}
+
+TEST_P(EventLogContract, NothingIsConfirmedThatWasNotPublished) {
+  const auto publisher = log_.publisher();
+  EXPECT_EQ(publisher->publish({}), 0u);
+  const auto report = publisher->poll(0ms);
+  EXPECT_TRUE(report.confirmed.empty());
+  EXPECT_FALSE(report.lost);
+  EXPECT_EQ(publisher->in_flight(), 0u);
+}
+
+TEST_P(EventLogContract, AFullQueueTakesFewerAndTheRestLater) {
+  const auto publisher = log_.publisher();
+  const auto consumer = log_.consumer();
+  assign(*consumer, {});
+  const auto sent = events("x", 1, 350);
+  std::span<const IssuedEvent> rest = sent;
+  const std::size_t taken = publisher->publish(rest);
+  EXPECT_EQ(taken, queue_events);
+  EXPECT_EQ(publisher->publish(rest.subspan(taken)), 0u);
+  rest = rest.subspan(taken);
+
+  std::vector<LogRecord> records;
+  until(
+      [&] {
+        publisher->poll(20ms);
+        rest = rest.subspan(publisher->publish(rest));
+        auto polled = consumer->poll(40, 20ms);
+        ASSERT_TRUE(polled);
+        ASSERT_FALSE(polled->reassigned);
+        if (polled->records.empty()) return;
+        const std::vector<LogPosition> next = {{0, polled->records.back().offset + 1}};
+        for (LogRecord& record : polled->records) records.push_back(std::move(record));
+        consumer->committed(next);
+      },
+      [&] { return records.size() >= sent.size(); });
+  EXPECT_EQ(issued(records), sent);
+}
+
+TEST_P(EventLogContract, AReassignmentIsRepeatedUntilItIsAnswered) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 3)), 3u);
+  settle(*publisher);
+  const auto consumer = log_.consumer();
+  int reports = 0;
+  until(
+      [&] {
+        const auto polled = consumer->poll(10, 20ms);
+        ASSERT_TRUE(polled);
+        EXPECT_TRUE(polled->records.empty());
+        if (!polled->reassigned) return;
+        EXPECT_EQ(polled->partitions, std::vector<std::int32_t>{0});
+        ++reports;
+      },
+      [&] { return reports >= 3; });
+  ASSERT_TRUE(consumer->start_at({}));
+  EXPECT_EQ(issued(read(*consumer, 3)), events("x", 1, 3));
+}
+
+TEST_P(EventLogContract, AnotherConsumerResumesAtThePositionItIsGiven) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 20)), 20u);
+  settle(*publisher);
+  {
+    const auto first = log_.consumer();
+    assign(*first, {});
+    read(*first, 12);
+    const std::vector<LogPosition> saved = {{0, 7}};
+    first->committed(saved);
+  }
+  const auto second = log_.consumer();
+  assign(*second, {{0, 7}});
+  const auto records = read(*second, 13);
+  EXPECT_EQ(records.front().offset, 7);
+  EXPECT_EQ(issued(records), events("x", 8, 20));
+}
+
+TEST_P(EventLogContract, AConsumerMayStartAgainAtAnEarlierPosition) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 10)), 10u);
+  settle(*publisher);
+  const auto consumer = log_.consumer();
+  assign(*consumer, {});
+  read(*consumer, 10);
+  const std::vector<LogPosition> earlier = {{0, 4}};
+  ASSERT_TRUE(consumer->start_at(earlier));
+  EXPECT_EQ(issued(read(*consumer, 6)), events("x", 5, 10));
+}
+
+TEST_P(EventLogContract, APositionOfAPartitionThatIsNotOwnedIsIgnored) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5u);
+  settle(*publisher);
+  const auto consumer = log_.consumer();
+  assign(*consumer, {{3, 100}, {0, 2}});
+  EXPECT_EQ(issued(read(*consumer, 3)), events("x", 3, 5));
+}
+
+TEST_P(EventLogContract, AnEmptyLogIsPolledInPeace) {
+  const auto consumer = log_.consumer();
+  assign(*consumer, {});
+  const auto polled = consumer->poll(10, 50ms);
+  ASSERT_TRUE(polled);
+  EXPECT_FALSE(polled->reassigned);
+  EXPECT_TRUE(polled->records.empty());
+}
+
+TEST_P(EventLogContract, ARecordOfTheLastPollCanBeDeadLettered) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 3)), 3u);
+  settle(*publisher);
+  const auto consumer = log_.consumer();
+  assign(*consumer, {});
+  const auto first = read(*consumer, 1);
+  EXPECT_TRUE(consumer->dead_letter(first[0], "coupon_not_found"));
+  EXPECT_EQ(issued(read(*consumer, 2)), events("x", 2, 3));
+}
+
+TEST_P(EventLogContract, NamesAndHealth) {
+  const auto publisher = log_.publisher();
+  const auto consumer = log_.consumer();
+  EXPECT_TRUE(publisher->check());
+  EXPECT_FALSE(consumer->group().empty());
+  EXPECT_FALSE(consumer->topic().empty());
+  const auto other = GetParam().make();
+  EXPECT_NE(other.consumer()->topic(), consumer->topic());
+}
+
+TEST(MemoryLog, ConfirmsAtOnceAndDoesNotOutliveTheProcess) {
+  MemoryLog log;
+  const auto publisher = log.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 3)), 3u);
+  EXPECT_EQ(publisher->in_flight(), 0u);
+  EXPECT_EQ(publisher->poll(0ms).confirmed, (std::vector<Mark>{{"x", 3}}));
+  EXPECT_FALSE(publisher->durable());
+}
+
+TEST(MemoryLog, RoomComesFromWhatIsCommittedOnly) {
+  MemoryLog log({.events_max = 2});
+  const auto publisher = log.publisher();
+  const auto consumer = log.consumer();
+  assign(*consumer, {});
+  ASSERT_EQ(publisher->publish(events("x", 1, 3)), 2u);
+  read(*consumer, 1);
+  EXPECT_EQ(publisher->publish(events("x", 3, 3)), 0u);
+  const std::vector<LogPosition> beyond = {{0, 2}};
+  consumer->committed(beyond);  // only the first was handed out
+  EXPECT_EQ(publisher->publish(events("x", 3, 4)), 1u);
+  EXPECT_EQ(issued(read(*consumer, 2)), events("x", 2, 3));
+}
+
+TEST(MemoryLog, KeepsTheLatestDeadLetters) {
+  MemoryLog log({.dead_letters_max = 2});
+  const auto consumer = log.consumer();
+  for (std::int64_t sequence = 1; sequence <= 3; ++sequence) {
+    ASSERT_TRUE(consumer->dead_letter({0, sequence - 1, event("x", sequence)}, "sold_out"));
+  }
+  const auto letters = log.dead_letters();
+  ASSERT_EQ(letters.size(), 2u);
+  EXPECT_EQ(letters[0].record.offset, 1);
+  EXPECT_EQ(letters[1].record.offset, 2);
+  EXPECT_EQ(letters[1].reason, "sold_out");
+}
+
+TEST(MemoryLog, ASecondConsumerAborts) {
+  MemoryLog log;
+  const auto consumer = log.consumer();
+  EXPECT_DEATH(log.consumer(), "");
+}
+
+TEST(MemoryLog, AConsumerWaitsForAnotherThreadsEvents) {
+  MemoryLog log;
+  const auto consumer = log.consumer();
+  assign(*consumer, {});
+  std::thread writer([publisher = log.publisher()] {
+    for (std::int64_t sequence = 1; sequence <= 1'000; ++sequence)
+      publisher->publish(events("x", sequence, sequence));
+  });
+  EXPECT_EQ(issued(read(*consumer, 1'000)), events("x", 1, 1'000));
+  writer.join();
+}
+
+}  // namespace
+}  // namespace seonchak

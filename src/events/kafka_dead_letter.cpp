@@ -1,0 +1,153 @@
+#include "events/kafka_dead_letter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/log.hpp"
+#include "events/message.hpp"
+
+namespace seonchak::kafka {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// The largest message Kafka can carry; the broker's own limit decides.
+constexpr int message_bytes_max = 1'000'000'000;
+
+/// What Spring puts the exception's class into.
+constexpr std::string_view exception_name = "seonchak.DeadLetter";
+
+template <class Integer>
+std::string big_endian(Integer number) {
+  std::string bytes(sizeof number, '\0');
+  for (std::size_t i = 0; i < sizeof number; ++i) {
+    bytes[i] = static_cast<char>((number >> (8 * (sizeof number - 1 - i))) & 0xff);
+  }
+  return bytes;
+}
+
+/// As Java's TimestampType prints itself.
+std::string_view timestamp_type_name(rd_kafka_timestamp_type_t type) {
+  switch (type) {
+    case RD_KAFKA_TIMESTAMP_CREATE_TIME:
+      return "CreateTime";
+    case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME:
+      return "LogAppendTime";
+    case RD_KAFKA_TIMESTAMP_NOT_AVAILABLE:
+      break;
+  }
+  return "NoTimestampType";
+}
+
+struct DestroyHeaders {
+  void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
+};
+using Headers = std::unique_ptr<rd_kafka_headers_t, DestroyHeaders>;
+
+void add(const Headers& headers, const char* name, std::string_view value) {
+  rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
+}
+
+Headers dead_letter_headers(const rd_kafka_message_t& original, const std::string& group,
+                            const std::string& reason) {
+  rd_kafka_headers_t* present = nullptr;
+  const bool some = rd_kafka_message_headers(&original, &present) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  Headers headers(some ? rd_kafka_headers_copy(present) : rd_kafka_headers_new(8));
+  rd_kafka_timestamp_type_t type{};
+  const std::int64_t timestamp = rd_kafka_message_timestamp(&original, &type);
+  add(headers, "kafka_dlt-original-topic", rd_kafka_topic_name(original.rkt));
+  add(headers, "kafka_dlt-original-partition", big_endian(original.partition));
+  add(headers, "kafka_dlt-original-offset", big_endian(original.offset));
+  add(headers, "kafka_dlt-original-timestamp", big_endian(timestamp));
+  add(headers, "kafka_dlt-original-timestamp-type", timestamp_type_name(type));
+  add(headers, "kafka_dlt-original-consumer-group", group);
+  add(headers, "kafka_dlt-exception-fqcn", exception_name);
+  add(headers, "kafka_dlt-exception-message", reason);
+  return headers;
+}
+
+}  // namespace
+
+DeadLetterWriter::DeadLetterWriter(const KafkaOptions& options, const Target& target)
+    : options_(options), target_(target) {}
+
+DeadLetterWriter::~DeadLetterWriter() {
+  if (client_) rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
+Result<void> DeadLetterWriter::connect() {
+  if (client_ && partitions_ > 0) return {};
+  if (!client_) {
+    try {
+      client_ = make_client(Role::producer, options_, target_,
+                            {{"acks", "all"},
+                             {"message.timeout.ms", std::to_string(options_.dead_letter_wait_ms)},
+                             {"message.max.bytes", std::to_string(message_bytes_max)},
+                             {"linger.ms", "0"},
+                             {"partitioner", "murmur2_random"}},
+                            [this](rd_kafka_conf_t* conf) {
+                              rd_kafka_conf_set_opaque(conf, this);
+                              rd_kafka_conf_set_dr_msg_cb(
+                                  conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+                                    auto* self = static_cast<DeadLetterWriter*>(opaque);
+                                    if (reinterpret_cast<std::uintptr_t>(message->_private) != self->ticket_)
+                                      return;
+                                    self->reported_ = true;
+                                    self->outcome_ = message->err;
+                                  });
+                            });
+    } catch (const StartupError& error) {
+      return Error{Errc::unavailable, error.what()};
+    }
+    topic_.reset(rd_kafka_topic_new(client_.get(), target_.dead_letter_topic().c_str(), nullptr));
+  }
+  const auto count =
+      partition_count(client_.get(), topic_.get(), target_, milliseconds(options_.call_timeout_ms));
+  if (!count) return count.error();
+  partitions_ = *count;
+  return {};
+}
+
+Result<void> DeadLetterWriter::write(const rd_kafka_message_t& original, const std::string& reason) {
+  if (auto ready = connect(); !ready) return ready;
+  auto outcome = send(original, reason, original.len);
+  if (outcome && *outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && original.len > value_bytes_max) {
+    const std::string note = " (value cut: " + std::to_string(value_bytes_max) + " of its " +
+                             std::to_string(original.len) + " bytes; the original offset has it whole)";
+    outcome = send(original, reason + note, value_bytes_max);
+  }
+  if (!outcome) return outcome.error();
+  if (*outcome == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  partitions_ = 0;  // the topic may have changed: ask again
+  return Error{Errc::unavailable, "kafka topic " + target_.dead_letter_topic() + ": " + error_text(*outcome)};
+}
+
+/// The delivery's error code, or `unavailable` when there was no report in time.
+Result<int> DeadLetterWriter::send(const rd_kafka_message_t& original, const std::string& reason,
+                                   std::size_t value_bytes) {
+  ++ticket_;
+  reported_ = false;
+  const std::int32_t partition =
+      original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
+  Headers headers = dead_letter_headers(original, options_.group, reason);
+  const auto error = rd_kafka_producev(
+      client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
+      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(original.key, original.key_len),
+      RD_KAFKA_V_VALUE(original.payload, value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
+      RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket_)), RD_KAFKA_V_END);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return static_cast<int>(error);
+  static_cast<void>(headers.release());  // the message's now
+
+  // librdkafka's timer for the message comes first; this is for a client that is stuck.
+  const auto deadline = std::chrono::steady_clock::now() + milliseconds(2 * options_.dead_letter_wait_ms);
+  while (!reported_ && std::chrono::steady_clock::now() < deadline) rd_kafka_poll(client_.get(), 100);
+  if (reported_) return outcome_;
+  return Error{Errc::unavailable,
+               "kafka topic " + target_.dead_letter_topic() + ": no acknowledgement in time"};
+}
+
+}  // namespace seonchak::kafka

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "events/kafka_client.hpp"
+
+namespace seonchak::kafka {
+
+/// Writes records that can never succeed to `<topic>-dlt`, as Spring Kafka's DeadLetterPublishingRecoverer
+/// does: same key, value and headers, same partition where that topic has it, and the kafka_dlt-* headers.
+/// Used from one thread.
+class DeadLetterWriter {
+ public:
+  DeadLetterWriter(const KafkaOptions& options, const Target& target);
+  ~DeadLetterWriter();
+
+  /// Waits for the acknowledgement of all in-sync replicas. A value too large for the topic, now that it has
+  /// more headers, is cut to value_bytes_max; the reason says so. Errors: unavailable.
+  Result<void> write(const rd_kafka_message_s& original, const std::string& reason);
+
+ private:
+  Result<void> connect();
+  Result<int> send(const rd_kafka_message_s& original, const std::string& reason, std::size_t value_bytes);
+
+  const KafkaOptions& options_;
+  const Target& target_;
+  std::uintptr_t ticket_ = 0;  // of the write under way; a late report of an earlier one is ignored
+  bool reported_ = false;      // ticket_ has its delivery report
+  int outcome_ = 0;            // the report's error code
+  int partitions_ = 0;
+  Client client_;
+  Topic topic_;
+};
+
+}  // namespace seonchak::kafka

@@ -1,0 +1,57 @@
+-- Decides, numbers and appends one batch of requests for one coupon, by the rule of core/decision.hpp.
+--
+-- KEYS  state, holders, outbox
+-- ARGV  epoch, sequence seen by the caller, outbox limit in sequences, users...
+-- Answer: a status (ScriptStatus in redis_scripts.hpp) with what was found, or 0 followed by the state after
+-- the batch and two numbers per user: its sequence (above 0 new, below 0 held before, 0 refused) and when it
+-- was issued.
+local state = redis.call('HMGET', KEYS[1], 'stock', 'sequence', 'opens_at', 'closes_at', 'closed', 'epoch',
+                         'revision', 'published', 'persisted')
+if not state[6] then return {1} end
+if state[6] ~= ARGV[1] then return {2, state[6]} end
+if tonumber(state[2]) < tonumber(ARGV[2]) then return {3, state[2]} end
+
+local users = {unpack(ARGV, 4)}
+local held = redis.call('HMGET', KEYS[2], unpack(users))
+local issued = redis.call('HLEN', KEYS[2])
+-- The server's clock: every API process decides by the same one.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_text = string.format('%.0f', now)
+
+local opens_at, closes_at = tonumber(state[3]), tonumber(state[4])
+local open = state[5] ~= '1' and (not closes_at or now < closes_at) and (not opens_at or now >= opens_at)
+local left = open and tonumber(state[1]) - issued or 0
+local sequence = tonumber(state[2])
+
+local answers, fresh, rows, mine = {}, {}, {}, {}
+for i, user in ipairs(users) do
+  local number, at = 0, 0
+  if held[i] then
+    number, at = string.match(held[i], '^(%d+):(%d+)$')
+    number = -number
+  elseif mine[user] then
+    number, at = -mine[user], now
+  elseif left > 0 then
+    left, sequence, issued = left - 1, sequence + 1, issued + 1
+    number, at = sequence, now
+    mine[user] = sequence
+    fresh[#fresh + 1] = user
+    rows[#rows + 1] = user
+    rows[#rows + 1] = string.format('%.0f:', sequence) .. now_text
+  end
+  answers[2 * i - 1], answers[2 * i] = number, tonumber(at)
+end
+
+if #fresh > 0 then
+  local waiting = sequence - tonumber(state[9])
+  if waiting > tonumber(ARGV[3]) then return {4, waiting} end
+  -- First write. Redis never rolls a script back, and checks its memory limit only before the first write.
+  redis.call('XADD', KEYS[3], string.format('%.0f-0', sequence), 'e', state[6], 't', now_text,
+             'u', table.concat(fresh, ','))
+  redis.call('HSET', KEYS[2], unpack(rows))
+  redis.call('HSET', KEYS[1], 'sequence', string.format('%.0f', sequence))
+end
+
+return {0, state[1], sequence, issued, state[3], state[4], state[5], state[6], state[7], state[8], state[9],
+        now, unpack(answers)}

@@ -1,0 +1,505 @@
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "gate/gate_twin_for_test.hpp"
+
+namespace seonchak {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::batch_of;
+using testing::eventually;
+using testing::make_coupon;
+using testing::make_twin;
+using testing::unique_id;
+using Names = std::vector<std::string>;
+
+const Time long_ago = from_millis(1'000'000'000'000);
+const Time far_ahead = from_millis(4'000'000'000'000);
+
+class GateContract : public ::testing::TestWithParam<std::string> {
+ protected:
+  Coupon installed(Coupon coupon) {
+    EXPECT_TRUE(control().install(coupon));
+    return coupon;
+  }
+
+  /// One user, one decision.
+  Claim claim_one(const Coupon& coupon, const std::string& user) {
+    const auto reply = twin_->claim(batch_of(coupon, {user}));
+    EXPECT_TRUE(reply) << reply.error().message;
+    return reply ? reply->claims.at(0) : Claim{Decision::not_found, 0, {}};
+  }
+
+  Decision decision_of(const Coupon& coupon, const std::string& user) {
+    return claim_one(coupon, user).decision;
+  }
+
+  Errc claim_error(ClaimBatch batch) {
+    const auto reply = twin_->claim(std::move(batch));
+    EXPECT_FALSE(reply);
+    return reply ? Errc::rejected : reply.error().code;
+  }
+
+  void configure(Coupon& coupon) {
+    ++coupon.revision;
+    const auto done = control().configure(coupon);
+    ASSERT_TRUE(done) << done.error().message;
+  }
+
+  std::vector<OutboxEntry> read(const Coupon& coupon, std::int64_t after, std::size_t entries_max = 100) {
+    const Mark mark{coupon.id, after};
+    const auto entries = outbox().read({&mark, 1}, entries_max, 0ms);
+    EXPECT_TRUE(entries) << entries.error().message;
+    return entries ? *entries : std::vector<OutboxEntry>();
+  }
+
+  void persisted(const Coupon& coupon, std::int64_t sequence) {
+    const Mark mark{coupon.id, sequence};
+    ASSERT_TRUE(outbox().mark_persisted({&mark, 1}));
+  }
+
+  void limit_outbox(std::int64_t sequences_max) { twin_ = make_twin(GetParam(), sequences_max); }
+
+  GateControl& control() { return twin_->control(); }
+  Outbox& outbox() { return twin_->outbox(); }
+
+  std::unique_ptr<testing::GateTwin> twin_ = make_twin(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(Twins, GateContract, ::testing::Values("memory", "redis"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(GateContract, TheFirstUsersGetConsecutiveSequencesAndTheRestIsSoldOut) {
+  const Coupon coupon = installed(make_coupon(2));
+  const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "c"}));
+  ASSERT_TRUE(reply) << reply.error().message;
+  ASSERT_EQ(reply->claims.size(), 3u);
+  EXPECT_EQ(reply->claims[0].decision, Decision::issued);
+  EXPECT_EQ(reply->claims[0].sequence, 1);
+  EXPECT_EQ(reply->claims[1].decision, Decision::issued);
+  EXPECT_EQ(reply->claims[1].sequence, 2);
+  EXPECT_EQ(reply->claims[2].decision, Decision::sold_out);
+  EXPECT_EQ(reply->claims[2].sequence, 0);
+  EXPECT_EQ(reply->claims[0].issued_at, reply->state.now);
+}
+
+TEST_P(GateContract, AReplyTellsTheStateAfterTheBatch) {
+  Coupon coupon = make_coupon(5);
+  coupon.opens_at = long_ago;
+  coupon.closes_at = far_ahead;
+  coupon.revision = 7;
+  coupon.epoch = 3;
+  installed(coupon);
+  const auto reply = twin_->claim(batch_of(coupon, {"a", "b"}));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->state.stock, 5);
+  EXPECT_EQ(reply->state.sequence, 2);
+  EXPECT_EQ(reply->state.issued, 2);
+  EXPECT_EQ(reply->state.opens_at, long_ago);
+  EXPECT_EQ(reply->state.closes_at, far_ahead);
+  EXPECT_FALSE(reply->state.closed);
+  EXPECT_EQ(reply->state.epoch, 3);
+  EXPECT_EQ(reply->state.revision, 7);
+  EXPECT_EQ(reply->state.published, 0);
+  EXPECT_EQ(reply->state.persisted, 0);
+  EXPECT_GT(reply->state.now, long_ago);
+}
+
+TEST_P(GateContract, ARetryGetsItsFirstSequenceAndTime) {
+  const Coupon coupon = installed(make_coupon(2));
+  const Claim first = claim_one(coupon, "a");
+  claim_one(coupon, "b");
+  std::this_thread::sleep_for(3ms);
+  const Claim again = claim_one(coupon, "a");
+  EXPECT_EQ(again.decision, Decision::already_issued);
+  EXPECT_EQ(again.sequence, first.sequence);
+  EXPECT_EQ(again.issued_at, first.issued_at);
+}
+
+TEST_P(GateContract, ADuplicateInOneBatchGetsTheSequenceOfTheFirst) {
+  const Coupon coupon = installed(make_coupon(10));
+  const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "a", "a"}));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->claims[0].decision, Decision::issued);
+  for (const std::size_t i : {2u, 3u}) {
+    EXPECT_EQ(reply->claims[i].decision, Decision::already_issued);
+    EXPECT_EQ(reply->claims[i].sequence, 1);
+    EXPECT_EQ(reply->claims[i].issued_at, reply->claims[0].issued_at);
+  }
+  EXPECT_EQ(reply->state.issued, 2);
+}
+
+TEST_P(GateContract, ADuplicateOfTheLastWinnerIsNotSoldOut) {
+  const Coupon coupon = installed(make_coupon(1));
+  const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "a"}));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->claims[1].decision, Decision::sold_out);
+  EXPECT_EQ(reply->claims[2].decision, Decision::already_issued);
+}
+
+TEST_P(GateContract, NothingIsIssuedOutsideTheWindow) {
+  Coupon early = make_coupon(1);
+  early.opens_at = far_ahead;
+  EXPECT_EQ(decision_of(installed(early), "a"), Decision::not_open);
+
+  Coupon late = make_coupon(1);
+  late.closes_at = long_ago;
+  EXPECT_EQ(decision_of(installed(late), "a"), Decision::closed);
+}
+
+TEST_P(GateContract, RefusalsHaveTheirPrecedence) {
+  Coupon coupon = installed(make_coupon(1));
+  EXPECT_EQ(decision_of(coupon, "holder"), Decision::issued);
+  coupon.opens_at = far_ahead;
+  configure(coupon);
+  EXPECT_EQ(decision_of(coupon, "late"), Decision::not_open) << "not_open comes before sold_out";
+  coupon.closed = true;
+  configure(coupon);
+  EXPECT_EQ(decision_of(coupon, "late"), Decision::closed) << "closed comes before not_open";
+  EXPECT_EQ(decision_of(coupon, "holder"), Decision::already_issued) << "a holder comes before every refusal";
+}
+
+TEST_P(GateContract, ARefusedUserMayWinLater) {
+  Coupon coupon = installed(make_coupon(1));
+  claim_one(coupon, "a");
+  EXPECT_EQ(decision_of(coupon, "b"), Decision::sold_out);
+  coupon.stock = 2;
+  configure(coupon);
+  EXPECT_EQ(claim_one(coupon, "b").sequence, 2);
+}
+
+TEST_P(GateContract, TheLargestBatchIsDecided) {
+  const Coupon coupon = installed(make_coupon(stock_max));
+  Names users;
+  for (std::size_t i = 0; i < claim_users_max; ++i) {
+    users.push_back(std::string(user_id_bytes_max - 4, 'u') + std::to_string(1000 + i));
+  }
+  const auto reply = twin_->claim(batch_of(coupon, users));
+  ASSERT_TRUE(reply) << reply.error().message;
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    EXPECT_EQ(reply->claims[i].sequence, static_cast<std::int64_t>(i) + 1);
+  }
+  EXPECT_EQ(read(coupon, 0).at(0).users, users);
+}
+
+TEST_P(GateContract, ABatchOfTheWrongSizeIsInvalid) {
+  const Coupon coupon = installed(make_coupon(1));
+  EXPECT_EQ(claim_error(batch_of(coupon, {})), Errc::invalid);
+  EXPECT_EQ(claim_error(batch_of(coupon, Names(claim_users_max + 1, "a"))), Errc::invalid);
+}
+
+TEST_P(GateContract, BatchesInFlightTogetherAreDecidedInOrder) {
+  const Coupon coupon = installed(make_coupon(1'000));
+  std::vector<ClaimBatch> batches;
+  for (int i = 0; i < 200; ++i) batches.push_back(batch_of(coupon, {"u" + std::to_string(i)}));
+  const auto replies = twin_->claim_all(std::move(batches));
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    ASSERT_TRUE(replies[i]) << replies[i].error().message;
+    EXPECT_EQ(replies[i]->claims[0].sequence, static_cast<std::int64_t>(i) + 1);
+  }
+}
+
+TEST_P(GateContract, ACouponWithoutStateIsMissingNotSoldOut) {
+  const Coupon coupon = make_coupon(1);
+  EXPECT_EQ(claim_error(batch_of(coupon, {"a"})), Errc::gate_missing);
+  EXPECT_EQ(control().state(coupon.id).error().code, Errc::gate_missing);
+  EXPECT_EQ(control().configure(coupon).error().code, Errc::gate_missing);
+}
+
+TEST_P(GateContract, AnotherEpochIsRefused) {
+  Coupon coupon = installed(make_coupon(1));
+  coupon.epoch = 2;
+  EXPECT_EQ(claim_error(batch_of(coupon, {"a"})), Errc::gate_epoch);
+  EXPECT_EQ(control().state(coupon.id)->issued, 0);
+}
+
+TEST_P(GateContract, AStateThatHasForgottenSequencesIsRefused) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  ClaimBatch batch = batch_of(coupon, {"b"});
+  batch.sequence_seen = 2;
+  EXPECT_EQ(claim_error(batch), Errc::gate_behind);
+  batch.sequence_seen = 1;
+  EXPECT_TRUE(twin_->claim(batch));
+}
+
+TEST_P(GateContract, AFullOutboxIssuesNothingAndStillAnswersHolders) {
+  limit_outbox(3);
+  const Coupon coupon = installed(make_coupon(10));
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b"})));
+  EXPECT_EQ(claim_error(batch_of(coupon, {"a", "c", "d"})), Errc::outbox_full);
+  EXPECT_EQ(control().state(coupon.id)->sequence, 2);
+  EXPECT_EQ(control().state(coupon.id)->issued, 2);
+  EXPECT_EQ(read(coupon, 0).size(), 1u);
+  EXPECT_EQ(decision_of(coupon, "a"), Decision::already_issued);
+
+  EXPECT_EQ(claim_one(coupon, "c").sequence, 3);
+  EXPECT_EQ(claim_error(batch_of(coupon, {"d"})), Errc::outbox_full);
+  persisted(coupon, 1);
+  EXPECT_EQ(claim_one(coupon, "d").sequence, 4);
+}
+
+TEST_P(GateContract, ClaimNowDecidesTheSame) {
+  const Coupon coupon = installed(make_coupon(1));
+  const auto reply = control().claim_now(batch_of(coupon, {"a", "b"}));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->claims[0].decision, Decision::issued);
+  EXPECT_EQ(reply->claims[1].decision, Decision::sold_out);
+  EXPECT_EQ(decision_of(coupon, "a"), Decision::already_issued);
+}
+
+TEST_P(GateContract, ManyThreadsNeverIssueMoreThanTheStock) {
+  constexpr int threads = 8;
+  constexpr int stock = 100;
+  const Coupon coupon = installed(make_coupon(stock));
+  std::mutex mutex;
+  std::map<std::string, std::set<std::int64_t>> sequences;  // guarded by mutex
+  std::vector<std::jthread> crowd;
+  for (int t = 0; t < threads; ++t) {
+    crowd.emplace_back([&, t] {
+      // Neighbours share half of their users.
+      for (int i = 0; i < 60; i += 3) {
+        Names users;
+        for (int k = 0; k < 3; ++k) users.push_back("u" + std::to_string(t * 30 + i + k));
+        const auto reply = control().claim_now(batch_of(coupon, users));
+        ASSERT_TRUE(reply) << reply.error().message;
+        const std::lock_guard lock(mutex);
+        for (std::size_t k = 0; k < users.size(); ++k) {
+          if (reply->claims[k].sequence > 0) sequences[users[k]].insert(reply->claims[k].sequence);
+        }
+      }
+    });
+  }
+  crowd.clear();
+
+  std::set<std::int64_t> all;
+  for (const auto& [user, of_user] : sequences) {
+    EXPECT_EQ(of_user.size(), 1u) << user << " has two sequences";
+    all.insert(of_user.begin(), of_user.end());
+  }
+  EXPECT_EQ(sequences.size(), static_cast<std::size_t>(stock));
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(stock));
+  EXPECT_EQ(*all.begin(), 1);
+  EXPECT_EQ(*all.rbegin(), stock);
+}
+
+TEST_P(GateContract, InstallingAgainChangesNothing) {
+  Coupon coupon = installed(make_coupon(3));
+  claim_one(coupon, "a");
+  coupon.stock = 99;
+  EXPECT_TRUE(control().install(coupon));
+  EXPECT_EQ(control().state(coupon.id)->stock, 3);
+  EXPECT_EQ(control().state(coupon.id)->issued, 1);
+}
+
+TEST_P(GateContract, InstallingOverAnotherEpochOrCouponIsRefused) {
+  const Coupon coupon = installed(make_coupon(3));
+  Coupon epoch = coupon;
+  epoch.epoch = 2;
+  EXPECT_EQ(control().install(epoch).error().code, Errc::gate_epoch);
+  Coupon created = coupon;
+  created.created_at += 1ms;
+  EXPECT_EQ(control().install(created).error().code, Errc::gate_epoch);
+  EXPECT_EQ(control().state(coupon.id)->epoch, 1);
+}
+
+TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
+  Coupon coupon = make_coupon(3);
+  coupon.revision = 5;
+  installed(coupon);
+  coupon.stock = 4;
+  ASSERT_TRUE(control().configure(coupon));
+  EXPECT_EQ(control().state(coupon.id)->stock, 3) << "the same revision is known already";
+
+  coupon.revision = 6;
+  coupon.opens_at = long_ago;
+  coupon.closes_at = far_ahead;
+  coupon.closed = true;
+  ASSERT_TRUE(control().configure(coupon));
+  const auto state = control().state(coupon.id);
+  EXPECT_EQ(state->stock, 4);
+  EXPECT_EQ(state->opens_at, long_ago);
+  EXPECT_EQ(state->closes_at, far_ahead);
+  EXPECT_TRUE(state->closed);
+  EXPECT_EQ(state->revision, 6);
+
+  coupon.revision = 7;
+  coupon.opens_at.reset();
+  coupon.closes_at.reset();
+  coupon.closed = false;
+  ASSERT_TRUE(control().configure(coupon));
+  EXPECT_FALSE(control().state(coupon.id)->opens_at);
+  EXPECT_FALSE(control().state(coupon.id)->closes_at);
+}
+
+TEST_P(GateContract, TheStockCannotFallBelowWhatIsIssued) {
+  Coupon coupon = installed(make_coupon(5));
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
+  coupon.revision = 2;
+  coupon.stock = 2;
+  coupon.closed = true;
+  EXPECT_EQ(control().configure(coupon).error().code, Errc::stock_below_issued);
+  EXPECT_EQ(control().state(coupon.id)->stock, 5);
+  EXPECT_EQ(control().state(coupon.id)->revision, 1);
+  EXPECT_FALSE(control().state(coupon.id)->closed);
+  coupon.stock = 3;
+  EXPECT_TRUE(control().configure(coupon));
+}
+
+TEST_P(GateContract, HoldingsNameOnlyTheCouponsTheUserHolds) {
+  const Coupon one = installed(make_coupon(1));
+  const Coupon two = installed(make_coupon(1));
+  claim_one(one, "b");
+  const Claim claim = claim_one(two, "a");
+  const Names ids = {one.id, two.id, unique_id("none")};
+  const auto holdings = control().holdings("a", ids);
+  ASSERT_TRUE(holdings);
+  ASSERT_EQ(holdings->size(), 1u);
+  EXPECT_EQ(holdings->at(0).coupon_id, two.id);
+  EXPECT_EQ(holdings->at(0).sequence, 1);
+  EXPECT_EQ(holdings->at(0).issued_at, claim.issued_at);
+  EXPECT_TRUE(control().holdings("nobody", ids)->empty());
+  EXPECT_TRUE(control().holdings("a", {})->empty());
+}
+
+TEST_P(GateContract, TheGateAnswersACheck) {
+  EXPECT_TRUE(control().check());
+}
+
+TEST_P(GateContract, TheOutboxHoldsEachBatchWithItsNewUsersOnly) {
+  const Coupon coupon = installed(make_coupon(10));
+  const Claim a = claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c", "b"})));
+  claim_one(coupon, "c");
+  const auto entries = read(coupon, 0);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].coupon_id, coupon.id);
+  EXPECT_EQ(entries[0].epoch, coupon.epoch);
+  EXPECT_EQ(entries[0].first_sequence, 1);
+  EXPECT_EQ(entries[0].users, Names({"a"}));
+  EXPECT_EQ(entries[0].issued_at, a.issued_at);
+  EXPECT_EQ(entries[1].first_sequence, 2);
+  EXPECT_EQ(entries[1].users, Names({"b", "c"}));
+}
+
+TEST_P(GateContract, AReadStartsAfterItsMarkAndReturnsAPartlyReadEntryWhole) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
+  claim_one(coupon, "e");
+  EXPECT_EQ(read(coupon, 1).at(0).first_sequence, 2);
+  EXPECT_EQ(read(coupon, 3).at(0).first_sequence, 2) << "2 to 4 is one entry, and 4 is above the mark";
+  EXPECT_EQ(read(coupon, 4).at(0).first_sequence, 5);
+  EXPECT_TRUE(read(coupon, 5).empty());
+}
+
+TEST_P(GateContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
+  const Coupon one = installed(make_coupon(10));
+  const Coupon two = installed(make_coupon(10));
+  for (const auto* user : {"a", "b", "c"}) {
+    claim_one(one, user);
+    claim_one(two, user);
+  }
+  const std::vector<Mark> after = {{one.id, 0}, {two.id, 2}, {unique_id("none"), 0}};
+  const auto entries = outbox().read(after, 2, 0ms);
+  ASSERT_TRUE(entries);
+  std::map<std::string, std::vector<std::int64_t>> sequences;
+  for (const OutboxEntry& entry : *entries) sequences[entry.coupon_id].push_back(entry.first_sequence);
+  EXPECT_EQ(sequences[one.id], std::vector<std::int64_t>({1, 2}));
+  EXPECT_EQ(sequences[two.id], std::vector<std::int64_t>({3}));
+  EXPECT_EQ(sequences.size(), 2u);
+}
+
+TEST_P(GateContract, AReadWithoutEntriesEndsAfterItsWait) {
+  const Coupon coupon = installed(make_coupon(1));
+  const Mark mark{coupon.id, 0};
+  const auto start = std::chrono::steady_clock::now();
+  const auto entries = outbox().read({&mark, 1}, 10, 50ms);
+  ASSERT_TRUE(entries);
+  EXPECT_TRUE(entries->empty());
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
+  EXPECT_TRUE(outbox().read({}, 10, 1ms)->empty());
+}
+
+TEST_P(GateContract, AWaitingReadWakesUpForANewEntry) {
+  const Coupon coupon = installed(make_coupon(1));
+  constexpr auto wait = 60s;
+  const auto start = std::chrono::steady_clock::now();
+  Result<std::vector<OutboxEntry>> entries;
+  std::jthread reader([&] {
+    const Mark mark{coupon.id, 0};
+    entries = outbox().read({&mark, 1}, 10, wait);
+  });
+  std::this_thread::sleep_for(100ms);
+  claim_one(coupon, "a");
+  reader.join();
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->size(), 1u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, wait);
+}
+
+TEST_P(GateContract, PersistedEntriesLeaveTheOutboxAndPartlyPersistedOnesStay) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
+  persisted(coupon, 3);
+  auto entries = read(coupon, 0);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].first_sequence, 2);
+  persisted(coupon, 4);
+  EXPECT_TRUE(read(coupon, 0).empty());
+  EXPECT_EQ(claim_one(coupon, "e").sequence, 5) << "an empty outbox goes on counting";
+  EXPECT_EQ(read(coupon, 0).at(0).first_sequence, 5);
+}
+
+TEST_P(GateContract, MarksOnlyRise) {
+  const Coupon one = installed(make_coupon(10));
+  const Coupon two = installed(make_coupon(10));
+  for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
+  const Names ids = {one.id, two.id, unique_id("none")};
+  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 3}, {two.id, 2}, {ids[2], 9}}));
+  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 1}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 2}, {ids[2], 9}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 1}}));
+
+  const auto progress = outbox().progress(ids);
+  ASSERT_TRUE(progress);
+  ASSERT_EQ(progress->size(), 3u);
+  EXPECT_EQ(progress->at(0).published, 3);
+  EXPECT_EQ(progress->at(0).persisted, 2);
+  EXPECT_EQ(progress->at(1).published, 2);
+  EXPECT_EQ(progress->at(1).persisted, 0);
+  EXPECT_EQ(progress->at(2).published, 0) << "a mark makes no state";
+  EXPECT_EQ(progress->at(2).persisted, 0);
+  EXPECT_EQ(control().state(ids[2]).error().code, Errc::gate_missing);
+  EXPECT_EQ(control().state(one.id)->published, 3);
+  EXPECT_EQ(control().state(one.id)->persisted, 2);
+}
+
+TEST_P(GateContract, ALeaseIsExclusiveAndItsOwnerRenewsIt) {
+  const Names ids = {unique_id("a"), unique_id("b")};
+  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
+  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
+  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty());
+
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "two"));
+  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty()) << "only the owner can give it up";
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "one"));
+  EXPECT_EQ(*outbox().lease(ids, "two", 60s), Names({ids[0]}));
+}
+
+TEST_P(GateContract, ALeaseExpires) {
+  const Names ids = {unique_id("a")};
+  ASSERT_EQ(*outbox().lease(ids, "one", 50ms), ids);
+  EXPECT_TRUE(eventually([&] { return *outbox().lease(ids, "two", 60s) == ids; }));
+  EXPECT_TRUE(outbox().lease(ids, "one", 60s)->empty());
+}
+
+}  // namespace
+}  // namespace seonchak

@@ -1,0 +1,243 @@
+#include "gate/memory.hpp"
+
+#include <algorithm>
+
+namespace seonchak {
+
+namespace {
+
+Error missing(std::string_view coupon_id) {
+  return {Errc::gate_missing, "the gate has no state of coupon " + std::string(coupon_id)};
+}
+
+Error other_epoch(std::string_view coupon_id) {
+  return {Errc::gate_epoch,
+          "the gate's state of coupon " + std::string(coupon_id) + " is of another epoch or coupon"};
+}
+
+}  // namespace
+
+MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
+  const auto found = coupons_.find(coupon_id);
+  return found == coupons_.end() ? nullptr : &found->second;
+}
+
+Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
+  const auto [place, created] = coupons_.try_emplace(coupon.id);
+  Entry& entry = place->second;
+  if (!created) {
+    if (entry.created_at != coupon.created_at || entry.state.epoch != coupon.epoch)
+      return other_epoch(coupon.id);
+    return &entry;
+  }
+  entry.created_at = coupon.created_at;
+  entry.state.stock = coupon.stock;
+  entry.state.opens_at = coupon.opens_at;
+  entry.state.closes_at = coupon.closes_at;
+  entry.state.closed = coupon.closed;
+  entry.state.epoch = coupon.epoch;
+  entry.state.revision = coupon.revision;
+  return &entry;
+}
+
+Result<void> MemoryGate::restore(const Coupon& coupon, std::span<const Holder> holders) {
+  const std::lock_guard lock(mutex_);
+  const auto created = create(coupon);
+  if (!created) return created.error();
+  Entry& entry = **created;
+  if (!entry.outbox.empty())
+    return Error{Errc::invalid, "coupon " + coupon.id + " has issued since it was restored"};
+  for (const Holder& holder : holders) {
+    entry.holders.try_emplace(holder.user_id, Held{holder.sequence, holder.issued_at});
+    entry.state.sequence = std::max(entry.state.sequence, holder.sequence);
+  }
+  entry.state.published = entry.state.sequence;
+  entry.state.persisted = entry.state.sequence;
+  return {};
+}
+
+void MemoryGate::claim(ClaimBatch batch, ClaimHandler handler) {
+  handler(claim_now(std::move(batch)));
+}
+
+Result<ClaimReply> MemoryGate::claim_now(ClaimBatch batch) {
+  if (batch.users.empty() || batch.users.size() > claim_users_max) {
+    return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
+  }
+  const std::lock_guard lock(mutex_);
+  return decide_batch(batch);
+}
+
+Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
+  Entry* const entry = find(batch.coupon_id);
+  if (!entry) return missing(batch.coupon_id);
+  if (entry->state.epoch != batch.epoch) return other_epoch(batch.coupon_id);
+  if (entry->state.sequence < batch.sequence_seen) {
+    return Error{Errc::gate_behind, "the gate has forgotten sequences of coupon " + batch.coupon_id};
+  }
+
+  std::optional<GateState> state(entry->state);
+  state->now = now();
+  state->issued = static_cast<std::int64_t>(entry->holders.size());
+  std::vector<Claim> claims;
+  claims.reserve(batch.users.size());
+  OutboxEntry fresh{batch.coupon_id, state->epoch, state->sequence + 1, state->now, {}};
+  for (const std::string& user : batch.users) {
+    const auto held = entry->holders.find(user);
+    const bool holds = held != entry->holders.end();
+    const Decision decision = decide(state, holds);
+    if (holds) {
+      claims.push_back({decision, held->second.sequence, held->second.issued_at});
+    } else if (decision == Decision::issued) {
+      ++state->sequence;
+      ++state->issued;
+      entry->holders.emplace(user, Held{state->sequence, state->now});
+      fresh.users.push_back(user);
+      claims.push_back({decision, state->sequence, state->now});
+    } else {
+      claims.push_back({decision, 0, {}});
+    }
+  }
+  if (fresh.users.empty()) return ClaimReply{*state, std::move(claims)};
+
+  if (state->sequence - state->persisted > options_.outbox_sequences_max) {
+    for (const std::string& user : fresh.users) entry->holders.erase(user);
+    return Error{Errc::outbox_full, "too many issued coupons of " + batch.coupon_id + " wait for the store"};
+  }
+  entry->state.sequence = state->sequence;
+  entry->outbox.push_back(std::move(fresh));
+  appended_.notify_all();
+  return ClaimReply{*state, std::move(claims)};
+}
+
+Result<void> MemoryGate::install(const Coupon& coupon) {
+  const std::lock_guard lock(mutex_);
+  const auto created = create(coupon);
+  if (!created) return created.error();
+  return {};
+}
+
+Result<void> MemoryGate::configure(const Coupon& coupon) {
+  const std::lock_guard lock(mutex_);
+  Entry* const entry = find(coupon.id);
+  if (!entry) return missing(coupon.id);
+  if (entry->state.revision >= coupon.revision) return {};
+  if (coupon.stock < static_cast<std::int64_t>(entry->holders.size())) {
+    return Error{Errc::stock_below_issued,
+                 "more coupons of " + coupon.id + " are issued than the stock asked for"};
+  }
+  entry->state.stock = coupon.stock;
+  entry->state.opens_at = coupon.opens_at;
+  entry->state.closes_at = coupon.closes_at;
+  entry->state.closed = coupon.closed;
+  entry->state.revision = coupon.revision;
+  return {};
+}
+
+Result<GateState> MemoryGate::state(const std::string& coupon_id) {
+  const std::lock_guard lock(mutex_);
+  const Entry* const entry = find(coupon_id);
+  if (!entry) return missing(coupon_id);
+  GateState state = entry->state;
+  state.issued = static_cast<std::int64_t>(entry->holders.size());
+  state.now = now();
+  return state;
+}
+
+Result<std::vector<Holding>> MemoryGate::holdings(const std::string& user_id,
+                                                  std::span<const std::string> coupon_ids) {
+  std::vector<Holding> holdings;
+  const std::lock_guard lock(mutex_);
+  for (const std::string& coupon_id : coupon_ids) {
+    const Entry* const entry = find(coupon_id);
+    if (!entry) continue;
+    const auto held = entry->holders.find(user_id);
+    if (held == entry->holders.end()) continue;
+    holdings.push_back({coupon_id, held->second.sequence, held->second.issued_at});
+  }
+  return holdings;
+}
+
+std::vector<OutboxEntry> MemoryGate::collect(std::span<const Mark> after, std::size_t entries_max) {
+  std::vector<OutboxEntry> entries;
+  for (const Mark& mark : after) {
+    const Entry* const entry = find(mark.coupon_id);
+    if (!entry) continue;
+    const auto& outbox = entry->outbox;
+    auto next = std::ranges::partition_point(
+        outbox, [&](const OutboxEntry& item) { return item.last_sequence() <= mark.sequence; });
+    const auto available = static_cast<std::size_t>(outbox.end() - next);
+    const auto take = static_cast<std::ptrdiff_t>(std::min(available, entries_max));
+    entries.insert(entries.end(), next, next + take);
+  }
+  return entries;
+}
+
+Result<std::vector<OutboxEntry>> MemoryGate::read(std::span<const Mark> after, std::size_t entries_max,
+                                                  std::chrono::milliseconds wait) {
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    auto entries = collect(after, entries_max);
+    if (!entries.empty() || std::chrono::steady_clock::now() >= deadline) return entries;
+    appended_.wait_until(lock, deadline);
+  }
+}
+
+Result<void> MemoryGate::mark_published(std::span<const Mark> marks) {
+  const std::lock_guard lock(mutex_);
+  for (const Mark& mark : marks) {
+    Entry* const entry = find(mark.coupon_id);
+    if (entry) entry->state.published = std::max(entry->state.published, mark.sequence);
+  }
+  return {};
+}
+
+Result<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
+  const std::lock_guard lock(mutex_);
+  for (const Mark& mark : marks) {
+    Entry* const entry = find(mark.coupon_id);
+    if (!entry) continue;
+    std::int64_t& persisted = entry->state.persisted;
+    persisted = std::max(persisted, mark.sequence);
+    auto& outbox = entry->outbox;
+    while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> MemoryGate::lease(std::span<const std::string> coupon_ids,
+                                                   const std::string& owner, std::chrono::milliseconds ttl) {
+  std::vector<std::string> leased;
+  const auto time = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  for (const std::string& coupon_id : coupon_ids) {
+    Lease& lease = leases_[coupon_id];
+    if (lease.owner != owner && time < lease.expires_at) continue;
+    lease = {owner, time + ttl};
+    leased.push_back(coupon_id);
+  }
+  return leased;
+}
+
+Result<void> MemoryGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& coupon_id : coupon_ids) {
+    const auto lease = leases_.find(coupon_id);
+    if (lease != leases_.end() && lease->second.owner == owner) leases_.erase(lease);
+  }
+  return {};
+}
+
+Result<std::vector<Outbox::Progress>> MemoryGate::progress(std::span<const std::string> coupon_ids) {
+  std::vector<Progress> progress;
+  progress.reserve(coupon_ids.size());
+  const std::lock_guard lock(mutex_);
+  for (const std::string& coupon_id : coupon_ids) {
+    const Entry* const entry = find(coupon_id);
+    progress.push_back(entry ? Progress{entry->state.published, entry->state.persisted} : Progress{});
+  }
+  return progress;
+}
+
+}  // namespace seonchak

@@ -1,0 +1,88 @@
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/ports/gate.hpp"
+
+namespace seonchak {
+
+struct MemoryGateOptions {
+  std::int64_t outbox_sequences_max =
+      1'000'000;  ///< issued and not persisted, per coupon; beyond it: outbox_full
+};
+
+/// The gate of a single process: one object, shared by all its threads, is Gate, GateControl and Outbox.
+///
+/// Its state ends with the process, so whoever starts it restores every coupon from the store first, and
+/// answers users only after the store has their coupon (Ack::store). Claims are answered before claim
+/// returns. Every method is safe from any thread; no handler runs under the lock.
+class MemoryGate final : public Gate, public GateControl, public Outbox {
+ public:
+  explicit MemoryGate(MemoryGateOptions options = {}) : options_(options) {}
+
+  /// Puts a page of the store's rows back; the first page of a coupon creates its state, with coupon.epoch
+  /// and everything restored counted as published and persisted. An empty page is a coupon without holders.
+  /// Errors: gate_epoch when the state is of another epoch or coupon, invalid once the coupon has issued
+  /// again.
+  Result<void> restore(const Coupon& coupon, std::span<const Holder> holders);
+
+  void claim(ClaimBatch batch, ClaimHandler handler) override;
+
+  Result<void> install(const Coupon& coupon) override;
+  Result<void> configure(const Coupon& coupon) override;
+  Result<GateState> state(const std::string& coupon_id) override;
+  Result<std::vector<Holding>> holdings(const std::string& user_id,
+                                        std::span<const std::string> coupon_ids) override;
+  Result<ClaimReply> claim_now(ClaimBatch batch) override;
+  Result<void> check() override { return {}; }
+
+  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
+                                        std::chrono::milliseconds wait) override;
+  Result<void> mark_published(std::span<const Mark> marks) override;
+  Result<void> mark_persisted(std::span<const Mark> marks) override;
+  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                         std::chrono::milliseconds ttl) override;
+  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
+  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  template <class Value>
+  using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
+
+  struct Held {
+    std::int64_t sequence = 0;
+    Time issued_at{};
+  };
+  struct Entry {
+    GateState state;  ///< `issued` and `now` are filled in when it is handed out
+    Time created_at{};
+    TextMap<Held> holders;
+    std::deque<OutboxEntry> outbox;  ///< ascending sequences
+  };
+  struct Lease {
+    std::string owner;
+    std::chrono::steady_clock::time_point expires_at;
+  };
+
+  Entry* find(std::string_view coupon_id);
+  Result<Entry*> create(const Coupon& coupon);
+  Result<ClaimReply> decide_batch(const ClaimBatch& batch);
+  std::vector<OutboxEntry> collect(std::span<const Mark> after, std::size_t entries_max);
+
+  const MemoryGateOptions options_;
+  std::mutex mutex_;
+  std::condition_variable appended_;
+  TextMap<Entry> coupons_;  // guarded by mutex_
+  TextMap<Lease> leases_;   // guarded by mutex_
+};
+
+}  // namespace seonchak

@@ -1,0 +1,98 @@
+#include "gate/redis_client.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <boost/asio/io_context.hpp>
+
+#include "gate/redis_connection.hpp"
+
+namespace seonchak {
+
+namespace {
+
+/// Bounds the replies held at once.
+constexpr std::size_t pipelined_commands_max = 256;
+
+}  // namespace
+
+class RedisClient::Impl {
+ public:
+  explicit Impl(const RedisOptions& options)
+      : connection_(context_, options, RedisConnection::WhenDown::wait) {}
+
+  template <class Command>
+  Result<std::vector<Reply>> call_all(std::span<const Command> commands, auto... server_wait) {
+    std::vector<Reply> replies;
+    replies.reserve(commands.size());
+    while (replies.size() < commands.size()) {
+      const auto part = commands.subspan(replies.size());
+      const auto failed =
+          call_part(part.first(std::min(part.size(), pipelined_commands_max)), replies, server_wait...);
+      if (failed) return *failed;
+    }
+    return replies;
+  }
+
+ private:
+  /// Runs the loop here, on the caller's thread, until every reply has come.
+  template <class Command>
+  std::optional<Error> call_part(std::span<const Command> commands, std::vector<Reply>& replies,
+                                 auto... server_wait) {
+    std::optional<Error> failed;
+    std::size_t answered = 0;
+    const std::size_t first = replies.size();
+    replies.resize(first + commands.size());
+    context_.restart();
+    context_.poll();  // a stream that has ended while nobody ran the loop is noticed before it is used
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      connection_.call(
+          commands[i],
+          [&, slot = first + i](Result<Reply> reply) {
+            ++answered;
+            if (reply) {
+              replies[slot] = std::move(*reply);
+            } else if (!failed) {
+              failed = reply.error();
+            }
+          },
+          server_wait...);
+    }
+    context_.restart();
+    while (answered < commands.size()) context_.run_one();
+    return failed;
+  }
+
+  boost::asio::io_context context_{1};
+  RedisConnection connection_;
+};
+
+RedisClient::RedisClient(const RedisOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+RedisClient::~RedisClient() = default;
+
+namespace {
+
+Result<Reply> only(Result<std::vector<Reply>> replies) {
+  if (!replies) return replies.error();
+  return std::move(replies->front());
+}
+
+}  // namespace
+
+Result<Reply> RedisClient::call(std::string command, std::chrono::milliseconds server_wait) {
+  return only(impl_->call_all(std::span<const std::string>(&command, 1), server_wait));
+}
+
+Result<std::vector<Reply>> RedisClient::call_all(std::span<const std::string> commands) {
+  return impl_->call_all(commands, std::chrono::milliseconds(0));
+}
+
+Result<Reply> RedisClient::call(const ScriptCall& script) {
+  return only(impl_->call_all(std::span<const ScriptCall>(&script, 1)));
+}
+
+Result<std::vector<Reply>> RedisClient::call_all(std::span<const ScriptCall> scripts) {
+  return impl_->call_all(scripts);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,204 @@
+#include "gate/redis_scripts.hpp"
+
+#include "embedded/gate_scripts.hpp"
+
+namespace seonchak {
+
+namespace {
+
+/// Elements of a state in an answer of claim.lua or state.lua, the status included.
+constexpr std::size_t state_elements = 12;
+
+std::string millis_or_empty(const std::optional<Time>& time) {
+  return time ? std::to_string(to_millis(*time)) : std::string();
+}
+
+Error malformed(std::string_view coupon_id) {
+  return {Errc::unavailable,
+          "redis answered for coupon " + std::string(coupon_id) + " what no script of ours says"};
+}
+
+Error status_error(ScriptStatus status, std::string_view coupon_id, const redisReply& reply) {
+  const std::string coupon = "coupon " + std::string(coupon_id);
+  std::string found;
+  if (size_of(reply) > 1) {
+    const redisReply& value = element(reply, 1);
+    const auto number = integer_of(value);
+    found = number ? std::to_string(*number) : "an unknown one";
+  }
+  switch (status) {
+    case ScriptStatus::missing:
+      return {Errc::gate_missing, "redis has no state of " + coupon};
+    case ScriptStatus::epoch:
+      return {Errc::gate_epoch, "redis has another " + coupon + ", of epoch " + found};
+    case ScriptStatus::behind:
+      return {Errc::gate_behind, "redis has forgotten sequences of " + coupon + " after " + found};
+    case ScriptStatus::outbox_full:
+      return {Errc::outbox_full, found + " issued of " + coupon + " would wait for the store"};
+    case ScriptStatus::stock_below_issued:
+      return {Errc::stock_below_issued, found + " of " + coupon + " are issued"};
+    case ScriptStatus::done:
+      break;
+  }
+  return malformed(coupon_id);
+}
+
+/// A window's end: "" is none.
+bool read_time(const redisReply& reply, std::optional<Time>& time) {
+  if (text_of(reply) == std::string_view()) return true;
+  const auto millis = integer_of(reply);
+  if (millis) time = from_millis(*millis);
+  return millis.has_value();
+}
+
+/// A refusal needs no code in the answer: the state after the batch refuses for the same reason.
+Result<Claim> read_claim(std::string_view coupon_id, const GateState& state, const redisReply& sequence,
+                         const redisReply& issued_at) {
+  const auto number = integer_of(sequence);
+  const auto millis = integer_of(issued_at);
+  if (!number || !millis) return malformed(coupon_id);
+  if (*number > 0) return Claim{Decision::issued, *number, from_millis(*millis)};
+  if (*number < 0) return Claim{Decision::already_issued, -*number, from_millis(*millis)};
+  const Decision decision = decide(state, false);
+  if (decision == Decision::issued) return malformed(coupon_id);
+  return Claim{decision, 0, {}};
+}
+
+}  // namespace
+
+CouponKeys::CouponKeys(std::string_view coupon_id) {
+  const std::string prefix = "{coupon:" + std::string(coupon_id) + "}:";
+  state = prefix + "state";
+  holders = prefix + "holders";
+  outbox = prefix + "outbox";
+  relay = prefix + "relay";
+}
+
+std::optional<std::string> coupon_of_key(std::string_view key) {
+  constexpr std::string_view opening = "{coupon:";
+  const auto closing = key.find('}');
+  if (!key.starts_with(opening) || closing == std::string_view::npos) return std::nullopt;
+  return std::string(key.substr(opening.size(), closing - opening.size()));
+}
+
+ScriptCall claim_call(const ClaimBatch& batch, std::int64_t outbox_sequences_max) {
+  static const Script script(embedded::k_claim_lua);
+  const CouponKeys keys(batch.coupon_id);
+  ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
+  call.add(batch.epoch).add(batch.sequence_seen).add(outbox_sequences_max);
+  for (const std::string& user : batch.users) call.add(user);
+  return call;
+}
+
+ScriptCall state_call(const std::string& coupon_id) {
+  static const Script script(embedded::k_state_lua);
+  const CouponKeys keys(coupon_id);
+  return ScriptCall(script, {keys.state, keys.holders});
+}
+
+ScriptCall install_call(const Coupon& coupon) {
+  static const Script script(embedded::k_install_lua);
+  const CouponKeys keys(coupon.id);
+  ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
+  call.add(coupon.stock).add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
+  call.add(std::int64_t{coupon.closed})
+      .add(coupon.epoch)
+      .add(coupon.revision)
+      .add(to_millis(coupon.created_at));
+  return call;
+}
+
+ScriptCall configure_call(const Coupon& coupon) {
+  static const Script script(embedded::k_configure_lua);
+  const CouponKeys keys(coupon.id);
+  ScriptCall call(script, {keys.state, keys.holders});
+  call.add(coupon.stock).add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
+  call.add(std::int64_t{coupon.closed}).add(coupon.revision);
+  return call;
+}
+
+namespace {
+
+ScriptCall mark_call(const Mark& mark, std::string_view field) {
+  static const Script script(embedded::k_mark_lua);
+  const CouponKeys keys(mark.coupon_id);
+  ScriptCall call(script, {keys.state, keys.outbox});
+  call.add(field).add(mark.sequence);
+  return call;
+}
+
+}  // namespace
+
+ScriptCall published_call(const Mark& mark) {
+  return mark_call(mark, "published");
+}
+ScriptCall persisted_call(const Mark& mark) {
+  return mark_call(mark, "persisted");
+}
+
+ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl) {
+  static const Script script(embedded::k_lease_lua);
+  ScriptCall call(script, {CouponKeys(coupon_id).relay});
+  call.add(owner).add(std::int64_t{ttl.count()});
+  return call;
+}
+
+ScriptCall release_call(const std::string& coupon_id, const std::string& owner) {
+  static const Script script(embedded::k_release_lua);
+  ScriptCall call(script, {CouponKeys(coupon_id).relay});
+  call.add(owner);
+  return call;
+}
+
+Result<void> read_status(std::string_view coupon_id, const redisReply& reply) {
+  if (is_error(reply)) return refusal(reply);
+  if (size_of(reply) == 0) return malformed(coupon_id);
+  const auto status = integer_of(element(reply, 0));
+  if (!status) return malformed(coupon_id);
+  if (*status == static_cast<int>(ScriptStatus::done)) return {};
+  return status_error(static_cast<ScriptStatus>(*status), coupon_id, reply);
+}
+
+Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply) {
+  const auto status = read_status(coupon_id, reply);
+  if (!status) return status.error();
+  if (size_of(reply) < state_elements) return malformed(coupon_id);
+
+  GateState state;
+  bool whole = true;
+  const auto number = [&](std::size_t index) {
+    const auto value = integer_of(element(reply, index));
+    whole = whole && value;
+    return value.value_or(0);
+  };
+  state.stock = number(1);
+  state.sequence = number(2);
+  state.issued = number(3);
+  whole = read_time(element(reply, 4), state.opens_at) && whole;
+  whole = read_time(element(reply, 5), state.closes_at) && whole;
+  state.closed = number(6) != 0;
+  state.epoch = number(7);
+  state.revision = number(8);
+  state.published = number(9);
+  state.persisted = number(10);
+  state.now = from_millis(number(11));
+  if (!whole) return malformed(coupon_id);
+  return state;
+}
+
+Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, const redisReply& reply) {
+  auto state = read_state(coupon_id, reply);
+  if (!state) return state.error();
+  if (size_of(reply) != state_elements + 2 * users) return malformed(coupon_id);
+  ClaimReply answer{*state, {}};
+  answer.claims.reserve(users);
+  for (std::size_t i = 0; i < users; ++i) {
+    const std::size_t at = state_elements + 2 * i;
+    const auto claim = read_claim(coupon_id, answer.state, element(reply, at), element(reply, at + 1));
+    if (!claim) return claim.error();
+    answer.claims.push_back(*claim);
+  }
+  return answer;
+}
+
+}  // namespace seonchak

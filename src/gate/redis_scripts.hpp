@@ -1,0 +1,53 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/coupon.hpp"
+#include "core/ports/gate.hpp"
+#include "gate/redis_command.hpp"
+#include "gate/redis_reply.hpp"
+
+namespace seonchak {
+
+/// The first number a script answers.
+enum class ScriptStatus {
+  done = 0,
+  missing = 1,             ///< no state
+  epoch = 2,               ///< state of another epoch or coupon, which follows
+  behind = 3,              ///< the state's sequence, which follows, is lower than what the caller has seen
+  outbox_full = 4,         ///< how many would wait follows
+  stock_below_issued = 5,  ///< how many are issued follows
+};
+
+/// The keys of one coupon. They share the hash tag, so that a script may use them together in a cluster.
+struct CouponKeys {
+  explicit CouponKeys(std::string_view coupon_id);
+
+  std::string state;  ///< hash: stock sequence opens_at closes_at closed epoch revision created_at published
+                      ///< persisted
+  std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
+  std::string outbox;   ///< stream: LAST_SEQUENCE-0, e = epoch, t = issued at in ms, u = users joined by ","
+  std::string relay;    ///< string with a time limit: the relay that has the lease
+};
+
+/// The coupon's id in a key of CouponKeys, or nothing for another key.
+std::optional<std::string> coupon_of_key(std::string_view key);
+
+ScriptCall claim_call(const ClaimBatch& batch, std::int64_t outbox_sequences_max);
+ScriptCall state_call(const std::string& coupon_id);
+ScriptCall install_call(const Coupon& coupon);
+ScriptCall configure_call(const Coupon& coupon);
+ScriptCall published_call(const Mark& mark);
+ScriptCall persisted_call(const Mark& mark);
+ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
+ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
+
+/// What a script that answers a status only has done.
+Result<void> read_status(std::string_view coupon_id, const redisReply& reply);
+Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply);
+
+/// `users` is the number of users of the batch.
+Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, const redisReply& reply);
+
+}  // namespace seonchak

@@ -1,0 +1,34 @@
+#pragma once
+#include <atomic>
+
+#include "http/auth.hpp"
+#include "http/blocking_pool.hpp"
+#include "http/exchange.hpp"
+#include "http/http_metrics.hpp"
+#include "http/routes.hpp"
+#include "http/server.hpp"
+
+namespace seonchak {
+
+/// What the event loops of one server share. Immutable, or safe from any thread.
+struct ServerState {
+  ServerState(const ServerOptions& server_options, const ServerParts& parts, bool loopback)
+      : options(server_options),
+        router(options.serve_api),
+        auth(options.admin_key, loopback),
+        metrics(parts.metrics, router.classes()),
+        issue_metrics(parts.metrics),
+        services{parts.campaigns, parts.health, parts.metrics, issue_metrics, parts.required},
+        pool(options.admin_threads, options.admin_queue_max) {}
+
+  const ServerOptions options;
+  const Router router;
+  const Auth auth;
+  HttpMetrics metrics;
+  IssueMetrics issue_metrics;
+  const Services services;
+  BlockingPool pool;
+  std::atomic<std::size_t> connections{0};
+};
+
+}  // namespace seonchak

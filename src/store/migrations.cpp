@@ -1,0 +1,133 @@
+#include "store/migrations.hpp"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "embedded/postgres_schema.hpp"
+#include "embedded/sqlite_schema.hpp"
+#include "store/postgres_connection.hpp"
+#include "store/postgres_locks.hpp"
+#include "store/sqlite_connection.hpp"
+
+namespace seonchak {
+
+namespace {
+
+constexpr std::array postgres_list = {Migration{1, embedded::k_postgres_0001_init_sql}};
+constexpr std::array sqlite_list = {Migration{1, embedded::k_sqlite_0001_init_sql}};
+
+/// Also how long a process waits for another one to finish migrating.
+constexpr auto migration_timeout_ms = std::chrono::milliseconds(600'000);
+
+/// The first migration the database does not have, or null when it has them all.
+const Migration* next_migration(std::span<const Migration> all, int version) {
+  if (version > all.back().version) {
+    throw StartupError("the database has schema version " + std::to_string(version) +
+                       ", this program knows up to " + std::to_string(all.back().version) +
+                       ": start a seonchak at least as new as the one that migrated it");
+  }
+  return version == all.back().version ? nullptr : &all[static_cast<std::size_t>(version)];
+}
+
+int to_number(std::string_view text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+void log_applied(std::string_view database, const Migration& migration) {
+  log::info("schema migrated", {{"database", database}, {"version", migration.version}});
+}
+
+PostgresRows run_or_throw(PostgresConnection& connection, const std::string& sql) {
+  auto rows = connection.script(sql, migration_timeout_ms);
+  if (rows) return std::move(*rows);
+  throw StartupError("the schema cannot be brought up to date: " + to_error(rows.error()).message +
+                     ": give seonchak a role that may create tables, and a database of its own");
+}
+
+int postgres_version(PostgresConnection& connection) {
+  // Not to_regclass: it may answer from a cache that is older than the wait for the lock.
+  const auto present =
+      run_or_throw(connection,
+                   "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'schema_migration'"
+                   " AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)");
+  if (to_number(present.text(0, 0)) == 0) return 0;
+  const auto rows = run_or_throw(connection, "SELECT coalesce(max(version), 0) FROM schema_migration");
+  return to_number(rows.text(0, 0));
+}
+
+/// False when there is nothing left to do.
+bool migrate_once(PostgresConnection& connection) {
+  run_or_throw(connection, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = " +
+                               std::to_string(migration_timeout_ms.count()) + ";" + lock_sql(migration_lock));
+  const Migration* const next = next_migration(postgres_migrations(), postgres_version(connection));
+  if (next == nullptr) {
+    run_or_throw(connection, "ROLLBACK");
+    return false;
+  }
+  run_or_throw(connection, std::string(next->sql));
+  run_or_throw(connection,
+               "INSERT INTO schema_migration (version) VALUES (" + std::to_string(next->version) + ")");
+  run_or_throw(connection, "COMMIT");
+  log_applied("postgresql", *next);
+  return true;
+}
+
+void run_or_throw(SqliteConnection& connection, const std::string& sql) {
+  const auto done = connection.script(sql);
+  if (done) return;
+  throw StartupError("the schema cannot be brought up to date: " + done.error().message +
+                     ": give seonchak a file of its own");
+}
+
+int number_or_throw(SqliteConnection& connection, const char* sql) {
+  const auto value = connection.value(sql);
+  if (!value) throw StartupError("the schema cannot be read: " + value.error().message);
+  return to_number(*value);
+}
+
+int sqlite_version(SqliteConnection& connection) {
+  const int present =
+      number_or_throw(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'");
+  if (present == 0) return 0;
+  return number_or_throw(connection, "SELECT coalesce(max(version), 0) FROM schema_migration");
+}
+
+}  // namespace
+
+std::span<const Migration> postgres_migrations() {
+  return postgres_list;
+}
+
+std::span<const Migration> sqlite_migrations() {
+  return sqlite_list;
+}
+
+void migrate(PostgresConnection& connection) {
+  // Asked without the lock first: once up to date, a role that may not create tables, or a standby, can
+  // start.
+  while (next_migration(postgres_migrations(), postgres_version(connection)) != nullptr &&
+         migrate_once(connection)) {
+  }
+}
+
+void migrate(SqliteConnection& connection) {
+  while (const Migration* next = next_migration(sqlite_migrations(), sqlite_version(connection))) {
+    // The caller gives the connection up when this throws, and SQLite rolls back.
+    run_or_throw(connection, "BEGIN IMMEDIATE");
+    run_or_throw(connection, std::string(next->sql));
+    run_or_throw(connection, "INSERT INTO schema_migration (version, applied_at) VALUES (" +
+                                 std::to_string(next->version) + "," + std::to_string(to_millis(now())) +
+                                 ")");
+    run_or_throw(connection, "COMMIT");
+    log_applied("sqlite", *next);
+  }
+}
+
+}  // namespace seonchak

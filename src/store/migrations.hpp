@@ -1,0 +1,26 @@
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace seonchak {
+
+class PostgresConnection;
+class SqliteConnection;
+
+/// One file of schema/: what takes a database from version - 1 to version.
+struct Migration {
+  int version = 0;
+  std::string_view sql;
+};
+
+/// In order of version, from 1, without a gap. A migration that was released is never edited again.
+std::span<const Migration> postgres_migrations();
+std::span<const Migration> sqlite_migrations();
+
+/// Brings the schema up to date: one transaction per migration, which also records it in schema_migration.
+/// Processes that start at once take turns under an advisory lock; an SQLite file has only one process.
+/// Throws StartupError when the database is newer than this program, or refuses a migration.
+void migrate(PostgresConnection& connection);
+void migrate(SqliteConnection& connection);
+
+}  // namespace seonchak

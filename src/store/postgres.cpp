@@ -1,0 +1,264 @@
+#include "store/postgres.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "store/migrations.hpp"
+#include "store/postgres_connection.hpp"
+#include "store/postgres_pool.hpp"
+#include "store/postgres_statements.hpp"
+
+namespace seonchak {
+
+namespace {
+
+namespace sql = postgres_sql;
+
+constexpr int server_version_min = 150'000;
+
+std::int64_t limit_rows(std::size_t limit) {
+  return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
+}
+
+/// Columns in the order of sql::coupon_columns.
+Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
+  Coupon coupon;
+  coupon.id = rows.text(row, 0);
+  coupon.name = rows.text(row, 1);
+  coupon.stock = rows.bigint(row, 2);
+  coupon.opens_at = rows.optional_time(row, 3);
+  coupon.closes_at = rows.optional_time(row, 4);
+  coupon.closed = rows.text(row, 5) == "closed";
+  coupon.ack = parse_ack(rows.text(row, 6)).value_or(Ack::store);
+  coupon.epoch = rows.bigint(row, 7);
+  coupon.revision = rows.bigint(row, 8);
+  coupon.created_at = rows.time(row, 9);
+  return coupon;
+}
+
+std::vector<Coupon> read_coupons(const PostgresRows& rows) {
+  std::vector<Coupon> coupons;
+  for (std::size_t row = 0; row < rows.size(); ++row) coupons.push_back(read_coupon(rows, row));
+  return coupons;
+}
+
+/// $1 to $8 of create_coupon and update_coupon.
+PostgresParams coupon_params(const Coupon& coupon) {
+  PostgresParams params;
+  params.text(coupon.id).text(coupon.name).bigint(coupon.stock).time(coupon.opens_at).time(coupon.closes_at);
+  params.text(coupon.closed ? "closed" : "active")
+      .text(std::string(to_string(coupon.ack)))
+      .bigint(coupon.epoch);
+  return params;
+}
+
+PostgresCall move_positions_call(const SaveBatch& batch) {
+  // Members that save at once lock the rows in one order.
+  std::vector<PositionChange> changes = batch.positions;
+  std::ranges::stable_sort(changes, {}, &PositionChange::partition);
+  std::vector<std::int32_t> partitions;
+  std::vector<std::int64_t> expected;
+  std::vector<std::int64_t> next;
+  for (const PositionChange& change : changes) {
+    partitions.push_back(change.partition);
+    expected.push_back(change.expected);
+    next.push_back(change.next);
+  }
+  PostgresParams params;
+  params.text(batch.group).text(batch.topic).integers(partitions).bigints(expected).bigints(next);
+  return {&sql::move_positions, std::move(params)};
+}
+
+PostgresCall save_events_call(const SaveBatch& batch) {
+  // In the order of the key: pages are visited once, and savers lock rows in one order. Stable, so that of a
+  // user's two events the earlier one counts.
+  std::vector<const IssuedEvent*> events;
+  for (const IssuedEvent& event : batch.events) events.push_back(&event);
+  std::ranges::stable_sort(events, [](const IssuedEvent* a, const IssuedEvent* b) {
+    return std::tie(a->coupon_id, a->user_id) < std::tie(b->coupon_id, b->user_id);
+  });
+  std::vector<std::string_view> coupons;
+  std::vector<std::int64_t> sequences;
+  std::vector<std::string_view> users;
+  std::vector<Time> times;
+  std::vector<std::int64_t> epochs;
+  for (const IssuedEvent* event : events) {
+    coupons.push_back(event->coupon_id);
+    sequences.push_back(event->sequence);
+    users.push_back(event->user_id);
+    times.push_back(event->issued_at);
+    epochs.push_back(event->epoch);
+  }
+  PostgresParams params;
+  params.texts(coupons).bigints(sequences).texts(users).times(times).bigints(epochs);
+  return {&sql::save_events, std::move(params)};
+}
+
+/// Positions first: a fenced member writes no row.
+std::vector<PostgresCall> save_calls(const SaveBatch& batch) {
+  std::vector<PostgresCall> calls;
+  if (!batch.positions.empty()) calls.push_back(move_positions_call(batch));
+  if (!batch.events.empty()) calls.push_back(save_events_call(batch));
+  return calls;
+}
+
+class PostgresStore final : public Store {
+ public:
+  explicit PostgresStore(const PostgresOptions& options) : pool_(options) {}
+
+  Result<Coupon> create_coupon(Coupon coupon) override {
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    PostgresParams params = coupon_params(coupon);
+    params.time(coupon.created_at);
+    const auto rows =
+        (*connection)->transaction({{&sql::lock_revisions}, {&sql::create_coupon, std::move(params)}});
+    if (!rows && rows.error().constraint == "coupon_pkey") {
+      return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
+    }
+    if (!rows) return to_error(rows.error());
+    coupon.id = rows->at(1).text(0, 0);
+    coupon.revision = rows->at(1).bigint(0, 1);
+    return coupon;
+  }
+
+  Result<Coupon> coupon(const std::string& id) override {
+    const auto rows = query(sql::coupon, PostgresParams().text(id));
+    if (!rows) return rows.error();
+    if (rows->size() == 0) return not_found(id);
+    return read_coupon(*rows, 0);
+  }
+
+  Result<Coupon> update_coupon(const std::string& id,
+                               const std::function<Result<void>(Coupon&)>& change) override {
+    // Its end rolls back whatever was not committed, whichever way this function is left.
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const std::array begin = {PostgresCall{&begin_transaction},
+                              PostgresCall{&sql::coupon_for_update, PostgresParams().text(id)}};
+    const auto present = (*connection)->run(begin);
+    if (!present) return to_error(present.error());
+    if (present->at(1).size() == 0) return not_found(id);
+    const Coupon before = read_coupon(present->at(1), 0);
+
+    Coupon after = before;
+    if (const auto changed = change(after); !changed) return changed.error();
+    after.id = before.id;
+    after.created_at = before.created_at;
+
+    // `change` may have waited for the gate: only now stop the other writers.
+    const std::array finish = {PostgresCall{&sql::lock_revisions},
+                               PostgresCall{&sql::update_coupon, coupon_params(after)},
+                               PostgresCall{&commit_transaction}};
+    const auto rows = (*connection)->run(finish);
+    if (!rows) return to_error(rows.error());
+    after.revision = rows->at(1).bigint(0, 0);
+    return after;
+  }
+
+  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+    const auto rows = query(sql::coupons_since, PostgresParams().bigint(after).bigint(limit_rows(limit)));
+    if (!rows) return rows.error();
+    return read_coupons(*rows);
+  }
+
+  Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
+    const auto rows = query(sql::list_coupons, PostgresParams().text(after_id).bigint(limit_rows(limit)));
+    if (!rows) return rows.error();
+    return read_coupons(*rows);
+  }
+
+  Result<SaveOutcome> save(const SaveBatch& batch) override {
+    if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    auto rows = (*connection)->transaction(save_calls(batch));
+    // Two savers of one new row can meet in this constraint before either finds the other's key. The first
+    // has committed by now: a second try leaves its row alone, and a real clash fails again.
+    if (!rows && rows.error().constraint == sql::sequence_constraint) {
+      rows = (*connection)->transaction(save_calls(batch));
+    }
+    if (rows) return SaveOutcome::saved;
+    if (rows.error().sqlstate == sql::fenced_state) return SaveOutcome::fenced;
+    return to_error(rows.error());
+  }
+
+  Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
+    const auto rows = query(sql::positions, PostgresParams().text(group).text(topic));
+    if (!rows) return rows.error();
+    std::vector<LogPosition> found;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      found.push_back({rows->integer(row, 0), rows->bigint(row, 1)});
+    }
+    return found;
+  }
+
+  Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
+    const auto rows = query(sql::coupons_of_user, PostgresParams().text(user_id).bigint(limit_rows(limit)));
+    if (!rows) return rows.error();
+    std::vector<UserCoupon> found;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      found.push_back({std::string(rows->text(row, 0)), user_id, rows->bigint(row, 1), rows->time(row, 2),
+                       std::string(rows->text(row, 3))});
+    }
+    return found;
+  }
+
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+                                      std::size_t limit) override {
+    const auto rows = query(
+        sql::holders, PostgresParams().text(coupon_id).bigint(after_sequence).bigint(limit_rows(limit)));
+    if (!rows) return rows.error();
+    std::vector<Holder> found;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      found.push_back({std::string(rows->text(row, 0)), rows->bigint(row, 1), rows->time(row, 2)});
+    }
+    return found;
+  }
+
+  Result<void> check() override {
+    const auto rows = query(sql::check, PostgresParams());
+    if (!rows) return rows.error();
+    return {};
+  }
+
+ private:
+  static Error not_found(const std::string& id) { return {Errc::not_found, "there is no coupon " + id}; }
+
+  Result<PostgresRows> query(const PostgresStatement& statement, PostgresParams params) {
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const PostgresCall call{&statement, std::move(params)};
+    auto rows = (*connection)->run({&call, 1});
+    if (!rows) return to_error(rows.error());
+    return std::move(rows->front());
+  }
+
+  PostgresPool pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> open_postgres(const PostgresOptions& options) {
+  auto opened = PostgresConnection::open(options);
+  if (!opened) {
+    throw StartupError("PostgreSQL cannot be used: " + opened.error().message +
+                       ": check the store's URL and that the server accepts connections");
+  }
+  PostgresConnection& connection = **opened;
+  if (connection.server_version() < server_version_min) {
+    throw StartupError("PostgreSQL is version " + std::to_string(connection.server_version() / 10'000) +
+                       ": use version 15 or later");
+  }
+  if (connection.server_encoding() != "UTF8") {
+    throw StartupError("the database's encoding is " + connection.server_encoding() +
+                       ": create it with ENCODING 'UTF8'");
+  }
+  migrate(connection);
+  return std::make_unique<PostgresStore>(options);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "core/ports/store.hpp"
+
+namespace seonchak {
+
+struct PostgresOptions {
+  /// A libpq connection URI, passed on as it is:
+  /// "postgresql://user:password@host:5432/database?sslmode=require". With several hosts add
+  /// target_session_attrs=read-write, or a standby may be taken for the primary.
+  std::string url;
+  std::size_t connections_max = 4;         ///< opened on demand, kept open
+  int connection_wait_timeout_ms = 5'000;  ///< how long a call waits for a free connection
+  int connect_timeout_s = 5;               ///< per host of the URI
+  int statement_timeout_ms = 10'000;       ///< the server cancels a statement after this
+  int call_grace_ms = 5'000;     ///< a silent server is given up this long after statement_timeout_ms
+  int peer_timeout_ms = 15'000;  ///< TCP gives up an unreachable server after this
+};
+
+/// Connects, checks the server (version 15 or later, UTF8) and brings its schema up to date.
+/// Throws StartupError, never with the password in it.
+///
+/// A call uses one connection and, except for update_coupon, one round trip. update_coupon keeps its
+/// connection, and the row's lock, while `change` runs; a `change` that calls the store takes a second
+/// connection. `change` cannot edit id, revision or created_at. A server that answers nothing costs a call at
+/// most connection_wait_timeout_ms + connect_timeout_s + statement_timeout_ms + call_grace_ms.
+std::unique_ptr<Store> open_postgres(const PostgresOptions& options);
+
+}  // namespace seonchak

@@ -1,0 +1,70 @@
+#pragma once
+#include "store/postgres_connection.hpp"
+#include "store/postgres_locks.hpp"
+
+namespace seonchak::postgres_sql {
+
+inline const std::string coupon_columns =
+    "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at";
+
+/// Held to the end of the transaction, so that revisions become visible in order: a reader never sees one
+/// before a lower one. The statement after it takes a new snapshot, which has every revision committed
+/// before.
+inline const PostgresStatement lock_revisions = {"lock_revisions", lock_sql(revision_lock)};
+
+inline const PostgresStatement create_coupon = {
+    "create_coupon",
+    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, created_at, revision)"
+    " SELECT CASE WHEN $1 <> '' THEN $1 ELSE"
+    " (SELECT (coalesce(max(id::bigint), 0) + 1)::text FROM coupon WHERE id ~ '^[0-9]{1,18}$') END,"
+    " $2, $3, $4, $5, $6, $7, $8, $9, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+    " RETURNING id, revision"};
+
+inline const PostgresStatement coupon = {"coupon", "SELECT " + coupon_columns + " FROM coupon WHERE id = $1"};
+
+inline const PostgresStatement coupon_for_update = {"coupon_for_update", coupon.sql + " FOR UPDATE"};
+
+inline const PostgresStatement update_coupon = {
+    "update_coupon",
+    "UPDATE coupon SET name = $2, stock = $3, opens_at = $4, closes_at = $5, status = $6, ack = $7, epoch = "
+    "$8,"
+    " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = $1 RETURNING revision"};
+
+inline const PostgresStatement coupons_since = {
+    "coupons_since",
+    "SELECT " + coupon_columns + " FROM coupon WHERE revision > $1 ORDER BY revision LIMIT $2"};
+
+inline const PostgresStatement list_coupons = {
+    "list_coupons", "SELECT " + coupon_columns + " FROM coupon WHERE id > $1 ORDER BY id LIMIT $2"};
+
+inline const PostgresStatement move_positions = {"move_positions",
+                                                 "SELECT move_log_positions($1, $2, $3, $4, $5)"};
+
+/// SQLSTATE of move_positions when another member was faster.
+inline constexpr std::string_view fenced_state = "SC001";
+
+inline const PostgresStatement save_events = {
+    "save_events",
+    "INSERT INTO user_coupon (coupon_id, sequence, user_id, issued_at, epoch)"
+    " SELECT * FROM unnest($1, $2, $3, $4, $5)"
+    " ON CONFLICT (coupon_id, user_id) DO NOTHING"};
+
+inline constexpr std::string_view sequence_constraint = "user_coupon_sequence";
+
+inline const PostgresStatement positions = {"positions",
+                                            "SELECT partition, next_offset FROM log_position WHERE "
+                                            "consumer_group = $1 AND topic = $2 ORDER BY partition"};
+
+inline const PostgresStatement coupons_of_user = {
+    "coupons_of_user",
+    "SELECT coupon_id, sequence, issued_at, status FROM user_coupon WHERE user_id = $1"
+    " ORDER BY issued_at DESC, coupon_id LIMIT $2"};
+
+inline const PostgresStatement holders = {
+    "holders",
+    "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = $1 AND sequence > $2"
+    " ORDER BY sequence LIMIT $3"};
+
+inline const PostgresStatement check = {"check", "SELECT 1"};
+
+}  // namespace seonchak::postgres_sql

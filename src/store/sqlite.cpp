@@ -1,0 +1,269 @@
+#include "store/sqlite.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include "store/file_lock.hpp"
+#include "store/migrations.hpp"
+#include "store/sqlite_connection.hpp"
+#include "store/sqlite_statements.hpp"
+
+namespace seonchak {
+
+namespace {
+
+namespace sql = sqlite_sql;
+
+std::int64_t limit_rows(std::size_t limit) {
+  return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
+}
+
+Coupon read_coupon(SqliteStatement& row) {
+  Coupon coupon;
+  coupon.id = row.text_at(0);
+  coupon.name = row.text_at(1);
+  coupon.stock = row.integer_at(2);
+  coupon.opens_at = row.optional_time_at(3);
+  coupon.closes_at = row.optional_time_at(4);
+  coupon.closed = row.text_at(5) == "closed";
+  coupon.ack = parse_ack(row.text_at(6)).value_or(Ack::store);
+  coupon.epoch = row.integer_at(7);
+  coupon.revision = row.integer_at(8);
+  coupon.created_at = row.time_at(9);
+  return coupon;
+}
+
+/// ?1 to ?8 of sql::create_coupon and sql::update_coupon.
+SqliteStatement& bind_coupon(SqliteStatement& statement, const Coupon& coupon) {
+  statement.text(coupon.id)
+      .text(coupon.name)
+      .integer(coupon.stock)
+      .time(coupon.opens_at)
+      .time(coupon.closes_at);
+  return statement.text(coupon.closed ? "closed" : "active")
+      .text(to_string(coupon.ack))
+      .integer(coupon.epoch);
+}
+
+Error not_found(const std::string& id) {
+  return {Errc::not_found, "there is no coupon " + id};
+}
+
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(const SqliteOptions& options)
+      : lock_(options.path),
+        writer_(options.path, options.busy_timeout_ms),
+        reader_(options.path, options.busy_timeout_ms) {
+    set_up_writer(options.path);
+    migrate(writer_);
+    if (const auto set = reader_.script("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF"); !set) {
+      throw StartupError("cannot open " + options.path + ": " + set.error().message);
+    }
+  }
+
+  Result<Coupon> create_coupon(Coupon coupon) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto insert = writer_.prepared(sql::create_coupon);
+    if (!insert) return insert.error();
+    const auto made = bind_coupon(**insert, coupon).time(coupon.created_at).rows([](SqliteStatement& row) {
+      return std::pair(row.text_at(0), row.integer_at(1));
+    });
+    if (!made && writer_.primary_key_taken()) {
+      return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
+    }
+    if (!made) return made.error();
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    std::tie(coupon.id, coupon.revision) = made->front();
+    return coupon;
+  }
+
+  Result<Coupon> coupon(const std::string& id) override {
+    const auto found = read(sql::coupon, read_coupon, [&](SqliteStatement& query) { query.text(id); });
+    if (!found) return found.error();
+    if (found->empty()) return not_found(id);
+    return found->front();
+  }
+
+  Result<Coupon> update_coupon(const std::string& id,
+                               const std::function<Result<void>(Coupon&)>& change) override {
+    // Stands for the row's lock: only this process writes the file, and coupons only under this mutex.
+    const std::lock_guard coupons(coupon_mutex_);
+    const auto before = coupon(id);
+    if (!before) return before.error();
+    Coupon after = *before;
+    if (const auto changed = change(after); !changed) return changed.error();
+    after.id = before->id;
+    after.created_at = before->created_at;
+
+    const std::lock_guard guard(writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto update = writer_.prepared(sql::update_coupon);
+    if (!update) return update.error();
+    const auto revisions =
+        bind_coupon(**update, after).rows([](SqliteStatement& row) { return row.integer_at(0); });
+    if (!revisions) return revisions.error();
+    if (revisions->empty()) return not_found(id);
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    after.revision = revisions->front();
+    return after;
+  }
+
+  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+    return read(sql::coupons_since, read_coupon,
+                [&](SqliteStatement& query) { query.integer(after).integer(limit_rows(limit)); });
+  }
+
+  Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
+    return read(sql::list_coupons, read_coupon,
+                [&](SqliteStatement& query) { query.text(after_id).integer(limit_rows(limit)); });
+  }
+
+  Result<SaveOutcome> save(const SaveBatch& batch) override {
+    if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
+    const std::lock_guard guard(writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    for (const PositionChange& change : batch.positions) {
+      const auto moved = move_position(batch, change);
+      if (!moved) return moved.error();
+      if (!*moved) return SaveOutcome::fenced;
+    }
+    if (const auto inserted = insert_events(batch.events); !inserted) return inserted.error();
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return SaveOutcome::saved;
+  }
+
+  Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
+    return read(
+        sql::positions,
+        [](SqliteStatement& row) {
+          return LogPosition{static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
+        },
+        [&](SqliteStatement& query) { query.text(group).text(topic); });
+  }
+
+  Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
+    return read(
+        sql::coupons_of_user,
+        [](SqliteStatement& row) {
+          return UserCoupon{row.text_at(0), row.text_at(1), row.integer_at(2), row.time_at(3),
+                            row.text_at(4)};
+        },
+        [&](SqliteStatement& query) { query.text(user_id).integer(limit_rows(limit)); });
+  }
+
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+                                      std::size_t limit) override {
+    return read(
+        sql::holders,
+        [](SqliteStatement& row) {
+          return Holder{row.text_at(0), row.integer_at(1), row.time_at(2)};
+        },
+        [&](SqliteStatement& query) {
+          query.text(coupon_id).integer(after_sequence).integer(limit_rows(limit));
+        });
+  }
+
+  Result<void> check() override {
+    const auto answer = read(
+        sql::check, [](SqliteStatement& row) { return row.integer_at(0); }, [](SqliteStatement&) {});
+    if (!answer) return answer.error();
+    return {};
+  }
+
+ private:
+  void set_up_writer(const std::string& path) {
+    const auto mode = writer_.value("PRAGMA journal_mode = WAL");
+    if (!mode) {
+      throw StartupError("cannot use " + path + " as the store: " + mode.error().message +
+                         ": choose a path where no other kind of file is, and which no other program holds");
+    }
+    if (*mode != "wal") {
+      throw StartupError("cannot use " + path + " as the store: no write-ahead log there, but " + *mode +
+                         ": put it on a local file system");
+    }
+    const auto set =
+        writer_.script("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF");
+    if (!set) throw StartupError("cannot use " + path + " as the store: " + set.error().message);
+  }
+
+  template <class Read, class Bind>
+  auto read(const char* sql, Read read_row, Bind bind)
+      -> decltype(std::declval<SqliteStatement&>().rows(read_row)) {
+    const std::lock_guard guard(reader_mutex_);
+    const auto query = reader_.prepared(sql);
+    if (!query) return query.error();
+    bind(**query);
+    return (*query)->rows(read_row);
+  }
+
+  /// False when another member has moved the position.
+  Result<bool> move_position(const SaveBatch& batch, const PositionChange& change) {
+    const auto update = writer_.prepared(sql::move_position);
+    if (!update) return update.error();
+    (*update)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
+    if (const auto ran = (*update)->integer(change.expected).run(); !ran) return ran.error();
+    if (writer_.changes() > 0) return true;
+    if (change.expected != 0) return false;
+
+    const auto insert = writer_.prepared(sql::first_position);
+    if (!insert) return insert.error();
+    (*insert)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
+    if (const auto ran = (*insert)->run(); !ran) return ran.error();
+    return writer_.changes() > 0;
+  }
+
+  Result<void> insert_events(const std::vector<IssuedEvent>& events) {
+    const auto insert = writer_.prepared(sql::save_event);
+    if (!insert) return insert.error();
+    // In the order of the key, so that pages are visited once. Stable, so that of a user's two events the
+    // earlier counts.
+    std::vector<const IssuedEvent*> sorted;
+    for (const IssuedEvent& event : events) sorted.push_back(&event);
+    std::ranges::stable_sort(sorted, [](const IssuedEvent* a, const IssuedEvent* b) {
+      return std::tie(a->coupon_id, a->user_id) < std::tie(b->coupon_id, b->user_id);
+    });
+    const Time saved_at = now();
+    for (const IssuedEvent* event : sorted) {
+      (*insert)->text(event->coupon_id).integer(event->sequence).text(event->user_id).time(event->issued_at);
+      const auto ran = (*insert)->integer(event->epoch).time(saved_at).run();
+      if (ran) continue;
+      return Error{ran.error().code, ran.error().message + ": coupon " + event->coupon_id + " sequence " +
+                                         std::to_string(event->sequence) + " user " + event->user_id};
+    }
+    return {};
+  }
+
+  const FileLock lock_;      // first: released when the file is closed
+  std::mutex coupon_mutex_;  // before writer_mutex_
+  std::mutex writer_mutex_;
+  SqliteConnection writer_;  // guarded by writer_mutex_
+  std::mutex reader_mutex_;
+  SqliteConnection reader_;  // guarded by reader_mutex_
+};
+
+}  // namespace
+
+std::unique_ptr<Store> open_sqlite(const SqliteOptions& options) {
+  if (options.path.empty() || options.path.find(":memory:") != std::string::npos) {
+    throw StartupError(
+        "a store in memory would not outlive the process: give the SQLite store the path of a file");
+  }
+  // One name for one file, whatever link or folder it is reached by: the lock goes by name.
+  SqliteOptions named = options;
+  std::error_code failed;
+  const auto path = std::filesystem::weakly_canonical(options.path, failed);
+  if (failed) throw StartupError("cannot use " + options.path + " as the store: " + failed.message());
+  named.path = path.string();
+  return std::make_unique<SqliteStore>(named);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,45 @@
+#pragma once
+
+namespace seonchak::sqlite_sql {
+
+#define SEONCHAK_COUPON_COLUMNS \
+  "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at"
+
+inline constexpr char create_coupon[] =
+    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, created_at, revision)"
+    " SELECT CASE WHEN ?1 <> '' THEN ?1 ELSE (SELECT CAST(coalesce(max(CAST(id AS INTEGER)), 0) + 1 AS TEXT)"
+    " FROM coupon WHERE id NOT GLOB '*[^0-9]*' AND length(id) <= 18) END,"
+    " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+    " RETURNING id, revision";
+inline constexpr char coupon[] = "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE id = ?1";
+inline constexpr char update_coupon[] =
+    "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
+    "?8,"
+    " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
+inline constexpr char coupons_since[] =
+    "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
+inline constexpr char list_coupons[] =
+    "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE id > ?1 ORDER BY id LIMIT ?2";
+#undef SEONCHAK_COUPON_COLUMNS
+
+inline constexpr char move_position[] =
+    "UPDATE log_position SET next_offset = ?1"
+    " WHERE consumer_group = ?2 AND topic = ?3 AND partition = ?4 AND next_offset = ?5";
+inline constexpr char first_position[] =
+    "INSERT INTO log_position (next_offset, consumer_group, topic, partition) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT (consumer_group, topic, partition) DO NOTHING";
+inline constexpr char save_event[] =
+    "INSERT INTO user_coupon (coupon_id, sequence, user_id, issued_at, epoch, saved_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (coupon_id, user_id) DO NOTHING";
+inline constexpr char positions[] =
+    "SELECT partition, next_offset FROM log_position WHERE consumer_group = ?1 AND topic = ?2 ORDER BY "
+    "partition";
+inline constexpr char coupons_of_user[] =
+    "SELECT coupon_id, user_id, sequence, issued_at, status FROM user_coupon WHERE user_id = ?1"
+    " ORDER BY issued_at DESC, coupon_id LIMIT ?2";
+inline constexpr char holders[] =
+    "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = ?1 AND sequence > ?2"
+    " ORDER BY sequence LIMIT ?3";
+inline constexpr char check[] = "SELECT count(*) FROM schema_migration";
+
+}  // namespace seonchak::sqlite_sql

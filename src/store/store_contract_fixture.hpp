@@ -1,0 +1,71 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "store/database_fixture.hpp"
+
+namespace seonchak {
+
+struct Twin {
+  std::string name;
+  std::function<std::unique_ptr<StoreDatabase>()> make;
+};
+
+/// A store of either kind on a fresh database.
+class StoreContract : public testing::TestWithParam<Twin> {
+ protected:
+  void SetUp() override {
+    database_ = GetParam().make();
+    store_ = database_->open();
+  }
+
+  void reopen() {
+    store_.reset();
+    store_ = database_->open();
+  }
+
+  std::vector<std::int64_t> sequences(const std::string& coupon_id) {
+    std::vector<std::int64_t> found;
+    for (const Holder& holder : store_->holders(coupon_id, 0, 100'000).value())
+      found.push_back(holder.sequence);
+    return found;
+  }
+
+  std::string holder(const std::string& coupon_id, std::int64_t sequence) {
+    const auto found = store_->holders(coupon_id, sequence - 1, 1).value();
+    return found.empty() || found[0].sequence != sequence ? "" : found[0].user_id;
+  }
+
+  std::vector<LogPosition> positions() { return store_->positions("group", "topic").value(); }
+
+  std::unique_ptr<StoreDatabase> database_;
+  std::unique_ptr<Store> store_;
+};
+
+inline auto store_twins() {
+  return testing::Values(Twin{"Sqlite", [] { return std::make_unique<SqliteDatabase>(); }},
+                         Twin{"Postgres", [] { return std::make_unique<PostgresDatabase>(); }});
+}
+
+inline std::string twin_name(const testing::TestParamInfo<Twin>& twin) {
+  return twin.param.name;
+}
+
+inline void expect_same(const Coupon& found, const Coupon& expected) {
+  EXPECT_EQ(found.id, expected.id);
+  EXPECT_EQ(found.name, expected.name);
+  EXPECT_EQ(found.stock, expected.stock);
+  EXPECT_EQ(found.opens_at, expected.opens_at);
+  EXPECT_EQ(found.closes_at, expected.closes_at);
+  EXPECT_EQ(found.closed, expected.closed);
+  EXPECT_EQ(found.ack, expected.ack);
+  EXPECT_EQ(found.epoch, expected.epoch);
+  EXPECT_EQ(found.revision, expected.revision);
+  EXPECT_EQ(found.created_at, expected.created_at);
+}
+
+}  // namespace seonchak

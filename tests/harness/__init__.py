@@ -1,0 +1,1 @@
+"""Real servers, the real program and a fast client, for the tests that need processes."""

@@ -1,0 +1,78 @@
+"""The program under test, as a process."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+
+from harness.process import ROOT, Process
+
+CALL_TIMEOUT_S = 30
+
+
+def binary() -> Path:
+    """The program to test: the release build, or what SEONCHAK_BINARY names (a sanitizer build, say)."""
+    return Path(os.environ.get("SEONCHAK_BINARY", ROOT / "build" / "release" / "seonchak"))
+
+
+class Seonchak(Process):
+    """`seonchak serve` with the given flags, ready when /readyz says so.
+
+    Its working directory is its own folder, so a relative --store file lies there and survives a
+    restart. `variables` are added to the environment; no SEONCHAK_* of the caller gets in.
+    """
+
+    name = "seonchak"
+
+    def __init__(self, *flags: str, variables: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.flags = list(flags)
+        self.variables = dict(variables or {})
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as harness.http takes them."""
+        return ("127.0.0.1", self.port)
+
+    @property
+    def url(self) -> str:
+        """http://127.0.0.1:PORT, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        return [str(binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *self.flags]
+
+    def environment(self) -> dict[str, str]:
+        return {**_clean_environment(), **self.variables}
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as reply:
+            return reply.status == 200
+        return False
+
+    def kill9(self) -> None:
+        """SIGKILL, and nothing else: what a crash leaves behind."""
+        self.kill()
+
+    def stop_signal(self) -> signal.Signals:
+        return signal.SIGTERM
+
+
+def run_command(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs another subcommand to its end, for example "coupon", "create", "--id", "a"."""
+    return subprocess.run(
+        [str(binary()), *arguments],
+        cwd=cwd,
+        env=_clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=CALL_TIMEOUT_S,
+        check=False,
+    )
+
+
+def _clean_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("SEONCHAK_")}
