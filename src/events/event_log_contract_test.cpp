@@ -1,6 +1,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <ostream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -41,6 +42,10 @@ struct Twin {
   const char* name;
   Log (*make)();
 };
+
+void PrintTo(const Twin& twin, std::ostream* out) {
+  *out << twin.name;
+}
 
 class EventLogContract : public testing::TestWithParam<Twin> {
  protected:

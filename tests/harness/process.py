@@ -128,7 +128,7 @@ class Process:
         return None if self._child is None else self._child.poll()
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
-        """Asks it to end and returns the exit code; kills it when it does not, or stays -9."""
+        """Asks it to end, kills it if it does not, and returns the exit code (that of a kill is -9)."""
         if self._child is None:
             return 0
         if self.running:
@@ -225,6 +225,7 @@ def _guard(death_signal: str, user: str | None) -> list[str]:
     return ["setpriv", *switch, "--pdeathsig", death_signal, "--"]
 
 
+_spawner: threading.Thread | None = None
 _requests: "queue.Queue[tuple[list[str], dict, Future]]" = queue.Queue()
 
 
@@ -250,9 +251,6 @@ def _spawn(command: list[str], **options: object) -> "subprocess.Popen[bytes]":
     reply: Future = Future()
     _requests.put((command, options, reply))
     return reply.result()
-
-
-_spawner: threading.Thread | None = None
 
 
 @atexit.register

@@ -46,7 +46,7 @@ wait_for() {
 # serve_with_sample FLAG...: `seonchak serve FLAG...` until Ctrl-C; its exit code is passed on.
 serve_with_sample() {
   local listen url server code=0
-  listen=$(flag_value listen "$LISTEN_DEFAULT" "$@")
+  listen=$(flag_value listen "${SEONCHAK_LISTEN:-$LISTEN_DEFAULT}" "$@")
   url=http://$listen
   if (: <"/dev/tcp/${listen%:*}/${listen##*:}") 2>/dev/null; then
     fail "something listens on $listen already; choose another address with --listen"

@@ -1,0 +1,196 @@
+"""The way of a coupon through the production composition, read with other people's clients."""
+
+import json
+import struct
+import time
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from harness import http
+from harness.seonchak import Seonchak, run_command
+
+SETTLE_S = 15.0
+
+
+@pytest.fixture
+def flags(own_redis, kafka_server, topic, database) -> list[str]:
+    return [
+        *("--gate", own_redis.address, "--log", f"kafka://{kafka_server.address}/{topic}"),
+        *("--store", database, "--log-group", topic),
+    ]
+
+
+def create(server: Seonchak, **fields: Any) -> None:
+    reply = http.call(server.address, "POST", "/v1/coupons", body={"name": "Test", **fields})
+    assert reply.status == 201, reply.text
+
+
+def issue(server: Seonchak, coupon: str, user: str) -> http.Reply:
+    return http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user})
+
+
+def show(server: Seonchak, coupon: str) -> dict[str, Any]:
+    return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
+
+
+def eventually(check, message: str = "") -> Any:
+    deadline = time.monotonic() + SETTLE_S
+    while not (result := check()):
+        assert time.monotonic() < deadline, message or "it did not happen in time"
+        time.sleep(0.05)
+    return result
+
+
+def read_topic(brokers: str, topic: str, count: int) -> list[Message]:
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    messages: list[Message] = []
+    deadline = time.monotonic() + SETTLE_S
+    while len(messages) < count and time.monotonic() < deadline:
+        messages += [m for m in consumer.consume(count, timeout=1.0) if m.error() is None]
+    consumer.close()
+    return messages
+
+
+def send(brokers: str, topic: str, *values: str) -> None:
+    producer = Producer({"bootstrap.servers": brokers})
+    for value in values:
+        producer.produce(topic, value=value.encode(), partition=0)
+    assert producer.flush(10) == 0
+
+
+def test_the_message_is_what_the_formats_page_says(serve, flags, kafka_server, topic) -> None:
+    server = serve(*flags)
+    create(server, id="c-1", stock=5)
+    answer = issue(server, "c-1", "kim@example.com").json()
+    (message,) = read_topic(kafka_server.address, topic, 1)
+    assert message.key() == b"c-1"
+    assert json.loads(message.value()) == {
+        "couponId": "c-1",
+        "userId": "kim@example.com",
+        "sequence": 1,
+        "issuedAt": answer["issuedAt"],
+    }
+    headers = {name: value.decode() for name, value in message.headers()}
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": "c-1:1:1",
+        "ce_source": "/seonchak",
+        "ce_type": "coupon.issued",
+        "ce_time": answer["issuedAt"],
+        "content-type": "application/json",
+    }
+
+
+def test_a_bare_message_gets_its_sequence_from_the_gate(serve, flags, kafka_server, topic, database) -> None:
+    server = serve(*flags)
+    create(server, id="1", stock=2)
+    send(kafka_server.address, topic, '{"couponId":1,"userId":42}', '{"couponId":"1","userId":"43"}')
+    eventually(lambda: show(server, "1")["persisted"] == 2)
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT user_id, sequence FROM user_coupon ORDER BY sequence").fetchall()
+    assert rows == [("42", 1), ("43", 2)]
+    again = issue(server, "1", "42")
+    assert (again.status, again.json()["sequence"]) == (200, 1)
+
+
+def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(serve, flags, kafka_server, topic) -> None:
+    server = serve(*flags)
+    create(server, id="1", stock=1)
+    assert issue(server, "1", "winner").status == 201
+    send(
+        kafka_server.address,
+        topic,
+        "not json",
+        '{"couponId":1,"userId":7}',
+        '{"couponId":"none","userId":"7"}',
+        '{"couponId":"none","userId":"7","sequence":1}',
+    )
+    letters = read_topic(kafka_server.address, f"{topic}-dlt", 4)
+    assert [letter.value() for letter in letters][0] == b"not json"
+    reasons = [dict(letter.headers())["kafka_dlt-exception-message"].decode() for letter in letters]
+    assert reasons[1:] == ["sold_out", "coupon_not_found", "coupon_not_found"]
+    for letter in letters:
+        headers = dict(letter.headers())
+        assert headers["kafka_dlt-original-topic"].decode() == topic
+        assert struct.unpack(">i", headers["kafka_dlt-original-partition"]) == (0,)
+        assert struct.unpack(">q", headers["kafka_dlt-original-offset"])[0] >= 0
+        assert letter.partition() == 0
+    # The pipe is not blocked by them.
+    create(server, id="2", stock=1)
+    assert issue(server, "2", "next").status == 201
+    eventually(lambda: show(server, "2")["persisted"] == 1)
+
+
+@pytest.mark.parametrize("ack", ["gate", "log", "store"])
+def test_the_answer_comes_when_the_ack_stage_has_the_coupon(serve, flags, ack) -> None:
+    server = serve(*flags)
+    create(server, id="c", stock=3, ack=ack)
+    reply = issue(server, "c", "kim")
+    view = show(server, "c")
+    assert (reply.status, reply.json()["result"]) == (201, "issued")
+    if ack == "log":
+        assert view["published"] == 1
+    if ack == "store":
+        assert view["persisted"] == 1
+
+
+def test_roles_split_over_processes(serve, flags) -> None:
+    api = serve(*flags, "--roles", "api")
+    create(api, id="waiting", stock=1, ack="store")
+    serve(*flags, "--roles", "relay")
+    serve(*flags, "--roles", "consumer")
+    reply = issue(api, "waiting", "kim")
+    assert (reply.status, reply.json()["result"]) == (201, "issued")
+    assert show(api, "waiting")["persisted"] == 1
+
+
+def test_without_a_relay_the_answer_is_pending_after_the_deadline(serve, flags) -> None:
+    api = serve(*flags, "--roles", "api", "--ack-timeout-ms", "200")
+    create(api, id="slow", stock=1, ack="log")
+    reply = issue(api, "slow", "kim")
+    assert reply.status == 202
+    assert reply.json()["state"] == "pending"
+    assert reply.json()["sequence"] == 1
+    held = http.call(api.address, "GET", "/v1/users/kim/coupons").json()["coupons"]
+    assert [(coupon["couponId"], coupon["state"]) for coupon in held] == [("slow", "pending")]
+    serve(*flags, "--roles", "relay,consumer")
+    eventually(lambda: show(api, "slow")["persisted"] == 1)
+    held = http.call(api.address, "GET", "/v1/users/kim/coupons").json()["coupons"]
+    assert [(coupon["couponId"], coupon["state"]) for coupon in held] == [("slow", "persisted")]
+
+
+def test_changes_are_in_force_in_every_api_process(serve, flags) -> None:
+    one, two = serve(*flags), serve(*flags)
+    create(one, id="c", stock=1)
+    assert issue(two, "c", "a").status == 201
+    assert issue(two, "c", "b").json()["code"] == "sold_out"
+    raised = http.call(one.address, "PATCH", "/v1/coupons/c", body={"stock": 2})
+    assert raised.status == 200, raised.text
+    assert issue(two, "c", "b").status == 201
+    lowered = http.call(two.address, "PATCH", "/v1/coupons/c", body={"stock": 1})
+    assert (lowered.status, lowered.json()["code"]) == (409, "stock_below_issued")
+    assert show(one, "c")["stock"] == 2
+    assert http.call(two.address, "POST", "/v1/coupons/c/close").status == 200
+    assert issue(one, "c", "z").json()["code"] == "closed"
+    assert issue(one, "c", "a").json()["result"] == "already_issued"
+
+
+def test_the_command_line_manages_coupons(serve, flags) -> None:
+    server = serve(*flags, "--admin-key", "secret")
+    target = ["--url", server.url, "--admin-key", "secret"]
+    created = run_command("coupon", "create", "--id", "cli", "--name", "By hand", "--stock", "3", *target)
+    assert created.returncode == 0, created.stderr
+    assert json.loads(created.stdout)["id"] == "cli"
+    again = run_command("coupon", "create", "--id", "cli", "--name", "By hand", "--stock", "3", *target)
+    assert (again.returncode, json.loads(again.stderr)["code"]) == (1, "coupon_exists")
+    assert run_command("coupon", "set", "cli", "--stock", "5", *target).returncode == 0
+    assert json.loads(run_command("coupon", "show", "cli", *target).stdout)["stock"] == 5
+    listed = json.loads(run_command("coupon", "list", *target).stdout)
+    assert [coupon["id"] for coupon in listed["coupons"]] == ["cli"]
+    assert run_command("coupon", "close", "cli", *target).returncode == 0
+    assert issue(server, "cli", "kim").json()["code"] == "closed"
+    refused = run_command("coupon", "close", "cli", "--url", server.url, "--admin-key", "wrong")
+    assert (refused.returncode, json.loads(refused.stderr)["code"]) == (1, "unauthorized")

@@ -1,0 +1,165 @@
+"""The promise itself: many users race for few coupons, and every part tells the same story."""
+
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from harness import http
+from harness.seonchak import Seonchak
+
+USERS = 50_000
+STOCK = 1_000
+SETTLE_S = 20.0
+
+
+def requests_of_a_crowd(coupon: str, users: int, seed: int) -> tuple[list[str], list[bytes]]:
+    """Every user asks once, a fifth of them two to five times; in random order."""
+    rng = random.Random(seed)
+    asking = [f"user-{n}" for n in range(users)]
+    asking += [user for user in rng.sample(asking, users // 5) for _ in range(rng.randint(1, 4))]
+    rng.shuffle(asking)
+    return asking, [http.issue(coupon, user) for user in asking]
+
+
+def create_coupon(server: Seonchak, **fields: Any) -> dict[str, Any]:
+    reply = http.call(server.address, "POST", "/v1/coupons", body={"name": "Race", **fields})
+    assert reply.status == 201, reply.text
+    return reply.json()
+
+
+def coupon_of(server: Seonchak, coupon: str) -> dict[str, Any]:
+    return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
+
+
+def wait_persisted(server: Seonchak, coupon: str, sequences: int) -> dict[str, Any]:
+    deadline = time.monotonic() + SETTLE_S
+    while (view := coupon_of(server, coupon))["persisted"] < sequences:
+        assert time.monotonic() < deadline, view
+        time.sleep(0.05)
+    return view
+
+
+def holders_by_answers(asked: list[str], answers: list[http.Answer]) -> dict[str, int]:
+    """Who holds which sequence, as the answers tell; fails where two answers disagree."""
+    holders: dict[str, int] = {}
+    first_answers: Counter[str] = Counter()
+    for user, (status, body) in zip(asked, answers, strict=True):
+        if status in (200, 201):
+            assert body["userId"] == user
+            assert holders.setdefault(user, body["sequence"]) == body["sequence"], (user, body)
+            first_answers[user] += status == 201
+        else:
+            assert (status, body["code"]) == (409, "sold_out"), (user, status, body)
+    assert all(count == 1 for count in first_answers.values())
+    assert first_answers.keys() == holders.keys()
+    return holders
+
+
+def events_in_log(brokers: str, topic: str, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Key and value of the topic's first `count` messages, as another client reads them."""
+    import json
+
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        events = []
+        deadline = time.monotonic() + SETTLE_S
+        while len(events) < count and time.monotonic() < deadline:
+            for message in consumer.consume(1_000, timeout=1.0):
+                assert message.error() is None, message.error()
+                events.append((message.key().decode(), json.loads(message.value())))
+        events += [(m.key().decode(), json.loads(m.value())) for m in consumer.consume(1, timeout=0.5)]
+        return events
+    finally:
+        consumer.close()
+
+
+@pytest.mark.timeout(240)
+def test_fifty_thousand_users_race_for_a_thousand_coupons(
+    serve, own_redis, kafka_server, topic, database
+) -> None:
+    """Two API processes, one Redis, Kafka and PostgreSQL."""
+    flags = [
+        *("--gate", own_redis.address, "--log", f"kafka://{kafka_server.address}/{topic}"),
+        *("--store", database, "--log-group", topic),
+    ]
+    servers = [serve(*flags), serve(*flags)]
+    coupon = create_coupon(servers[0], id="race", stock=STOCK)["id"]
+    asked, requests = requests_of_a_crowd(coupon, USERS, seed=1)
+    half = len(requests) // 2
+
+    import threading
+
+    halves: list[list[http.Answer]] = [[], []]
+
+    def send(which: int, part: list[bytes]) -> None:
+        halves[which] = http.load(servers[which].address, part, connections=8)
+
+    threads = [
+        threading.Thread(target=send, args=(0, requests[:half])),
+        threading.Thread(target=send, args=(1, requests[half:])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    holders = holders_by_answers(asked, halves[0] + halves[1])
+
+    assert sorted(holders.values()) == list(range(1, STOCK + 1))
+    view = wait_persisted(servers[1], coupon, STOCK)
+    assert (view["issued"], view["remaining"], view["published"], view["status"]) == (STOCK, 0, STOCK, "sold_out")
+
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s", [coupon]).fetchall()
+    assert dict(rows) == holders
+    assert len(rows) == STOCK
+
+    gate = own_redis.client()
+    assert {user: int(held.split(":")[0]) for user, held in gate.hgetall(f"{{coupon:{coupon}}}:holders").items()} == holders
+    assert gate.xlen(f"{{coupon:{coupon}}}:outbox") == 0
+
+    events = events_in_log(kafka_server.address, topic, STOCK)
+    assert [value["sequence"] for _, value in events] == list(range(1, STOCK + 1))
+    assert {value["userId"]: value["sequence"] for _, value in events} == holders
+    assert {key for key, _ in events} == {coupon}
+
+
+def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve) -> None:
+    """Half the crowd, kill -9, the other half: the file holds exactly what was answered."""
+    server = serve("--store", "sqlite:race.db")
+    stock = 400
+    coupon = create_coupon(server, id="race", stock=stock)["id"]
+    first_asked, first = requests_of_a_crowd(coupon, 300, seed=2)
+    before = holders_by_answers(first_asked, http.load(server.address, first))
+    assert sorted(before.values()) == list(range(1, 301))
+
+    server.kill9()
+    server.restart()
+    asked, requests = requests_of_a_crowd(coupon, 2_000, seed=3)
+    after = holders_by_answers_with(before, asked, http.load(server.address, requests))
+    assert sorted(after.values()) == list(range(1, stock + 1))
+    assert before.items() <= after.items()
+    view = coupon_of(server, coupon)
+    assert (view["issued"], view["persisted"], view["status"]) == (stock, stock, "sold_out")
+
+    server.stop()
+    import sqlite3
+
+    with sqlite3.connect(server.folder / "race.db") as file:
+        rows = file.execute("SELECT user_id, sequence FROM user_coupon WHERE coupon_id = 'race'").fetchall()
+    assert dict(rows) == after
+    assert len(rows) == stock
+
+
+def holders_by_answers_with(
+    known: dict[str, int], asked: list[str], answers: list[http.Answer]
+) -> dict[str, int]:
+    """As holders_by_answers, when some users already hold a coupon: they only ever get 200."""
+    again = [(user, answer) for user, answer in zip(asked, answers, strict=True) if user in known]
+    assert all(answer.status == 200 and answer.body["sequence"] == known[user] for user, answer in again)
+    others = [(user, answer) for user, answer in zip(asked, answers, strict=True) if user not in known]
+    return known | holders_by_answers([user for user, _ in others], [answer for _, answer in others])

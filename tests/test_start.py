@@ -1,0 +1,76 @@
+"""Starting: what cannot work says what to change, and exits 2."""
+
+import pytest
+from harness import http
+from harness.process import free_port
+from harness.seonchak import run_command
+from harness.servers import RedisServer
+
+
+@pytest.mark.parametrize(
+    ("flags", "advice"),
+    [
+        (["--gate", "etcd://h"], "use memory, redis://"),
+        (["--roles", "api"], "--gate redis://"),
+        (["--log", "kafka://127.0.0.1:1/t"], "--gate redis://"),
+        (["--store", "sqlite:/no/such/folder/x.db"], "/no/such/folder"),
+        (["--listen", "nonsense"], "listen"),
+        (["--threads", "-1"], "threads"),
+        (["--no-such-flag"], "--no-such-flag"),
+    ],
+)
+def test_what_cannot_work_says_what_to_change(tmp_path, flags, advice) -> None:
+    ended = run_command("serve", "--listen", "127.0.0.1:0", *flags, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert advice in ended.stderr
+
+
+def test_an_unreachable_redis_is_named_without_its_password(tmp_path) -> None:
+    url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
+    ended = run_command("serve", "--listen", "127.0.0.1:0", "--gate", url, "--store", "sqlite:x.db", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "127.0.0.1" in ended.stderr
+    assert "hunter2" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("conf", "advice"),
+    [({"maxmemory_policy": "allkeys-lru"}, "noeviction"), ({"appendonly": "no"}, "appendonly")],
+)
+def test_an_unsafe_redis_is_refused(tmp_path, conf, advice) -> None:
+    with RedisServer(**conf) as redis:
+        ended = run_command(
+            "serve", "--listen", "127.0.0.1:0", "--gate", redis.address, "--store", "sqlite:x.db", cwd=tmp_path
+        )
+        assert ended.returncode == 2
+        assert advice in ended.stderr
+
+
+def test_a_taken_port_is_named(serve, tmp_path) -> None:
+    server = serve()
+    ended = run_command("serve", "--listen", f"127.0.0.1:{server.port}", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert str(server.port) in ended.stderr
+
+
+def test_a_second_server_on_the_same_file_is_refused(serve) -> None:
+    server = serve("--store", "sqlite:one.db")
+    path = server.folder / "one.db"
+    ended = run_command("serve", "--listen", "127.0.0.1:0", "--store", f"sqlite:{path}")
+    assert ended.returncode == 2
+    assert "one.db" in ended.stderr
+    assert http.call(server.address, "GET", "/healthz").status == 200
+
+
+def test_the_log_says_where_and_with_what(serve) -> None:
+    server = serve("--store", "sqlite:x.db")
+    (line,) = [line for line in server.log_text().splitlines() if "seonchak is ready" in line]
+    for part in (f"url=http://127.0.0.1:{server.port}", "gate=memory", "log=memory", "store=sqlite:x.db", "admin="):
+        assert part in line
+
+
+def test_version_and_help() -> None:
+    assert run_command("version").stdout.startswith("seonchak ")
+    assert run_command("help").returncode == 0
+    assert run_command("serve", "--help").returncode == 0
+    assert run_command("nonsense").returncode == 2
