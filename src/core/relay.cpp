@@ -45,8 +45,9 @@ void Relay::step(milliseconds wait) {
     publish_backlog();
   }
   idle_ = room && events == 0;
-  if (publisher_.in_flight() > 0) {
-    take_report(events > 0 ? milliseconds(0) : report_wait);
+  // With a backlog and nothing in flight the publisher is full or starting anew: its poll waits for that to change.
+  if (publisher_.in_flight() > 0 || !backlog_.empty()) {
+    take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
     if (auto marked = mark_confirmed(); !marked) back_off(marked.error());
   }
 }

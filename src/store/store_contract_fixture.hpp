@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace seonchak {
 struct Twin {
   std::string name;
   std::function<std::unique_ptr<StoreDatabase>()> make;
+
+  friend void PrintTo(const Twin& twin, std::ostream* out) { *out << twin.name; }
 };
 
 /// A store of either kind on a fresh database.
