@@ -125,10 +125,16 @@ void Process::consume() {
   Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_);
   // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
   const bool log_ends_with_us = config_.log_is_memory();
+  const bool relay_checks_log = config_.has(Role::relay);
+  auto next_check = steady_clock::now();
   run_role(
       stop_consumer_, drain_consumer_max,
       [&](milliseconds wait) {
         if (stop_consumer_ && !log_ends_with_us) consumer.stop();
+        if (!relay_checks_log && steady_clock::now() >= next_check) {
+          health_.note("log", log->check());
+          next_check = steady_clock::now() + monitor_period;
+        }
         consumer.step(wait);
       },
       [&] { return !log_ends_with_us || consumer.idle(); });

@@ -93,17 +93,42 @@ Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& chan
   if (change.stock && (*change.stock < 1 || *change.stock > stock_max)) {
     return Error{Errc::invalid, "stock " + stock_message};
   }
-  return commit(store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
+  // A coupon is opened before its stock is lowered, or a late opening could put the old stock into the gate.
+  auto present = store_.coupon(id);
+  if (!present) return present;
+  if (present->epoch == 0) {
+    if (auto opened = open_coupon(store_, gate_, *present); !opened) return opened.error();
+  }
+  bool superseded = false;
+  const auto edit = [&](Coupon& row) -> Result<void> {
     const Coupon before = row;
     if (change.stock) row.stock = *change.stock;
     if (change.opens_at) row.opens_at = *change.opens_at;
     if (change.closes_at) row.closes_at = *change.closes_at;
     if (window_is_empty(row.opens_at, row.closes_at)) return Error{Errc::invalid, "closesAt " + window_message};
-    if (row.stock >= before.stock || before.epoch == 0) return {};
-    Coupon lowered = before;
-    lowered.stock = row.stock;
-    return gate_.configure(proposed_for_gate(lowered));
-  }));
+    if (row.stock >= before.stock) return {};
+    auto proposed = propose_stock(before, row.stock);
+    if (!proposed) return proposed.error();
+    superseded = !*proposed;
+    if (superseded) return Error{Errc::unavailable, "another change of the stock is under way"};
+    return {};
+  };
+  auto updated = store_.update_coupon(id, edit);
+  if (superseded) {
+    // A lower stock that the store never committed still stands in the gate: a new revision takes it back.
+    auto renewed = commit(store_.update_coupon(id, [](Coupon&) -> Result<void> { return {}; }));
+    if (!renewed) return renewed;
+    updated = store_.update_coupon(id, edit);
+  }
+  return commit(updated);
+}
+
+Result<bool> Campaigns::propose_stock(Coupon coupon, std::int64_t stock) {
+  coupon.stock = stock;
+  if (auto configured = gate_.configure(proposed_for_gate(coupon)); !configured) return configured.error();
+  auto state = gate_.state(coupon.id);
+  if (!state) return state.error();
+  return state->stock <= stock;
 }
 
 Result<Coupon> Campaigns::close(const std::string& id) {

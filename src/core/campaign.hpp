@@ -96,6 +96,9 @@ class Campaigns {
  private:
   Result<Coupon> commit(const Result<Coupon>& updated);
 
+  /// Puts a lower stock to the gate; false when an earlier proposal for the same revision keeps it out.
+  Result<bool> propose_stock(Coupon coupon, std::int64_t stock);
+
   Store& store_;
   GateControl& gate_;
   Catalog& catalog_;

@@ -81,11 +81,18 @@ std::shared_ptr<const CatalogSnapshot> Catalog::snapshot() const {
 
 void Catalog::refresh_then(AfterRefresh done) {
   {
-    const std::lock_guard lock(mutex_);
-    if (!stopping_) after_refresh_.push_back(std::exchange(done, nullptr));
+    std::unique_lock lock(mutex_);
+    if (stopping_) {
+      lock.unlock();
+      return done(stopped());
+    }
+    if (after_refresh_.size() >= options_.misses_max) {
+      lock.unlock();
+      return done(Error{Errc::overloaded, "too many requests for unknown coupons"});
+    }
+    after_refresh_.push_back(std::move(done));
   }
   wake_.notify_all();
-  if (done) done(stopped());
 }
 
 Result<void> Catalog::carry_to_gate(Coupon& coupon) {
@@ -113,13 +120,13 @@ std::size_t Catalog::carry_pending() {
   return opened;
 }
 
-Result<bool> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons) {
-  bool changed = false;
+// `changed` tells of what was read before a failure, too: revision_ has moved past it.
+Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& changed) {
   while (true) {
     auto page = store_.coupons_since(revision_, coupons_page_max);
     if (!page) return page.error();
-    if (page->empty()) return changed;
-    if (!changed && coupons.empty()) coupons = snapshot()->coupons();
+    if (page->empty()) return {};
+    if (!changed) coupons = snapshot()->coupons();
     changed = true;
     for (Coupon& coupon : *page) {
       revision_ = coupon.revision;
@@ -137,21 +144,19 @@ Result<bool> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons) {
 Result<void> Catalog::refresh() {
   const std::lock_guard refreshing(refresh_mutex_);
   CatalogSnapshot::Coupons coupons;
-  auto changed = fetch_changes(coupons);
-  if (!changed) return changed.error();
+  bool changed = false;
+  auto fetched = fetch_changes(coupons, changed);
   // The gate hears of a change before this process acts on it; opening a coupon is itself a change to fetch.
-  if (carry_pending() > 0) {
-    auto opened = fetch_changes(coupons);
-    if (!opened) return opened.error();
-    changed = *changed || *opened;
+  if (carry_pending() > 0 && fetched) {
+    fetched = fetch_changes(coupons, changed);
     carry_pending();
   }
-  if (*changed) {
+  if (changed) {
     const std::lock_guard lock(mutex_);
     snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(coupons));
     version_.fetch_add(1, std::memory_order_release);
   }
-  return {};
+  return fetched;
 }
 
 void Catalog::run() {

@@ -20,6 +20,7 @@ struct CatalogOptions {
   std::chrono::milliseconds refresh_period{250};    ///< so a change is known everywhere well within a second
   std::chrono::milliseconds refresh_spacing{20};    ///< the least time between two refreshes asked for by misses
   std::size_t coupons_max = 100'000;                ///< more coupons than this in the store: the rest is not served
+  std::size_t misses_max = 100'000;                 ///< waiting for one refresh; the next is `overloaded`
 };
 
 struct TransparentStringHash {
@@ -55,7 +56,7 @@ class Catalog {
   Catalog(Store& store, GateControl* gate, CatalogOptions options = {});
   ~Catalog();
 
-  /// Loads everything once and starts the thread. Fails when the store or the gate does not answer.
+  /// Loads everything once and starts the thread. Fails when the store does not answer.
   Result<void> start();
   void stop();
 
@@ -63,8 +64,8 @@ class Catalog {
   Result<void> refresh();
 
   /// Runs `done` on the catalog's thread after a refresh that began after this call, with that refresh's outcome: a
-  /// coupon that is still unknown after a failed one may exist all the same. Once the catalog has stopped, `done`
-  /// runs at once, with `unavailable`.
+  /// coupon that is still unknown after a failed one may exist all the same. Runs it at once, on the calling thread,
+  /// when too many wait (`overloaded`) or the catalog has stopped (`unavailable`).
   using AfterRefresh = std::function<void(const Result<void>& refreshed)>;
   void refresh_then(AfterRefresh done);
 
@@ -77,7 +78,7 @@ class Catalog {
   void run();
   Result<void> carry_to_gate(Coupon& coupon);
   std::size_t carry_pending();
-  Result<bool> fetch_changes(CatalogSnapshot::Coupons& coupons);
+  Result<void> fetch_changes(CatalogSnapshot::Coupons& coupons, bool& changed);
 
   Store& store_;
   GateControl* const gate_;

@@ -107,6 +107,16 @@ TEST(Catalog, LosesNoCouponWhateverCallOfTheStoreFails) {
   }
 }
 
+TEST(Catalog, LosesNoPageThatItReadBeforeTheStoreFailed) {
+  World world;
+  world.create("a", 5);
+  Catalog starting(world.store, &world.gate);
+  world.faults.fail("coupons_since", Fault::before, 1, 1);
+  EXPECT_FALSE(starting.refresh());
+  ASSERT_TRUE(starting.refresh());
+  EXPECT_TRUE(starting.snapshot()->find("a"));
+}
+
 TEST(Catalog, KeepsWhatItKnowsWhileTheStoreIsAway) {
   World world;
   world.create("c", 5);

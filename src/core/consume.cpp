@@ -67,11 +67,16 @@ void Consumer::resume(const std::vector<std::int32_t>& partitions) {
     std::erase_if(*positions, [&](const LogPosition& position) {
       return std::ranges::find(partitions, position.partition) == partitions.end();
     });
+    const auto started = log_.start_at(*positions);
+    if (!started) {
+      if (!pause(backoff, "log", started.error())) return;
+      continue;
+    }
     for (const std::int32_t partition : partitions) position_[partition] = 0;
     for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
-    const auto started = log_.start_at(*positions);
-    if (started) return;
-    if (!pause(backoff, "log", started.error())) return;
+    // A commit in doubt that did take effect is told here.
+    log_.committed(*positions);
+    return;
   }
 }
 
@@ -92,7 +97,7 @@ void Consumer::consume(const std::vector<LogRecord>& records) {
       log::warn("another consumer has moved the log position: reading it again from the store");
       resume_from_store();
       break;
-    case Saved::gave_up: break;
+    case Saved::gave_up: resume_from_store(); break;
   }
 }
 
@@ -105,31 +110,38 @@ void Consumer::resume_from_store() {
 bool Consumer::keep(const LogRecord& record, std::vector<const LogRecord*>& kept) {
   if (const auto* malformed = std::get_if<Malformed>(&record.message)) return dead_letter(record, malformed->reason);
   if (const auto* bare = std::get_if<BareRequest>(&record.message)) return decide_bare(record, *bare);
-  if (!coupon_known(std::get<IssuedEvent>(record.message).coupon_id)) return dead_letter(record, "coupon_not_found");
+  const auto known = coupon_known(std::get<IssuedEvent>(record.message).coupon_id);
+  if (!known) return false;
+  if (!*known) return dead_letter(record, "coupon_not_found");
   kept.push_back(&record);
   return true;
 }
 
-bool Consumer::coupon_known(const std::string& coupon_id) {
+// Nothing when it was told to stop before it could find out.
+std::optional<bool> Consumer::coupon_known(const std::string& coupon_id) {
   if (catalog_.find(coupon_id)) return true;
   milliseconds backoff = options_.backoff_min;
   while (true) {
     const auto refreshed = catalog_.catalog().refresh();
     if (refreshed) return catalog_.find(coupon_id) != nullptr;
-    // Unsure is not unknown. Giving up is safe too: the record is kept and the save after it won't happen.
-    if (!pause(backoff, "store", refreshed.error())) return true;
+    if (!pause(backoff, "store", refreshed.error())) return std::nullopt;
   }
 }
 
 bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) {
   milliseconds backoff = options_.backoff_min;
   while (true) {
-    if (!coupon_known(request.coupon_id)) return dead_letter(record, "coupon_not_found");
+    const auto known = coupon_known(request.coupon_id);
+    if (!known) return false;
+    if (!*known) return dead_letter(record, "coupon_not_found");
     const auto coupon = catalog_.find(request.coupon_id);
     const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
     Result<ClaimReply> reply = not_open;
     if (coupon && coupon->epoch > 0) {
       reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}});
+    }
+    if (!reply && reply.error().code == Errc::outbox_full) {
+      return dead_letter(record, std::string(to_string(Errc::outbox_full)));
     }
     if (!reply) {
       if (!pause(backoff, "gate", reply.error())) return false;
@@ -162,8 +174,11 @@ Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
 
   Error rejection;
   const Saved saved = commit(batch, rejection);
-  if (rejection.code != Errc::rejected) return saved;
-  if (kept.size() > 1) return save_bisecting(kept);
+  if (rejection.code != Errc::rejected || kept.empty()) return saved;
+  if (kept.size() > 1) {
+    if (const Saved bisected = save_bisecting(kept); bisected != Saved::yes) return bisected;
+    return save({}, next);
+  }
   if (!dead_letter(*kept.front(), rejection.message)) return Saved::gave_up;
   batch.events.clear();
   return commit(batch, rejection);

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,7 +29,8 @@ struct ConsumerOptions {
 /// store or the gate is waited out, never dead-lettered.
 ///
 /// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here: issued, it
-/// comes back through the outbox with its sequence; refused, it is dead-lettered with the decision as the reason.
+/// comes back through the outbox with its sequence; refused, it is dead-lettered with the decision as the reason. A full
+/// outbox refuses it, too (outbox_full): only consumers empty the outbox, so one that waited could wait for itself.
 ///
 /// Logic without I/O of its own: everything outside is a port. Used from one thread, but for stop().
 class Consumer {
@@ -53,7 +55,7 @@ class Consumer {
   void consume(const std::vector<LogRecord>& records);
   bool keep(const LogRecord& record, std::vector<const LogRecord*>& kept);
   bool decide_bare(const LogRecord& record, const BareRequest& request);
-  bool coupon_known(const std::string& coupon_id);
+  std::optional<bool> coupon_known(const std::string& coupon_id);
   bool dead_letter(const LogRecord& record, const std::string& reason);
   Saved save(std::span<const LogRecord* const> kept, const std::unordered_map<std::int32_t, std::int64_t>& next);
   Saved save_bisecting(std::span<const LogRecord* const> kept);

@@ -27,7 +27,7 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
   auto again = [this, id = std::string(coupon_id), user = std::string(user_id),
                 handler = std::move(handler)](const Result<void>& refreshed) mutable {
     const auto coupon = catalog_.find(id);
-    if (!coupon && !refreshed) return finish(handler, Error{Errc::unavailable, refreshed.error().message});
+    if (!coupon && !refreshed) return finish(handler, refreshed.error());
     if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
     if (coupon->epoch == 0) return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
     issue_known(*coupon, std::move(user), std::move(handler));

@@ -116,6 +116,7 @@ void Relay::take_report(milliseconds wait) {
 void Relay::rewind() {
   log::warn("the publisher lost its queue: reading the outbox again");
   replays_.add();
+  idle_ = false;
   backlog_.clear();
   for (auto& [id, position] : positions_) position.read = position.confirmed;
 }
@@ -169,6 +170,9 @@ void Relay::release() {
     log::debug("leases not given back", {{"why", released.error().message}});
   }
   positions_.clear();
+  backlog_.clear();
+  next_lease_ = {};
+  idle_ = false;
 }
 
 }  // namespace seonchak

@@ -45,8 +45,9 @@ class TempDir {
 
 /// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until started.
 struct World {
-  explicit World(MemoryGateOptions gate_options = {}) : memory_gate(gate_options) { log::set_level("off"); }
+  explicit World(MemoryGateOptions gate_options = {}) : memory_gate(gate_options) {}
 
+  const bool quiet = log::set_level("off");
   const TempDir dir;
   FaultPlan faults;
   const std::unique_ptr<Store> sqlite = open_sqlite({dir.file("store.db")});

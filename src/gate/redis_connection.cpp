@@ -1,6 +1,8 @@
 #include "gate/redis_connection.hpp"
 
 #include <deque>
+#include <random>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>

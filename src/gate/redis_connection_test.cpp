@@ -1,5 +1,8 @@
 #include "gate/redis_connection.hpp"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <optional>
 
 #include <boost/asio/read.hpp>

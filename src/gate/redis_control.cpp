@@ -1,4 +1,5 @@
 #include <mutex>
+#include <optional>
 
 #include "gate/redis.hpp"
 #include "gate/redis_client.hpp"

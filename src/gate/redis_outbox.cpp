@@ -1,3 +1,4 @@
+#include <optional>
 #include <thread>
 
 #include "gate/redis.hpp"

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <optional>
 
 #include "base/log.hpp"
 #include "gate/redis.hpp"

@@ -1,3 +1,6 @@
+#include <cstdlib>
+#include <optional>
+
 #include <gtest/gtest.h>
 
 #include "gate/redis.hpp"

@@ -1,8 +1,9 @@
 #pragma once
+#include <memory>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <memory>
 
 #include "base/loop.hpp"
 

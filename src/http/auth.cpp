@@ -1,9 +1,8 @@
 #include "http/auth.hpp"
 
+#include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-
-#include <boost/beast/core/string.hpp>
 
 namespace seonchak {
 
@@ -12,14 +11,19 @@ namespace {
 constexpr std::string_view scheme = "Bearer ";
 
 Problem unauthorized(std::string detail) {
-  return {ProblemCode::unauthorized, std::move(detail), {}, {}, "WWW-Authenticate: Bearer realm=\"seonchak\"\r\n"};
+  return {ProblemCode::unauthorized,
+          std::move(detail),
+          {},
+          {},
+          "WWW-Authenticate: Bearer realm=\"seonchak\"\r\n"};
 }
 
 /// The key of "Bearer KEY"; the scheme's name is case-insensitive (RFC 9110, section 11.1).
 std::optional<std::string_view> bearer_key(std::string_view value) {
   if (value.size() <= scheme.size()) return std::nullopt;
   const std::string_view given = value.substr(0, scheme.size());
-  if (!boost::beast::iequals({given.data(), given.size()}, {scheme.data(), scheme.size()})) return std::nullopt;
+  if (!boost::beast::iequals({given.data(), given.size()}, {scheme.data(), scheme.size()}))
+    return std::nullopt;
   value.remove_prefix(scheme.size());
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
   return value;
@@ -36,7 +40,8 @@ bool from_another_site(const Request& request) {
 bool names_this_machine(std::string_view host) {
   if (host.starts_with('[')) return host.starts_with("[::1]");
   host = host.substr(0, host.find(':'));
-  return host.empty() || host.starts_with("127.") || boost::beast::iequals({host.data(), host.size()}, "localhost");
+  return host.empty() || host.starts_with("127.") ||
+         boost::beast::iequals({host.data(), host.size()}, "localhost");
 }
 
 }  // namespace
@@ -65,10 +70,12 @@ std::optional<Problem> Auth::refuse(const Request& request) const {
 
 std::optional<Problem> Auth::refuse_without_key(const Request& request) const {
   if (!loopback_) {
-    return unauthorized("No administrator's key is set: start the server with --admin-key, or listen on a loopback address.");
+    return unauthorized(
+        "No administrator's key is set: start the server with --admin-key, or listen on a loopback address.");
   }
   if (from_another_site(request) || !names_this_machine(request.host)) {
-    return unauthorized("Without an administrator's key, only calls made from this machine to localhost are allowed.");
+    return unauthorized(
+        "Without an administrator's key, only calls made from this machine to localhost are allowed.");
   }
   return std::nullopt;
 }

@@ -10,7 +10,8 @@
 
 namespace seonchak {
 
-/// Who may make administrators' calls: whoever carries the key, or, without a key, whoever reaches a loopback address.
+/// Who may make administrators' calls: whoever carries the key, or, without a key, whoever reaches a loopback
+/// address.
 class Auth {
  public:
   /// `admin_key` may be empty.

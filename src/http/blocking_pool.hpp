@@ -1,8 +1,9 @@
 #pragma once
 #include <atomic>
+#include <utility>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <utility>
 
 namespace seonchak {
 

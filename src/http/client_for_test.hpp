@@ -1,17 +1,17 @@
 #pragma once
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 namespace seonchak::test {
 
@@ -60,7 +60,8 @@ class Client {
 
   /// Sends what it can without waiting; false once the way is full.
   bool send_without_waiting(std::string_view bytes) {
-    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());
+    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           static_cast<ssize_t>(bytes.size());
   }
 
   /// Reads one response; `head` when it answers a HEAD.
@@ -146,7 +147,9 @@ inline std::string request(std::string_view method, std::string_view target, std
   return text;
 }
 
-inline std::string get(std::string_view target, std::string_view headers = "") { return request("GET", target, headers); }
+inline std::string get(std::string_view target, std::string_view headers = "") {
+  return request("GET", target, headers);
+}
 
 inline std::string issue(std::string_view coupon, std::string_view user) {
   return request("POST", "/v1/coupons/" + std::string(coupon) + "/issue",

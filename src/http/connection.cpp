@@ -13,8 +13,9 @@ namespace http = boost::beast::http;
 
 namespace {
 
-constexpr std::size_t read_bytes = 2 * 1024;         // asked of the socket at once
-constexpr std::size_t output_bytes_max = 64 * 1024;  // answers gathered before they are written, and memory kept
+constexpr std::size_t read_bytes = 2 * 1024;  // asked of the socket at once
+constexpr std::size_t output_bytes_max =
+    64 * 1024;  // answers gathered before they are written, and memory kept
 constexpr std::chrono::milliseconds linger_timeout{1'000};
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -86,7 +87,8 @@ Awaitable Connection::run() {
     const std::size_t read =
         co_await socket_.async_read_some(in_.prepare(read_bytes), asio::redirect_error(Token(), error));
     if (timed_out_) {
-      refuse({ProblemCode::request_timeout, "The whole request must arrive in time."}, Rejection::request_timeout);
+      refuse({ProblemCode::request_timeout, "The whole request must arrive in time."},
+             Rejection::request_timeout);
       continue;
     }
     if (error) co_return;
@@ -197,7 +199,8 @@ void Connection::handle(const Route& route) {
 /// The coroutine stands still meanwhile, so the request may be read from the pool's thread.
 void Connection::answer_in_pool(Answer (*handler)(const Call&)) {
   const bool taken = state_.pool.try_run([this, handler] {
-    asio::post(worker_.context(), [this, answer = run_handler(handler, call_)]() mutable { reply(std::move(answer)); });
+    asio::post(worker_.context(),
+               [this, answer = run_handler(handler, call_)]() mutable { reply(std::move(answer)); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
 }
@@ -236,15 +239,27 @@ bool Connection::write_now() {
 void Connection::enter(Phase phase) {
   phase_ = phase;
   switch (phase) {
-    case Phase::idle: deadline_ = worker_.deadline(state_.options.idle_timeout); break;
-    case Phase::reading: deadline_ = worker_.deadline(state_.options.request_timeout); break;
-    case Phase::answering: deadline_ = SteadyTime::max(); break;
-    case Phase::writing: deadline_ = worker_.deadline(state_.options.write_timeout); break;
-    case Phase::lingering: deadline_ = worker_.deadline(linger_timeout); break;
+    case Phase::idle:
+      deadline_ = worker_.deadline(state_.options.idle_timeout);
+      break;
+    case Phase::reading:
+      deadline_ = worker_.deadline(state_.options.request_timeout);
+      break;
+    case Phase::answering:
+      deadline_ = SteadyTime::max();
+      break;
+    case Phase::writing:
+      deadline_ = worker_.deadline(state_.options.write_timeout);
+      break;
+    case Phase::lingering:
+      deadline_ = worker_.deadline(linger_timeout);
+      break;
   }
 }
 
-bool Connection::request_begun() const { return in_.size() > 0 || (parser_ && parser_->got_some()); }
+bool Connection::request_begun() const {
+  return in_.size() > 0 || (parser_ && parser_->got_some());
+}
 
 /// A request's time runs from its first byte, however many reads it takes.
 void Connection::wait_for_more() {

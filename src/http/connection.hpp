@@ -1,9 +1,10 @@
 #pragma once
-#include <boost/asio/async_result.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 
 #include "http/exchange.hpp"
 #include "http/request.hpp"
@@ -11,8 +12,9 @@
 
 namespace seonchak {
 
-/// One client's connection: reads requests and answers them in order, one at a time, until either side has had enough.
-/// Lives on its worker's thread; calls that block run elsewhere while the connection waits for their answer.
+/// One client's connection: reads requests and answers them in order, one at a time, until either side has
+/// had enough. Lives on its worker's thread; calls that block run elsewhere while the connection waits for
+/// their answer.
 class Connection final : public ConnectionHook, private Exchange {
  public:
   /// The connection has been counted in ServerState::connections.
@@ -33,7 +35,8 @@ class Connection final : public ConnectionHook, private Exchange {
   /// Closes it, whatever it is doing. A call in flight still ends in its own time, with nobody to answer.
   void close();
 
-  /// After the event loop has stopped: gives up waiting for an answer, so that the coroutine can be destroyed.
+  /// After the event loop has stopped: gives up waiting for an answer, so that the coroutine can be
+  /// destroyed.
   void abandon() { suspended_.reset(); }
 
  private:

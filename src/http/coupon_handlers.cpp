@@ -1,5 +1,6 @@
-#include <boost/beast/core/string.hpp>
 #include <charconv>
+
+#include <boost/beast/core/string.hpp>
 
 #include "base/log.hpp"
 #include "http/coupon_input.hpp"
@@ -13,13 +14,16 @@ namespace {
 
 constexpr std::size_t page_coupons_default = 100;
 
-Answer no_such_coupon() { return to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."}); }
+Answer no_such_coupon() {
+  return to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
+}
 
 /// The client is told the kind of failure, the log its cause.
 Answer failed(const Call& call, const Error& error) {
   const Problem problem = problem_of(error);
   if (kind_of(problem.code).status >= 500) {
-    log::warn("call failed", {{"path", call.request.path()}, {"code", to_string(error.code)}, {"why", error.message}});
+    log::warn("call failed",
+              {{"path", call.request.path()}, {"code", to_string(error.code)}, {"why", error.message}});
   }
   return to_answer(problem);
 }

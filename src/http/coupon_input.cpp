@@ -1,8 +1,9 @@
 #include "http/coupon_input.hpp"
 
 #include <algorithm>
-#include <boost/throw_exception.hpp>
 #include <initializer_list>
+
+#include <boost/throw_exception.hpp>
 
 #include "http/json_members.hpp"
 
@@ -113,7 +114,8 @@ Input<NewCoupon> read_new_coupon(std::string_view body, const CampaignOptions& o
   coupon.opens_at = fields.time("opensAt").value_or(std::nullopt);
   coupon.closes_at = fields.time("closesAt").value_or(std::nullopt);
   coupon.ack = fields.ack("ack");
-  fields.refuse_others({"id", "name", "stock", "opensAt", "closesAt", "ack"}, "is not a field of a new coupon");
+  fields.refuse_others({"id", "name", "stock", "opensAt", "closesAt", "ack"},
+                       "is not a field of a new coupon");
 
   // An id that is there but empty is a mistake; to the core, empty means "number it".
   if (fields.has("id") && coupon.id.empty()) fields.fail("id", "must be 1 to 64 of A-Z a-z 0-9 . _ -");
@@ -135,7 +137,8 @@ Input<CouponChange> read_coupon_change(std::string_view body, const CampaignOpti
     fields.fail("stock", "give at least one of stock, opensAt, closesAt");
   }
 
-  // The rules of a new coupon hold for what the change says; how it fits the rest is seen under the coupon's lock.
+  // The rules of a new coupon hold for what the change says; how it fits the rest is seen under the coupon's
+  // lock.
   NewCoupon changed;
   changed.name = "unchanged";
   changed.stock = change.stock.value_or(1);

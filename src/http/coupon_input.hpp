@@ -18,8 +18,8 @@ using Input = boost::system::result<T, Problem>;
 /// Problems: bad_json, invalid_coupon.
 Input<NewCoupon> read_new_coupon(std::string_view body, const CampaignOptions& options);
 
-/// Reads the body of PATCH /v1/coupons/{id}: at least one of {"stock"?, "opensAt"?, "closesAt"?}; null takes a bound of the
-/// window away. Problems: bad_json, invalid_coupon.
+/// Reads the body of PATCH /v1/coupons/{id}: at least one of {"stock"?, "opensAt"?, "closesAt"?}; null takes
+/// a bound of the window away. Problems: bad_json, invalid_coupon.
 Input<CouponChange> read_coupon_change(std::string_view body, const CampaignOptions& options);
 
 }  // namespace seonchak

@@ -10,8 +10,8 @@ namespace seonchak {
 
 /// The JSON that clients see; docs/api.md lists the members. Ids are charset-safe and need no escaping.
 
-/// A coupon with its numbers. Stock, window and `closed` are those in force in the gate; without the gate's answer
-/// they are the store's, and issued, remaining, published and persisted are null.
+/// A coupon with its numbers. Stock, window and `closed` are those in force in the gate; without the gate's
+/// answer they are the store's, and issued, remaining, published and persisted are null.
 std::string coupon_json(const CouponView& view);
 
 /// A page of coupons as the store has them. `next` is the id to ask for more after, or empty at the end.

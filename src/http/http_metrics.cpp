@@ -20,11 +20,13 @@ HttpMetrics::HttpMetrics(Metrics& metrics, std::span<const std::string_view> rou
                                             label("route", route) + ',' + label("status", status));
     }
   }
-  constexpr std::array<std::string_view, 6> reasons = {"too_many_connections", "malformed",       "headers_too_large",
-                                                       "body_too_large",       "request_timeout", "slow_reader"};
+  constexpr std::array<std::string_view, 6> reasons = {"too_many_connections", "malformed",
+                                                       "headers_too_large",    "body_too_large",
+                                                       "request_timeout",      "slow_reader"};
   for (std::size_t i = 0; i < reasons.size(); ++i) {
-    rejections_.at(i) = &metrics.counter("seonchak_http_rejected_total",
-                                         "Requests and connections turned away unread.", label("reason", reasons.at(i)));
+    rejections_.at(i) =
+        &metrics.counter("seonchak_http_rejected_total", "Requests and connections turned away unread.",
+                         label("reason", reasons.at(i)));
   }
 }
 
@@ -35,8 +37,9 @@ IssueMetrics::IssueMetrics(Metrics& metrics)
                                "Holders told before their coupon's ack stage was reached.")),
       seconds_(metrics.histogram("seonchak_issue_seconds", "From reading an issue request to its answer.")) {
   for (std::size_t i = 0; i < decisions_.size(); ++i) {
-    decisions_.at(i) = &metrics.counter("seonchak_answers_total", "What users who asked for a coupon were told.",
-                                        label("result", to_string(static_cast<Decision>(i))));
+    decisions_.at(i) =
+        &metrics.counter("seonchak_answers_total", "What users who asked for a coupon were told.",
+                         label("result", to_string(static_cast<Decision>(i))));
   }
 }
 

@@ -11,7 +11,14 @@
 namespace seonchak {
 
 /// Why a request or a connection was turned away before any handler saw it.
-enum class Rejection { too_many_connections, malformed, headers_too_large, body_too_large, request_timeout, slow_reader };
+enum class Rejection {
+  too_many_connections,
+  malformed,
+  headers_too_large,
+  body_too_large,
+  request_timeout,
+  slow_reader
+};
 
 /// Counts of what passes through the server. Safe from any thread; counting takes no lock.
 class HttpMetrics {

@@ -22,12 +22,16 @@ Answer holder_answer(const IssueAnswer& answer, const Call& call) {
 Answer answer_of(const IssueAnswer& answer, const Call& call) {
   switch (answer.decision) {
     case Decision::issued:
-    case Decision::already_issued: return holder_answer(answer, call);
-    case Decision::not_found: return to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
-    case Decision::closed: return to_answer({ProblemCode::closed, "This coupon is no longer issued."});
+    case Decision::already_issued:
+      return holder_answer(answer, call);
+    case Decision::not_found:
+      return to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
+    case Decision::closed:
+      return to_answer({ProblemCode::closed, "This coupon is no longer issued."});
     case Decision::not_open:
       return to_answer({ProblemCode::not_open, "This coupon is not issued yet.", {}, answer.opens_at});
-    case Decision::sold_out: return to_answer({ProblemCode::sold_out, "Every one of these coupons has been issued."});
+    case Decision::sold_out:
+      return to_answer({ProblemCode::sold_out, "Every one of these coupons has been issued."});
   }
   return to_answer({ProblemCode::internal, "The server failed to answer."});
 }
@@ -49,8 +53,9 @@ void finish(Exchange& exchange, Clock::time_point started, const Result<IssueAns
 void issue_coupon(Exchange& exchange) {
   const Call& call = exchange.call();
   if (call.request.user_ids != 1 || !valid_user_id(call.request.user_id)) {
-    return exchange.reply(to_answer(
-        {ProblemCode::bad_user_id, "Send one X-User-Id header of 1 to 64 characters from A-Z a-z 0-9 . _ : @ -"}));
+    return exchange.reply(
+        to_answer({ProblemCode::bad_user_id,
+                   "Send one X-User-Id header of 1 to 64 characters from A-Z a-z 0-9 . _ : @ -"}));
   }
   if (!valid_coupon_id(call.id)) {
     return exchange.reply(to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."}));

@@ -1,7 +1,8 @@
 #include "http/json_members.hpp"
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <limits>
+
+#include <boost/json/basic_parser_impl.hpp>
 
 namespace seonchak {
 

@@ -25,9 +25,9 @@ struct JsonMember {
   std::int64_t integer = 0;  ///< of an integer
 };
 
-/// Reads a flat JSON object (RFC 8259), in the order written, duplicates included: the caller decides about them, and
-/// about the difference between 1000 and 1e3, which a document model would have lost.
-/// Errors: invalid, for text that is no JSON or no object; the message is fit for the client.
+/// Reads a flat JSON object (RFC 8259), in the order written, duplicates included: the caller decides about
+/// them, and about the difference between 1000 and 1e3, which a document model would have lost. Errors:
+/// invalid, for text that is no JSON or no object; the message is fit for the client.
 Result<std::vector<JsonMember>> parse_json_members(std::string_view text);
 
 }  // namespace seonchak

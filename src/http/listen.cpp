@@ -1,10 +1,9 @@
 #include "http/listen.hpp"
 
-#include <sys/resource.h>
-#include <sys/socket.h>
-
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "base/error.hpp"
 
@@ -16,7 +15,8 @@ using asio::ip::tcp;
 namespace {
 
 [[noreturn]] void fail(const std::string& address, const std::string& why) {
-  throw StartupError("cannot listen on " + address + ": " + why + "; choose another address with --listen HOST:PORT");
+  throw StartupError("cannot listen on " + address + ": " + why +
+                     "; choose another address with --listen HOST:PORT");
 }
 
 void share_port(int socket) {
@@ -31,14 +31,16 @@ tcp::endpoint resolve_listen(const std::string& address) {
   if (colon == std::string::npos) fail(address, "the port is missing");
   std::string host = address.substr(0, colon);
   const std::string port = address.substr(colon + 1);
-  const bool numeric = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  const bool numeric =
+      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
   if (!numeric || std::stoul(port) > 65'535) fail(address, "the port must be a number from 0 to 65535");
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
 
   asio::io_context context;
   tcp::resolver resolver(context);
   boost::system::error_code error;
-  const auto found = resolver.resolve(host, port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  const auto found =
+      resolver.resolve(host, port, tcp::resolver::passive | tcp::resolver::numeric_service, error);
   if (error || found.empty()) fail(address, error.message());
   return found.begin()->endpoint();
 }

@@ -1,20 +1,23 @@
 #pragma once
-#include <boost/asio/ip/tcp.hpp>
 #include <string>
+
+#include <boost/asio/ip/tcp.hpp>
 
 namespace seonchak {
 
-/// Several sockets, one per event loop, share one address by SO_REUSEPORT; the kernel spreads new connections over them.
+/// Several sockets, one per event loop, share one address by SO_REUSEPORT; the kernel spreads new connections
+/// over them.
 
 /// Resolves "HOST:PORT", "[IPV6]:PORT" or ":PORT" (every address). Throws StartupError.
 boost::asio::ip::tcp::endpoint resolve_listen(const std::string& address);
 
-/// Makes sure that nobody listens there: SO_REUSEPORT alone would let two servers of one user share the port, each
-/// getting half of the requests. Throws StartupError.
+/// Makes sure that nobody listens there: SO_REUSEPORT alone would let two servers of one user share the port,
+/// each getting half of the requests. Throws StartupError.
 void require_free(const boost::asio::ip::tcp::endpoint& endpoint);
 
 /// Opens, binds and listens. Throws StartupError.
-void listen_on(boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>& acceptor,
+void listen_on(boost::asio::basic_socket_acceptor<boost::asio::ip::tcp,
+                                                  boost::asio::io_context::executor_type>& acceptor,
                const boost::asio::ip::tcp::endpoint& endpoint);
 
 /// "127.0.0.1:8080", "[::1]:8080".

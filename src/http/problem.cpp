@@ -18,13 +18,17 @@ constexpr std::array problem_kinds = {
     ProblemKind{ProblemCode::closed, "closed", 403, false, "Issuing has ended"},
     ProblemKind{ProblemCode::coupon_not_found, "coupon_not_found", 404, false, "No such coupon"},
     ProblemKind{ProblemCode::route_not_found, "route_not_found", 404, false, "No such path"},
-    ProblemKind{ProblemCode::method_not_allowed, "method_not_allowed", 405, false, "Wrong method for this path"},
-    ProblemKind{ProblemCode::request_timeout, "request_timeout", 408, false, "The request took too long to arrive"},
+    ProblemKind{ProblemCode::method_not_allowed, "method_not_allowed", 405, false,
+                "Wrong method for this path"},
+    ProblemKind{ProblemCode::request_timeout, "request_timeout", 408, false,
+                "The request took too long to arrive"},
     ProblemKind{ProblemCode::coupon_exists, "coupon_exists", 409, false, "A coupon with that id exists"},
     ProblemKind{ProblemCode::sold_out, "sold_out", 409, false, "Sold out"},
-    ProblemKind{ProblemCode::stock_below_issued, "stock_below_issued", 409, false, "More coupons are issued already"},
+    ProblemKind{ProblemCode::stock_below_issued, "stock_below_issued", 409, false,
+                "More coupons are issued already"},
     ProblemKind{ProblemCode::body_too_large, "body_too_large", 413, false, "The body is too large"},
-    ProblemKind{ProblemCode::unsupported_media_type, "unsupported_media_type", 415, false, "The body must be JSON"},
+    ProblemKind{ProblemCode::unsupported_media_type, "unsupported_media_type", 415, false,
+                "The body must be JSON"},
     ProblemKind{ProblemCode::invalid_coupon, "invalid_coupon", 422, false, "Some fields are wrong"},
     ProblemKind{ProblemCode::headers_too_large, "headers_too_large", 431, false, "The header is too large"},
     ProblemKind{ProblemCode::internal, "internal", 500, false, "Something went wrong here"},
@@ -47,18 +51,28 @@ struct PublicReason {
 
 PublicReason public_reason(Errc code) {
   switch (code) {
-    case Errc::unavailable: return {ProblemCode::unavailable, "unavailable: a part of the service does not answer"};
-    case Errc::gate_missing: return {ProblemCode::unavailable, "gate_missing: the coupon's state is not there yet"};
-    case Errc::gate_epoch: return {ProblemCode::unavailable, "gate_epoch: the coupon's state is being verified"};
-    case Errc::gate_behind: return {ProblemCode::unavailable, "gate_behind: the coupon's state is being verified"};
-    case Errc::outbox_full: return {ProblemCode::unavailable, "outbox_full: issued coupons wait to be saved"};
-    case Errc::overloaded: return {ProblemCode::unavailable, "overloaded: too many requests are waiting"};
-    case Errc::not_found: return {ProblemCode::coupon_not_found, "There is no coupon with this id."};
-    case Errc::already_exists: return {ProblemCode::coupon_exists, "Choose another id, or leave it out."};
+    case Errc::unavailable:
+      return {ProblemCode::unavailable, "unavailable: a part of the service does not answer"};
+    case Errc::gate_missing:
+      return {ProblemCode::unavailable, "gate_missing: the coupon's state is not there yet"};
+    case Errc::gate_epoch:
+      return {ProblemCode::unavailable, "gate_epoch: the coupon's state is being verified"};
+    case Errc::gate_behind:
+      return {ProblemCode::unavailable, "gate_behind: the coupon's state is being verified"};
+    case Errc::outbox_full:
+      return {ProblemCode::unavailable, "outbox_full: issued coupons wait to be saved"};
+    case Errc::overloaded:
+      return {ProblemCode::unavailable, "overloaded: too many requests are waiting"};
+    case Errc::not_found:
+      return {ProblemCode::coupon_not_found, "There is no coupon with this id."};
+    case Errc::already_exists:
+      return {ProblemCode::coupon_exists, "Choose another id, or leave it out."};
     case Errc::stock_below_issued:
       return {ProblemCode::stock_below_issued, "The stock can not be less than what is issued."};
-    case Errc::invalid: return {ProblemCode::invalid_coupon, "The change does not fit the coupon."};
-    case Errc::rejected: return {ProblemCode::internal, "The server could not save this."};
+    case Errc::invalid:
+      return {ProblemCode::invalid_coupon, "The change does not fit the coupon."};
+    case Errc::rejected:
+      return {ProblemCode::internal, "The server could not save this."};
   }
   return {ProblemCode::internal, "The server failed to answer."};
 }
@@ -78,7 +92,9 @@ void append_errors(std::string& out, const std::vector<FieldError>& errors) {
 
 }  // namespace
 
-const ProblemKind& kind_of(ProblemCode code) { return problem_kinds.at(static_cast<std::size_t>(code)); }
+const ProblemKind& kind_of(ProblemCode code) {
+  return problem_kinds.at(static_cast<std::size_t>(code));
+}
 
 Answer to_answer(const Problem& problem) {
   const ProblemKind& kind = kind_of(problem.code);

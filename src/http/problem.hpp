@@ -38,7 +38,7 @@ enum class ProblemCode {
 /// What is fixed about a code.
 struct ProblemKind {
   ProblemCode code;
-  std::string_view name;   ///< "sold_out"
+  std::string_view name;  ///< "sold_out"
   unsigned status;
   bool retryable;          ///< the same request may succeed later: carries Retry-After
   std::string_view title;  ///< "Sold out"
@@ -49,10 +49,10 @@ const ProblemKind& kind_of(ProblemCode code);
 /// A refusal, sent as application/problem+json (RFC 9457) with `code` as an extension member.
 struct Problem {
   ProblemCode code;
-  std::string detail;                  ///< for the client: never names a host, a query or a secret
-  std::vector<FieldError> errors{};    ///< member "errors", when there are any
-  std::optional<Time> opens_at{};      ///< member "opensAt", when there is one
-  std::string headers{};               ///< further header lines, each ended by CRLF
+  std::string detail;                ///< for the client: never names a host, a query or a secret
+  std::vector<FieldError> errors{};  ///< member "errors", when there are any
+  std::optional<Time> opens_at{};    ///< member "opensAt", when there is one
+  std::string headers{};             ///< further header lines, each ended by CRLF
 };
 
 Answer to_answer(const Problem& problem);

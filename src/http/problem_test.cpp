@@ -1,9 +1,9 @@
 #include "http/problem.hpp"
 
-#include <gtest/gtest.h>
+#include <set>
 
 #include <boost/json/parse.hpp>
-#include <set>
+#include <gtest/gtest.h>
 
 namespace seonchak {
 
@@ -12,7 +12,9 @@ namespace {
 constexpr int errc_count = static_cast<int>(Errc::rejected) + 1;
 constexpr int code_count = static_cast<int>(ProblemCode::unavailable) + 1;
 
-boost::json::object parse(const Answer& answer) { return boost::json::parse(answer.body).as_object(); }
+boost::json::object parse(const Answer& answer) {
+  return boost::json::parse(answer.body).as_object();
+}
 
 }  // namespace
 
@@ -42,7 +44,8 @@ TEST(Problem, TheBodyIsThatOfRfc9457) {
 }
 
 TEST(Problem, FieldErrorsAndTimesAreMembersOfTheirOwn) {
-  Problem problem{ProblemCode::invalid_coupon, "See errors.", {{"stock", "is required"}, {"name", "is \"odd\""}}};
+  Problem problem{
+      ProblemCode::invalid_coupon, "See errors.", {{"stock", "is required"}, {"name", "is \"odd\""}}};
   problem.opens_at = parse_rfc3339("2026-11-22T03:00:00Z");
   const auto body = parse(to_answer(problem));
   const auto& errors = body.at("errors").as_array();
@@ -65,8 +68,8 @@ TEST(Problem, EveryFailureHasACodeAndKeepsItsSecrets) {
 }
 
 TEST(Problem, FailClosedErrorsNameTheirReason) {
-  for (const Errc code : {Errc::unavailable, Errc::gate_missing, Errc::gate_epoch, Errc::gate_behind, Errc::outbox_full,
-                          Errc::overloaded}) {
+  for (const Errc code : {Errc::unavailable, Errc::gate_missing, Errc::gate_epoch, Errc::gate_behind,
+                          Errc::outbox_full, Errc::overloaded}) {
     const Problem problem = problem_of({code, ""});
     EXPECT_EQ(problem.code, ProblemCode::unavailable);
     EXPECT_TRUE(problem.detail.starts_with(to_string(code))) << problem.detail;

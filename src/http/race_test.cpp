@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-
 #include <map>
 #include <mutex>
 #include <set>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "http/server_for_test.hpp"
 
@@ -11,7 +11,8 @@ namespace seonchak {
 
 using namespace test;
 
-/// Clients on several threads race for one coupon through two event loops; others meanwhile look at it and change it.
+/// Clients on several threads race for one coupon through two event loops; others meanwhile look at it and
+/// change it.
 TEST(Race, ExactlyTheStockIsIssuedAndEveryAnswerAgrees) {
   constexpr int clients = 6;
   constexpr int users = 150;

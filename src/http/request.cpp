@@ -40,7 +40,8 @@ std::string_view Request::query() const {
   return mark == std::string_view::npos ? std::string_view() : text.substr(mark + 1);
 }
 
-void RequestParser::on_request_impl(http::verb method, string_view, string_view target, int version, error_code&) {
+void RequestParser::on_request_impl(http::verb method, string_view, string_view target, int version,
+                                    error_code&) {
   request_.method = method;
   request_.target.assign(target.data(), target.size());
   request_.version = static_cast<unsigned>(version);
@@ -52,16 +53,26 @@ void RequestParser::on_field_impl(http::field name, string_view name_text, strin
       ++request_.hosts;
       request_.host.assign(value.data(), value.size());
       return;
-    case http::field::transfer_encoding: request_.transfer_encoding = true; return;
+    case http::field::transfer_encoding:
+      request_.transfer_encoding = true;
+      return;
     case http::field::authorization:
       ++request_.authorizations;
       request_.authorization.assign(value.data(), value.size());
       return;
-    case http::field::content_type: request_.content_type.assign(value.data(), value.size()); return;
-    case http::field::origin: request_.origin.assign(value.data(), value.size()); return;
-    case http::field::expect: request_.expects_continue = boost::beast::iequals(value, "100-continue"); return;
-    case http::field::unknown: break;
-    default: return;
+    case http::field::content_type:
+      request_.content_type.assign(value.data(), value.size());
+      return;
+    case http::field::origin:
+      request_.origin.assign(value.data(), value.size());
+      return;
+    case http::field::expect:
+      request_.expects_continue = boost::beast::iequals(value, "100-continue");
+      return;
+    case http::field::unknown:
+      break;
+    default:
+      return;
   }
   if (!boost::beast::iequals(name_text, "X-User-Id")) return;
   ++request_.user_ids;
@@ -74,7 +85,9 @@ std::size_t RequestParser::on_body_impl(string_view part, error_code&) {
 }
 
 // A chunked body is refused before it is read, and responses are not read at all.
-void RequestParser::on_response_impl(int, string_view, int, error_code& error) { error = http::error::bad_version; }
+void RequestParser::on_response_impl(int, string_view, int, error_code& error) {
+  error = http::error::bad_version;
+}
 void RequestParser::on_chunk_header_impl(std::uint64_t, string_view, error_code& error) {
   error = http::error::bad_transfer_encoding;
 }

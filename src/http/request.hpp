@@ -1,8 +1,9 @@
 #pragma once
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/verb.hpp>
 #include <string>
 #include <string_view>
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/verb.hpp>
 
 namespace seonchak {
 
@@ -33,10 +34,12 @@ struct Request {
   std::string_view query() const;
 };
 
-/// Beast's incremental parser, filling a Request instead of a container of every header: no allocation per header.
+/// Beast's incremental parser, filling a Request instead of a container of every header: no allocation per
+/// header.
 ///
-/// Beast limits the length of one header line that has not ended, not the sum of those it has consumed, so whoever
-/// feeds it counts the header's bytes. It accepts a missing or double Host and any Transfer-Encoding: see Request.
+/// Beast limits the length of one header line that has not ended, not the sum of those it has consumed, so
+/// whoever feeds it counts the header's bytes. It accepts a missing or double Host and any Transfer-Encoding:
+/// see Request.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   explicit RequestParser(Request& request) : request_(request) {}
@@ -45,8 +48,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;
 
-  void on_request_impl(boost::beast::http::verb method, string_view method_text, string_view target, int version,
-                       error_code& error) override;
+  void on_request_impl(boost::beast::http::verb method, string_view method_text, string_view target,
+                       int version, error_code& error) override;
   void on_response_impl(int code, string_view reason, int version, error_code& error) override;
   void on_field_impl(boost::beast::http::field name, string_view name_text, string_view value,
                      error_code& error) override;

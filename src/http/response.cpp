@@ -1,10 +1,11 @@
 #include "http/response.hpp"
 
 #include <array>
-#include <boost/beast/http/status.hpp>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+
+#include <boost/beast/http/status.hpp>
 
 namespace seonchak {
 

@@ -19,9 +19,9 @@ struct Answer {
 
 /// How an answer travels on its connection.
 struct Framing {
-  unsigned version = 11;    ///< of the request: 10 or 11
-  bool keep_alive = true;   ///< false: the server closes after this answer
-  bool head_only = false;   ///< the request was a HEAD
+  unsigned version = 11;   ///< of the request: 10 or 11
+  bool keep_alive = true;  ///< false: the server closes after this answer
+  bool head_only = false;  ///< the request was a HEAD
 };
 
 /// The Date header's value, written anew once a second. One per thread.

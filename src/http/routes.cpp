@@ -27,11 +27,15 @@ constexpr std::array routes = {
     Route{verb::get, "/metrics", Access::everyone, AnswersAtOnce{show_metrics}},
 };
 
-bool is_api(const Route& route) { return route.pattern.starts_with(api_prefix); }
+bool is_api(const Route& route) {
+  return route.pattern.starts_with(api_prefix);
+}
 
 }  // namespace
 
-std::span<const Route> all_routes() { return routes; }
+std::span<const Route> all_routes() {
+  return routes;
+}
 
 Router::Router(bool serve_api) : serve_api_(serve_api) {
   for (const Route& route : routes) {
@@ -91,13 +95,15 @@ Router::Found Router::find(const Request& request, std::string& scratch) const {
   const std::string_view path = request.path();
   const std::size_t other = classes_.size() - 1;
   if (request.method == verb::unknown) {
-    return {.route_class = other, .problem = Problem{ProblemCode::not_implemented, "This method is not known here."}};
+    return {.route_class = other,
+            .problem = Problem{ProblemCode::not_implemented, "This method is not known here."}};
   }
   auto segments = split(path);
   if (!segments) return not_found(path);
   if (path.find('%') != std::string_view::npos && !decode(*segments, scratch)) {
-    return {.route_class = other,
-            .problem = Problem{ProblemCode::bad_request, "The path has a % that two hex digits do not follow."}};
+    return {
+        .route_class = other,
+        .problem = Problem{ProblemCode::bad_request, "The path has a % that two hex digits do not follow."}};
   }
   const verb method = request.method == verb::head ? verb::get : request.method;
   const Entry* same_path = nullptr;
@@ -113,7 +119,8 @@ Router::Found Router::find(const Request& request, std::string& scratch) const {
 Router::Found Router::not_found(std::string_view path) const {
   Problem problem{ProblemCode::route_not_found, "There is nothing at this path."};
   if (!serve_api_ && path.starts_with(api_prefix)) {
-    problem.detail = "This process does not serve the API: start it with \"api\" among its --roles, or ask one that does.";
+    problem.detail =
+        "This process does not serve the API: start it with \"api\" among its --roles, or ask one that does.";
   }
   return {.route_class = classes_.size() - 1, .problem = std::move(problem)};
 }

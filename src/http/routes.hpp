@@ -1,12 +1,13 @@
 #pragma once
 #include <array>
-#include <boost/beast/http/verb.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <boost/beast/http/verb.hpp>
 
 #include "http/exchange.hpp"
 #include "http/problem.hpp"
@@ -44,9 +45,9 @@ class Router {
   explicit Router(bool serve_api);
 
   struct Found {
-    const Route* route = nullptr;     ///< null: see `problem`
-    std::size_t route_class = 0;      ///< index into classes(), whether found or not
-    std::string_view id{};            ///< views the request's target or `scratch`
+    const Route* route = nullptr;  ///< null: see `problem`
+    std::size_t route_class = 0;   ///< index into classes(), whether found or not
+    std::string_view id{};         ///< views the request's target or `scratch`
     std::optional<Problem> problem{};
   };
 

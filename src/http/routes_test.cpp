@@ -34,7 +34,8 @@ class Routes : public testing::Test {
 
 TEST_F(Routes, ACouponIsCreatedShownChangedAndClosed) {
   server.start();
-  const Response created = post("/v1/coupons", R"({"id":"tea","name":"Tea \"1\"","stock":3,"closesAt":"2999-01-01T00:00:00Z"})");
+  const Response created =
+      post("/v1/coupons", R"({"id":"tea","name":"Tea \"1\"","stock":3,"closesAt":"2999-01-01T00:00:00Z"})");
   EXPECT_EQ(created.status, 201);
   EXPECT_EQ(created.header("Location"), "/v1/coupons/tea");
   EXPECT_TRUE(created.body.starts_with(
@@ -76,8 +77,10 @@ TEST_F(Routes, CreatingRefusesWhatIsWrong) {
   expect_problem(post("/v1/coupons", R"({"name":"Tea","stock":3})", "Content-Type: text/plain\r\n"), 415,
                  "unsupported_media_type");
   EXPECT_EQ(post("/v1/coupons", R"({"name":"Tea","stock":3})", "").status, 201);
-  EXPECT_EQ(post("/v1/coupons", R"({"name":"Tea","stock":3})", "Content-Type: application/json; charset=utf-8\r\n").status,
-            201);
+  EXPECT_EQ(
+      post("/v1/coupons", R"({"name":"Tea","stock":3})", "Content-Type: application/json; charset=utf-8\r\n")
+          .status,
+      201);
 }
 
 TEST_F(Routes, AllBadFieldsAreNamedTogether) {
@@ -92,7 +95,8 @@ TEST_F(Routes, AllBadFieldsAreNamedTogether) {
 
 TEST_F(Routes, ChangingRefusesWhatIsWrong) {
   server.start();
-  const std::string id = server.coupon(3, [](NewCoupon& coupon) { coupon.closes_at = parse_rfc3339("2999-01-01T00:00:00Z"); });
+  const std::string id =
+      server.coupon(3, [](NewCoupon& coupon) { coupon.closes_at = parse_rfc3339("2999-01-01T00:00:00Z"); });
   const std::string path = "/v1/coupons/" + id;
   EXPECT_EQ(server.ask(issue(id, "ann")).status, 201);
   EXPECT_EQ(server.ask(issue(id, "bob")).status, 201);
@@ -119,11 +123,13 @@ TEST_F(Routes, AUserGetsOneCouponAndTheSameAnswerAgain) {
       << first.body;
   const Response again = server.ask(issue(id, "a.b@c:d-e_1"));
   EXPECT_EQ(again.status, 200);
-  EXPECT_EQ(again.body.substr(again.body.find(",\"couponId\"")), first.body.substr(first.body.find(",\"couponId\"")));
+  EXPECT_EQ(again.body.substr(again.body.find(",\"couponId\"")),
+            first.body.substr(first.body.find(",\"couponId\"")));
   EXPECT_TRUE(again.has(R"("result":"already_issued")"));
   EXPECT_TRUE(server.metrics_have(R"(seonchak_answers_total{result="issued"} 1)"));
   EXPECT_TRUE(server.metrics_have(R"(seonchak_answers_total{result="already_issued"} 1)"));
-  EXPECT_TRUE(server.metrics_have(R"(seonchak_http_requests_total{route="/v1/coupons/{id}/issue",status="2xx"} 2)"));
+  EXPECT_TRUE(
+      server.metrics_have(R"(seonchak_http_requests_total{route="/v1/coupons/{id}/issue",status="2xx"} 2)"));
 }
 
 TEST_F(Routes, RefusalsHaveTheirCodes) {
@@ -146,18 +152,21 @@ TEST_F(Routes, IdsAreCheckedBeforeAnythingElse) {
   server.start();
   const std::string id = server.coupon(1);
   const std::string target = "/v1/coupons/" + id + "/issue";
-  for (const std::string& user : {std::string(65, 'u'), std::string("a b"), std::string("a/b"), std::string("\xc3\xa9"),
-                                  std::string("\"x\""), std::string()}) {
+  for (const std::string& user : {std::string(65, 'u'), std::string("a b"), std::string("a/b"),
+                                  std::string("\xc3\xa9"), std::string("\"x\""), std::string()}) {
     expect_problem(server.ask(issue(id, user)), 400, "bad_user_id");
   }
   expect_problem(server.ask(request("POST", target)), 400, "bad_user_id");
   expect_problem(server.ask(request("POST", target, "X-User-Id: a\r\nX-User-Id: a\r\n")), 400, "bad_user_id");
-  EXPECT_EQ(server.ask(request("POST", target, "x-user-ID:  spaces-around  \r\n", "a body is ignored")).status, 201);
+  EXPECT_EQ(
+      server.ask(request("POST", target, "x-user-ID:  spaces-around  \r\n", "a body is ignored")).status,
+      201);
   for (const char* const coupon : {"%00", "a%20b", "%7b1%7d", "%C3%A9", "a%2Fb", ""}) {
     expect_problem(server.ask(issue(coupon, "ann")), 404, "coupon_not_found");
   }
   expect_problem(server.ask(issue(std::string(65, 'c'), "ann")), 404, "coupon_not_found");
-  for (const char* const coupon : {"%", "%4", "%zz"}) expect_problem(server.ask(issue(coupon, "ann")), 400, "bad_request");
+  for (const char* const coupon : {"%", "%4", "%zz"})
+    expect_problem(server.ask(issue(coupon, "ann")), 400, "bad_request");
 }
 
 TEST_F(Routes, EscapesInThePathAreDecodedOnce) {
@@ -217,8 +226,8 @@ TEST_F(Routes, AUsersCouponsTellHowFarTheyHaveCome) {
   const Response held = server.ask(get("/v1/users/ann/coupons"));
   EXPECT_EQ(held.status, 200);
   EXPECT_TRUE(held.body.starts_with(R"({"userId":"ann","coupons":[{)"));
-  EXPECT_TRUE(held.has("{\"couponId\":\"" + saved + R"(","sequence":1,"issuedAt":")" + format_rfc3339(issued_at) +
-                       R"(","state":"persisted"})"))
+  EXPECT_TRUE(held.has("{\"couponId\":\"" + saved + R"(","sequence":1,"issuedAt":")" +
+                       format_rfc3339(issued_at) + R"(","state":"persisted"})"))
       << held.body;
   EXPECT_TRUE(held.has(R"("state":"pending"})"));
   EXPECT_EQ(server.ask(get("/v1/users/nobody/coupons")).body, R"({"userId":"nobody","coupons":[]})");
@@ -233,22 +242,23 @@ TEST_F(Routes, TheListIsPaged) {
   }
   const Response first = server.ask(get("/v1/coupons?limit=2&other=1"));
   EXPECT_EQ(first.status, 200);
-  EXPECT_TRUE(first.body.starts_with(R"({"coupons":[{"id":"a","name":"Tea","stock":7,"opensAt":null)")) << first.body;
+  EXPECT_TRUE(first.body.starts_with(R"({"coupons":[{"id":"a","name":"Tea","stock":7,"opensAt":null)"))
+      << first.body;
   EXPECT_TRUE(first.body.ends_with(R"(],"next":"b"})"));
   const Response second = server.ask(get("/v1/coupons?limit=2&after=%62"));
   EXPECT_TRUE(second.has(R"("id":"c")"));
   EXPECT_FALSE(second.has(R"("id":"a")"));
   EXPECT_TRUE(second.body.ends_with(R"(],"next":null})"));
-  for (const char* const query : {"limit=0", "limit=1001", "limit=-1", "limit=ten", "limit=", "limit=9999999999999999999999",
-                                  "after=a%20b"}) {
+  for (const char* const query : {"limit=0", "limit=1001", "limit=-1", "limit=ten",
+                                  "limit=", "limit=9999999999999999999999", "after=a%20b"}) {
     expect_problem(server.ask(get("/v1/coupons?" + std::string(query))), 400, "bad_request");
   }
 }
 
 TEST_F(Routes, UnknownPathsAndMethodsAreNamed) {
   server.start();
-  for (const char* const path : {"/", "/v1", "/v1/coupons/1/issue/", "/v1/coupons/1/issue/2/3", "/v2/coupons", "/healthz/",
-                                 "/HEALTHZ", "/v1/users/ann"}) {
+  for (const char* const path : {"/", "/v1", "/v1/coupons/1/issue/", "/v1/coupons/1/issue/2/3", "/v2/coupons",
+                                 "/healthz/", "/HEALTHZ", "/v1/users/ann"}) {
     expect_problem(server.ask(get(path)), 404, "route_not_found");
   }
   expect_problem(server.ask(request("OPTIONS", "*")), 404, "route_not_found");
@@ -264,9 +274,10 @@ TEST_F(Routes, AdministratorsCallsNeedTheKey) {
   server.start();
   const std::string id = server.coupon(1);
   const std::string body = R"({"name":"Tea","stock":3})";
-  for (const std::string line : {"", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3cret2\r\n",
-                                 "Authorization: Basic s3cret\r\n", "Authorization: Bearer\r\n", "Authorization: s3cret\r\n",
-                                 "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n"}) {
+  for (const std::string line :
+       {"", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3cret2\r\n",
+        "Authorization: Basic s3cret\r\n", "Authorization: Bearer\r\n", "Authorization: s3cret\r\n",
+        "Authorization: Bearer s3cret\r\nAuthorization: Bearer s3cret\r\n"}) {
     const Response refused = post("/v1/coupons", body, line);
     expect_problem(refused, 401, "unauthorized");
     EXPECT_EQ(refused.header("WWW-Authenticate"), "Bearer realm=\"seonchak\"");
@@ -314,15 +325,17 @@ TEST_F(Routes, ReadinessNamesEachDependency) {
   Response ready = server.ask(get("/readyz"));
   EXPECT_EQ(ready.status, 503);
   EXPECT_EQ(ready.header("Retry-After"), "1");
-  EXPECT_EQ(ready.body,
-            R"({"status":"unavailable","dependencies":{"gate":{"status":"unknown"},"store":{"status":"unknown"}}})");
+  EXPECT_EQ(
+      ready.body,
+      R"({"status":"unavailable","dependencies":{"gate":{"status":"unknown"},"store":{"status":"unknown"}}})");
   server.health.note("gate", {});
   server.health.note("store", {});
   server.health.note("log", Error{Errc::unavailable, "kafka 10.0.0.7 is down"});
   ready = server.ask(get("/readyz"));
   EXPECT_EQ(ready.status, 200);
-  EXPECT_EQ(ready.body, R"({"status":"degraded","dependencies":{"gate":{"status":"up"},"log":{"status":"down"},)"
-                        R"("store":{"status":"up"}}})");
+  EXPECT_EQ(ready.body,
+            R"({"status":"degraded","dependencies":{"gate":{"status":"up"},"log":{"status":"down"},)"
+            R"("store":{"status":"up"}}})");
   server.health.note("log", {});
   EXPECT_TRUE(server.ask(get("/readyz")).has(R"("status":"ready")"));
   server.health.note("store", Error{Errc::unavailable, "gone"});

@@ -33,7 +33,8 @@ class Server::Impl {
     check_open_files();
     loopback_ = endpoint.address().is_loopback();
     state_.emplace(options_, parts_, loopback_);
-    const unsigned threads = options_.threads > 0 ? options_.threads : std::max(1U, std::thread::hardware_concurrency());
+    const unsigned threads =
+        options_.threads > 0 ? options_.threads : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned i = 0; i < threads; ++i) {
       workers_.push_back(std::make_unique<Worker>(*state_, parts_, endpoint));
       endpoint = workers_.front()->endpoint();
@@ -63,8 +64,9 @@ class Server::Impl {
   void check_open_files() const {
     const std::size_t files = raise_open_files_limit();
     if (files >= options_.connections_max + files_besides_connections) return;
-    log::warn("fewer open files are allowed than connections; raise the hard limit of open files (ulimit -Hn)",
-              {{"files", files}, {"connections_max", options_.connections_max}});
+    log::warn(
+        "fewer open files are allowed than connections; raise the hard limit of open files (ulimit -Hn)",
+        {{"files", files}, {"connections_max", options_.connections_max}});
   }
 
   const ServerOptions options_;
@@ -78,9 +80,17 @@ class Server::Impl {
 Server::Server(ServerOptions options, ServerParts parts)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(parts))) {}
 Server::~Server() = default;
-void Server::start() { impl_->start(); }
-std::string Server::address() const { return impl_->address(); }
-bool Server::loopback() const { return impl_->loopback(); }
-bool Server::drain() { return impl_->drain(); }
+void Server::start() {
+  impl_->start();
+}
+std::string Server::address() const {
+  return impl_->address();
+}
+bool Server::loopback() const {
+  return impl_->loopback();
+}
+bool Server::drain() {
+  return impl_->drain();
+}
 
 }  // namespace seonchak

@@ -24,20 +24,20 @@ struct ServerOptions {
   unsigned threads = 0;                   ///< event loops; 0: one per core
   std::size_t header_bytes_max = 8 * 1024;
   std::size_t body_bytes_max = 4 * 1024;
-  std::size_t connections_max = 20'000;              ///< the next one gets a 503 and is closed
+  std::size_t connections_max = 20'000;               ///< the next one gets a 503 and is closed
   std::chrono::milliseconds request_timeout{10'000};  ///< from a request's first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between requests
   std::chrono::milliseconds write_timeout{10'000};    ///< for a client to take its answer
   std::chrono::milliseconds drain_timeout{5'000};     ///< for what is in flight when the server stops
-  unsigned admin_threads = 4;                        ///< for calls that block on the store and the gate
-  std::size_t admin_queue_max = 256;                 ///< such calls that wait for a thread; the next is `overloaded`
-  std::string admin_key;                             ///< empty: administrators' calls only on a loopback address
-  bool serve_api = true;                             ///< false: only /healthz, /readyz and /metrics
+  unsigned admin_threads = 4;                         ///< for calls that block on the store and the gate
+  std::size_t admin_queue_max = 256;  ///< such calls that wait for a thread; the next is `overloaded`
+  std::string admin_key;              ///< empty: administrators' calls only on a loopback address
+  bool serve_api = true;              ///< false: only /healthz, /readyz and /metrics
 };
 
 /// What the server answers from. Everything pointed to must outlive it.
 struct ServerParts {
-  Catalog* catalog = nullptr;      ///< this and the next three may be missing when serve_api is false
+  Catalog* catalog = nullptr;  ///< this and the next three may be missing when serve_api is false
   Campaigns* campaigns = nullptr;
   ProgressBoard* board = nullptr;
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< called once per event loop
@@ -48,13 +48,14 @@ struct ServerParts {
   std::vector<std::string> required{};  ///< names in Health without which /readyz is 503
 };
 
-/// The HTTP server: HTTP/1.1 with keep-alive and pipelining, on one event loop and thread per core. docs/api.md has the calls.
+/// The HTTP server: HTTP/1.1 with keep-alive and pipelining, on one event loop and thread per core.
+/// docs/api.md has the calls.
 ///
-/// The loops share nothing on the path of an issue request: each has its own listening socket (SO_REUSEPORT), gate,
-/// catalog view and connections.
+/// The loops share nothing on the path of an issue request: each has its own listening socket (SO_REUSEPORT),
+/// gate, catalog view and connections.
 ///
-/// Stopping, in this order: drain(), then stop the Catalog, then destroy the server: a request for an unknown coupon
-/// waits for the catalog's thread, which hands it back to an event loop.
+/// Stopping, in this order: drain(), then stop the Catalog, then destroy the server: a request for an unknown
+/// coupon waits for the catalog's thread, which hands it back to an event loop.
 class Server {
  public:
   Server(ServerOptions options, ServerParts parts);
@@ -72,9 +73,9 @@ class Server {
   /// Whether that is a loopback address, where administrators' calls need no key. After start().
   bool loopback() const;
 
-  /// Stops accepting, closes idle connections, answers what is in flight with "Connection: close", and returns when all
-  /// are done (true) or drain_timeout has passed (false). The relay and the consumer must still run: answers may wait
-  /// for them. Repeating it is harmless.
+  /// Stops accepting, closes idle connections, answers what is in flight with "Connection: close", and
+  /// returns when all are done (true) or drain_timeout has passed (false). The relay and the consumer must
+  /// still run: answers may wait for them. Repeating it is harmless.
   bool drain();
 
  private:

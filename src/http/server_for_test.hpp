@@ -1,10 +1,11 @@
 #pragma once
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include "core/campaign.hpp"
 #include "core/catalog.hpp"
@@ -20,7 +21,9 @@ class TestGate final : public Gate {
  public:
   using Claim = std::function<void(ClaimBatch, ClaimHandler)>;
   explicit TestGate(Claim claim) : claim_(std::move(claim)) {}
-  void claim(ClaimBatch batch, ClaimHandler handler) override { claim_(std::move(batch), std::move(handler)); }
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    claim_(std::move(batch), std::move(handler));
+  }
 
  private:
   Claim claim_;
@@ -55,7 +58,9 @@ class TestServer {
         campaigns(*store, gate, catalog, {}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
-    claim = [this](ClaimBatch batch, ClaimHandler handler) { gate.claim(std::move(batch), std::move(handler)); };
+    claim = [this](ClaimBatch batch, ClaimHandler handler) {
+      gate.claim(std::move(batch), std::move(handler));
+    };
   }
 
   ~TestServer() {

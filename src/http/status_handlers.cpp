@@ -21,7 +21,9 @@ std::string_view readiness(const Dependencies& dependencies, const std::vector<s
 
 }  // namespace
 
-Answer show_health(const Call&) { return {200, json_type, R"({"status":"ok"})"}; }
+Answer show_health(const Call&) {
+  return {200, json_type, R"({"status":"ok"})"};
+}
 
 Answer show_readiness(const Call& call) {
   const Dependencies known = call.services.health.dependencies();
@@ -45,6 +47,8 @@ Answer show_readiness(const Call& call) {
   return answer;
 }
 
-Answer show_metrics(const Call& call) { return {200, metrics_type, call.services.metrics.text()}; }
+Answer show_metrics(const Call& call) {
+  return {200, metrics_type, call.services.metrics.text()};
+}
 
 }  // namespace seonchak

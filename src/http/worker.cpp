@@ -1,10 +1,11 @@
 #include "http/worker.hpp"
 
+#include <future>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <future>
 
 #include "base/log.hpp"
 #include "http/connection.hpp"
@@ -39,8 +40,8 @@ Worker::Worker(ServerState& state, const ServerParts& parts, const tcp::endpoint
   issuer_.emplace(loop_, *gate_, *catalog_, *waiters_, *parts.board, parts.metrics, parts.issuer);
 }
 
-/// The members' order does the rest: the gate goes before the event loop, and the loop's coroutines, which own the
-/// connections, before the list that the connections are in.
+/// The members' order does the rest: the gate goes before the event loop, and the loop's coroutines, which
+/// own the connections, before the list that the connections are in.
 Worker::~Worker() {
   stop();
   for (Connection& connection : connections_) connection.abandon();
@@ -68,7 +69,8 @@ void Worker::drain() {
 
 void Worker::begin_drain() {
   draining_ = true;
-  // Clients in the kernel's queue think they are connected: take them in, so that closing does not reset them.
+  // Clients in the kernel's queue think they are connected: take them in, so that closing does not reset
+  // them.
   boost::system::error_code error;
   while (acceptor_.is_open() && !error) {
     Socket socket(context_);
@@ -88,7 +90,9 @@ void Worker::close_all() {
   done.get_future().wait();
 }
 
-void Worker::adopt(Connection& connection) { connections_.push_back(connection); }
+void Worker::adopt(Connection& connection) {
+  connections_.push_back(connection);
+}
 
 Awaitable Worker::accept() {
   while (acceptor_.is_open()) {
@@ -101,8 +105,9 @@ Awaitable Worker::accept() {
       continue;
     }
     log::warn("cannot accept a connection", {{"why", error.message()}});
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> pause(
-        context_, accept_backoff);
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                               Executor>
+        pause(context_, accept_backoff);
     co_await pause.async_wait(asio::redirect_error(Token(), error));
   }
 }
@@ -114,12 +119,14 @@ void Worker::admit(Socket socket) {
     state_.connections.fetch_sub(1);
     state_.metrics.count_rejection(Rejection::too_many_connections);
     std::string refusal;
-    append_response(refusal, to_answer(problem_of(Error{Errc::overloaded, {}})), {.keep_alive = false}, date());
+    append_response(refusal, to_answer(problem_of(Error{Errc::overloaded, {}})), {.keep_alive = false},
+                    date());
     socket.write_some(asio::buffer(refusal), error);
     return;
   }
   socket.set_option(tcp::no_delay(true), error);
-  asio::co_spawn(context_, Connection::serve(std::make_unique<Connection>(*this, std::move(socket))), asio::detached);
+  asio::co_spawn(context_, Connection::serve(std::make_unique<Connection>(*this, std::move(socket))),
+                 asio::detached);
 }
 
 /// One timer for all deadlines of the loop.

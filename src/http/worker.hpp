@@ -1,4 +1,9 @@
 #pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <thread>
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -8,10 +13,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/intrusive/list.hpp>
-#include <chrono>
-#include <memory>
-#include <optional>
-#include <thread>
 
 #include "http/asio_loop.hpp"
 #include "http/response.hpp"
@@ -27,7 +28,8 @@ using Token = boost::asio::use_awaitable_t<Executor>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 class Connection;
-using ConnectionHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ConnectionHook =
+    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// One event loop with its thread, listening socket, gate and connections.
 /// All but the constructor, the destructor, start(), drain() and stop() is for the loop's thread.
@@ -73,8 +75,8 @@ class Worker {
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<Executor> work_;
   Acceptor acceptor_;
-  boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
-                                    Executor>
+  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                    boost::asio::wait_traits<std::chrono::steady_clock>, Executor>
       sweep_timer_;
   SteadyTime next_sweep_;
   HttpDate date_;

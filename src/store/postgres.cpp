@@ -18,6 +18,7 @@ namespace {
 namespace sql = postgres_sql;
 
 constexpr int server_version_min = 150'000;
+constexpr int save_tries_max = 3;
 
 std::int64_t limit_rows(std::size_t limit) {
   return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
@@ -177,8 +178,9 @@ class PostgresStore final : public Store {
     if (!connection) return connection.error();
     auto rows = (*connection)->transaction(save_calls(batch));
     // Two savers of one new row can meet in this constraint before either finds the other's key. The first
-    // has committed by now: a second try leaves its row alone, and a real clash fails again.
-    if (!rows && rows.error().constraint == sql::sequence_constraint) {
+    // has committed by now: another try leaves its row alone, and a real clash fails again.
+    const auto clash = [&] { return !rows && rows.error().constraint == sql::sequence_constraint; };
+    for (int tries = 1; clash() && tries < save_tries_max; ++tries) {
       rows = (*connection)->transaction(save_calls(batch));
     }
     if (rows) return SaveOutcome::saved;
