@@ -8,12 +8,13 @@ namespace seonchak::log {
 namespace {
 
 spdlog::logger& logger() {
-  static const auto instance = [] {
+  // Never destroyed: a library's thread may still log while the process exits.
+  static const auto& instance = *new std::shared_ptr<spdlog::logger>([] {
     auto made = spdlog::stderr_logger_mt("seonchak");
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     made->flush_on(spdlog::level::info);
     return made;
-  }();
+  }());
   return *instance;
 }
 

@@ -165,6 +165,7 @@ TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
       ASSERT_LE(state->issued, row->stock);
     }
     world.faults.heal();
+    (void)world.campaigns.create({"c", "drawn", 10, {}, {}, {}});
     ASSERT_TRUE(world.change_stock("c", 12));
     EXPECT_EQ(gate_stock(world), 12);
   }

@@ -18,7 +18,7 @@ class History {
  public:
   explicit History(std::uint64_t seed) : random_(seed), durable_(pick(2) == 0), log_({.events_max = 1 + pick(20)}) {
     world_.faults.fail_at_random(seed, static_cast<unsigned>(pick(25)));
-    for (const char* id : {"c", "d"}) (void)world_.campaigns.create({id, "drawn", 1 + static_cast<int>(pick(30)), {}, {}, {}});
+    create();
     restart_relay(0);
     restart_relay(1);
     restart_consumer();
@@ -27,6 +27,7 @@ class History {
   void play() {
     for (int i = 0; i < actions; ++i) act();
     world_.faults.heal();
+    create();
     for (std::size_t steps = 0; !settled() && steps < step_limit; ++steps) {
       (void)world_.catalog.refresh();
       for (auto& relay : relays_) relay->relay.step(no_wait);
@@ -50,6 +51,13 @@ class History {
  private:
   std::size_t pick(std::size_t below) { return random_() % below; }
   std::string coupon() { return pick(3) == 0 ? "d" : "c"; }
+
+  void create() {
+    for (const char* id : {"c", "d"}) {
+      (void)world_.campaigns.create({id, "drawn", 1 + static_cast<std::int64_t>(pick(30)), {}, {}, {}});
+    }
+    note_stock();
+  }
 
   void act() {
     switch (pick(24)) {
@@ -95,7 +103,6 @@ class History {
                                                           .queue_max = 1 + pick(10),
                                                           .entries_max = 1 + pick(5),
                                                           .in_flight_max = 1 + pick(10)});
-    note_stock();
   }
 
   void restart_consumer() {

@@ -28,6 +28,7 @@ struct KafkaOptions {
   std::size_t queue_events_max = 65'536;  ///< published and not acknowledged
   int linger_ms = 2;                      ///< how long an event may wait for others to share its batch
   std::size_t prefetch_kilobytes_max = 16 * 1024;  ///< fetched and not polled
+  int session_timeout_ms = 6'000;                  ///< until the partitions of a dead consumer move to another
   int startup_wait_ms = 10'000;                    ///< for the brokers to answer at start
   int call_timeout_ms = 5'000;                     ///< for one question to the brokers
   int check_timeout_ms = 1'000;                    ///< for check(): the relay waits for it

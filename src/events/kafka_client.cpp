@@ -1,6 +1,9 @@
 #include "events/kafka_client.hpp"
 
 #include <array>
+#include <future>
+#include <memory>
+#include <thread>
 
 #include <librdkafka/rdkafka.h>
 
@@ -12,6 +15,8 @@ namespace seonchak::kafka {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds destroy_wait{1'000};
 
 /// From librdkafka's own threads; it must not call back into librdkafka.
 void write_log(const rd_kafka_t*, int level, const char* facility, const char* text) {
@@ -58,8 +63,17 @@ void set_operators(rd_kafka_conf_t* conf, const KafkaOptions& options) {
 
 }  // namespace
 
+// Without its brokers librdkafka may never finish destroying a client (its issue 4519); then we leave it to its thread.
 void Destroy::operator()(rd_kafka_s* client) const {
-  rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  auto destroyed = std::make_shared<std::promise<void>>();
+  auto finished = destroyed->get_future();
+  std::thread([client, destroyed] {
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    destroyed->set_value();
+  }).detach();
+  if (finished.wait_for(destroy_wait) == std::future_status::timeout) {
+    log::warn("kafka client left behind: librdkafka does not let go of it");
+  }
 }
 void Destroy::operator()(rd_kafka_message_s* message) const {
   rd_kafka_message_destroy(message);

@@ -136,6 +136,8 @@ class KafkaConsumer : public EventConsumer {
                            {"auto.offset.reset", "earliest"},
                            {"partition.assignment.strategy", "range"},
                            {"isolation.level", "read_committed"},
+                           {"session.timeout.ms", std::to_string(options_.session_timeout_ms)},
+                           {"heartbeat.interval.ms", std::to_string(options_.session_timeout_ms / 3)},
                            {"queued.max.messages.kbytes", std::to_string(options_.prefetch_kilobytes_max)}},
                           [this](rd_kafka_conf_t* conf) {
                             rd_kafka_conf_set_opaque(conf, this);

@@ -67,13 +67,15 @@ class PrivateRedis {
     if (!mkdtemp(name.data())) throw std::runtime_error("no folder for a private redis-server");
     folder_ = name;
     port_ = free_port();
-    start();
+    try {
+      start();
+    } catch (...) {
+      clean_up();
+      throw;
+    }
   }
 
-  ~PrivateRedis() {
-    kill();
-    std::filesystem::remove_all(folder_);
-  }
+  ~PrivateRedis() { clean_up(); }
   PrivateRedis(const PrivateRedis&) = delete;
   PrivateRedis& operator=(const PrivateRedis&) = delete;
 
@@ -125,6 +127,11 @@ class PrivateRedis {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  void clean_up() {
+    kill();
+    std::filesystem::remove_all(folder_);
+  }
+
   /// Whether it takes commands: it may refuse this one, but not for still loading.
   bool listens() const {
     RedisClient client(options());
