@@ -85,7 +85,9 @@ def test_without_redis_the_answer_is_503_and_it_heals(serve, kafka_server, topic
         redis.restart()
         healed = eventually(lambda: (reply := issue(server, "c", "b")).status != 503 and reply, "it does not heal")
         assert healed.json()["sequence"] == 2
-        assert issue(server, "c", "a").json()["sequence"] == 1
+        # Each event loop has a connection of its own, which heals by itself.
+        again = eventually(lambda: (reply := issue(server, "c", "a")).status != 503 and reply, "it does not heal")
+        assert again.json()["sequence"] == 1
 
 
 def test_a_redis_that_came_back_empty_is_not_believed(serve, kafka_server, topic, database, own_redis) -> None:

@@ -62,11 +62,11 @@ std::string format_rfc3339(Time time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
   std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                 static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                                 static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-                                 static_cast<int>(clock.subseconds().count()));
+  const int size = std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
@@ -92,7 +92,8 @@ std::optional<Time> parse_rfc3339(std::string_view text) {
   const year_month_day date{year(*year_value), month(static_cast<unsigned>(*month_value)),
                             day(static_cast<unsigned>(*day_value))};
   if (!date.ok() || *year_value < 1970) return std::nullopt;
-  return sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) + milliseconds(*millis) - *offset;
+  return sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) + milliseconds(*millis) -
+         *offset;
 }
 
 }  // namespace seonchak

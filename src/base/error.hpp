@@ -1,21 +1,23 @@
 #pragma once
-#include <boost/system/result.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include <boost/system/result.hpp>
+
 namespace seonchak {
 
-/// Why an operation failed. One short list for every layer; http/problem maps it to a status and a stable code.
+/// Why an operation failed. One short list for every layer; http/problem maps it to a status and a stable
+/// code.
 enum class Errc {
-  unavailable,         ///< a dependency is unreachable, slow or unsure: try again later, nothing is known
-  gate_missing,        ///< the gate has no state for a coupon that should have it: fail closed
-  gate_epoch,          ///< the gate's state belongs to another epoch or another coupon of that id: fail closed
-  gate_behind,         ///< the gate has forgotten sequences this process has already seen: fail closed
-  outbox_full,         ///< too many issued coupons wait for the log and the store: fail closed until they drain
-  overloaded,          ///< a bounded queue of this process is full
-  not_found,           ///< no such coupon
-  already_exists,      ///< a coupon with that id exists
+  unavailable,     ///< a dependency is unreachable, slow or unsure: try again later, nothing is known
+  gate_missing,    ///< the gate has no state for a coupon that should have it: fail closed
+  gate_epoch,      ///< the gate's state belongs to another epoch or another coupon of that id: fail closed
+  gate_behind,     ///< the gate has forgotten sequences this process has already seen: fail closed
+  outbox_full,     ///< too many issued coupons wait for the log and the store: fail closed until they drain
+  overloaded,      ///< a bounded queue of this process is full
+  not_found,       ///< no such coupon
+  already_exists,  ///< a coupon with that id exists
   stock_below_issued,  ///< the stock asked for is less than what is issued
   invalid,             ///< the caller's input is wrong; the message says what to fix
   rejected,            ///< the store refuses this data for good (constraint, type): never retry

@@ -46,10 +46,18 @@ void write(spdlog::level::level_enum level, std::string_view message, Fields fie
 
 }  // namespace
 
-void info(std::string_view message, Fields fields) { write(spdlog::level::info, message, fields); }
-void warn(std::string_view message, Fields fields) { write(spdlog::level::warn, message, fields); }
-void error(std::string_view message, Fields fields) { write(spdlog::level::err, message, fields); }
-void debug(std::string_view message, Fields fields) { write(spdlog::level::debug, message, fields); }
+void info(std::string_view message, Fields fields) {
+  write(spdlog::level::info, message, fields);
+}
+void warn(std::string_view message, Fields fields) {
+  write(spdlog::level::warn, message, fields);
+}
+void error(std::string_view message, Fields fields) {
+  write(spdlog::level::err, message, fields);
+}
+void debug(std::string_view message, Fields fields) {
+  write(spdlog::level::debug, message, fields);
+}
 
 bool set_level(std::string_view level) {
   const auto parsed = spdlog::level::from_str(level == "error" ? "err" : std::string(level));

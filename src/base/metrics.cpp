@@ -65,7 +65,8 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help, 
 
 namespace {
 
-void append_line(std::string& out, const std::string& name, const std::string& labels, const std::string& value) {
+void append_line(std::string& out, const std::string& name, const std::string& labels,
+                 const std::string& value) {
   out += name;
   if (!labels.empty()) out += '{' + labels + '}';
   out += ' ' + value + '\n';
@@ -91,7 +92,8 @@ void Metrics::append(std::string& out, const Family& family, const Entry& entry)
   for (std::size_t i = 0; i < entry.histogram->buckets_.size(); ++i) {
     count += entry.histogram->buckets_[i].value();
     const std::string bound = i < Histogram::bounds_s.size() ? number(Histogram::bounds_s[i]) : "+Inf";
-    append_line(out, family.name + "_bucket", with_label(entry.labels, "le=\"" + bound + '"'), std::to_string(count));
+    append_line(out, family.name + "_bucket", with_label(entry.labels, "le=\"" + bound + '"'),
+                std::to_string(count));
   }
   const auto sum_us = static_cast<double>(entry.histogram->sum_us_.load(std::memory_order_relaxed));
   append_line(out, family.name + "_sum", entry.labels, number(sum_us / 1e6));

@@ -39,8 +39,8 @@ class Gauge {
 /// Durations in fixed buckets from 100 microseconds to 10 seconds.
 class Histogram {
  public:
-  static constexpr std::array<double, 16> bounds_s = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                                      0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+  static constexpr std::array<double, 16> bounds_s = {
+      0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
   void observe_seconds(double seconds);
 
  private:
@@ -74,7 +74,8 @@ class Metrics {
     std::string type;
     std::vector<std::unique_ptr<Entry>> entries;
   };
-  Entry& entry(const std::string& name, const std::string& help, const std::string& type, const std::string& labels);
+  Entry& entry(const std::string& name, const std::string& help, const std::string& type,
+               const std::string& labels);
   static void append(std::string& out, const Family& family, const Entry& entry);
 
   mutable std::mutex mutex_;

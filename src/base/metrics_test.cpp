@@ -1,8 +1,8 @@
 #include "base/metrics.hpp"
 
-#include <gtest/gtest.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace seonchak {
 namespace {

@@ -18,7 +18,9 @@ constexpr std::string_view usage =
     "                                         talk to a running server (seonchak coupon --help)\n"
     "  seonchak version                       print the version\n";
 
-void print(std::FILE* stream, std::string_view text) { std::fwrite(text.data(), 1, text.size(), stream); }
+void print(std::FILE* stream, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
 
 }  // namespace
 

@@ -1,8 +1,9 @@
 #include "cli/config.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+
+#include <CLI/CLI.hpp>
 
 #include "base/error.hpp"
 
@@ -15,7 +16,8 @@ constexpr int log_partitions_max = 1'000;
 
 std::string environment_name(const std::string& flag) {
   std::string name = "SEONCHAK_";
-  for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : flag)
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
@@ -35,10 +37,12 @@ std::set<Role> parse_roles(const std::vector<std::string>& names) {
     } else if (name == "consumer") {
       roles.insert(Role::consumer);
     } else {
-      throw StartupError("--roles: unknown role '" + name + "'; use a comma-separated list of api, relay, consumer");
+      throw StartupError("--roles: unknown role '" + name +
+                         "'; use a comma-separated list of api, relay, consumer");
     }
   }
-  if (roles.empty()) throw StartupError("--roles is empty: use a comma-separated list of api, relay, consumer");
+  if (roles.empty())
+    throw StartupError("--roles is empty: use a comma-separated list of api, relay, consumer");
   return roles;
 }
 
@@ -47,7 +51,8 @@ std::vector<std::pair<std::string, std::string>> parse_log_options(const std::ve
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
-      throw StartupError("--log-option must be property=value, for example --log-option sasl.mechanisms=PLAIN");
+      throw StartupError(
+          "--log-option must be property=value, for example --log-option sasl.mechanisms=PLAIN");
     }
     options.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
@@ -97,21 +102,25 @@ void require_possible(const ServeConfig& config) {
   }
   if (config.gate_is_memory() && !sqlite) {
     throw StartupError(
-        "--gate memory needs --store sqlite:PATH, which only one process can open; a second process on the same "
+        "--gate memory needs --store sqlite:PATH, which only one process can open; a second process on the "
+        "same "
         "PostgreSQL would issue the same stock again: use --gate redis://host:port/0 with it");
   }
   if (all_roles) return;
   if (config.gate_is_memory()) {
-    throw StartupError("--roles: the in-memory gate lives in one process, which needs api, relay and consumer; to split "
-                       "the roles use --gate redis://host:port/0");
+    throw StartupError(
+        "--roles: the in-memory gate lives in one process, which needs api, relay and consumer; to split "
+        "the roles use --gate redis://host:port/0");
   }
   if (config.log_is_memory()) {
-    throw StartupError("--roles: the in-memory log can't be shared by processes; to split the roles use "
-                       "--log kafka://host:port/coupon-issue");
+    throw StartupError(
+        "--roles: the in-memory log can't be shared by processes; to split the roles use "
+        "--log kafka://host:port/coupon-issue");
   }
   if (sqlite) {
-    throw StartupError("--roles: a SQLite file belongs to one process; to split the roles use "
-                       "--store postgresql://user:password@host:port/database");
+    throw StartupError(
+        "--roles: a SQLite file belongs to one process; to split the roles use "
+        "--store postgresql://user:password@host:port/database");
   }
 }
 
@@ -119,16 +128,23 @@ std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
   ServeConfig config;
   std::vector<std::string> roles = {"api", "relay", "consumer"};
   std::vector<std::string> log_options;
-  CLI::App app("Runs the coupon server. Every flag is also a key of the --config file and an environment variable, "
-               "SEONCHAK_<FLAG> in capitals with _ for -. Flags win over the environment, that over the file.",
-               "seonchak serve");
+  CLI::App app(
+      "Runs the coupon server. Every flag is also a key of the --config file and an environment variable, "
+      "SEONCHAK_<FLAG> in capitals with _ for -. Flags win over the environment, that over the file.",
+      "seonchak serve");
   declare(app, "listen", config.listen, "Address and port to serve HTTP on")->capture_default_str();
-  declare(app, "gate", config.gate, "memory | redis://[user:password@]host:port/db | rediss://...")->capture_default_str();
+  declare(app, "gate", config.gate, "memory | redis://[user:password@]host:port/db | rediss://...")
+      ->capture_default_str();
   declare(app, "log", config.log, "memory | kafka://host:port[,host:port]/topic")->capture_default_str();
-  declare(app, "store", config.store, "sqlite:PATH | postgresql://user:password@host:port/database")->capture_default_str();
-  declare(app, "roles", roles, "What this process does: api,relay,consumer")->delimiter(',')->capture_default_str();
-  declare(app, "admin-key", config.admin_key, "Bearer key of the admin calls; without it they work on loopback only");
-  declare(app, "threads", config.threads, "HTTP threads; 0: one per core")->check(CLI::Range(0U, threads_max));
+  declare(app, "store", config.store, "sqlite:PATH | postgresql://user:password@host:port/database")
+      ->capture_default_str();
+  declare(app, "roles", roles, "What this process does: api,relay,consumer")
+      ->delimiter(',')
+      ->capture_default_str();
+  declare(app, "admin-key", config.admin_key,
+          "Bearer key of the admin calls; without it they work on loopback only");
+  declare(app, "threads", config.threads, "HTTP threads; 0: one per core")
+      ->check(CLI::Range(0U, threads_max));
   declare(app, "log-group", config.log_group, "Consumer group")->capture_default_str();
   declare(app, "log-option", log_options, "Any librdkafka property, as property=value; may be repeated");
   declare(app, "log-partitions", config.log_partitions, "Partitions of the topic, when it is created")
@@ -137,7 +153,8 @@ std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
   declare(app, "ack-timeout-ms", config.ack_timeout_ms, "How long an answer waits for its coupon's ack stage")
       ->check(CLI::Range(1, 60'000))
       ->capture_default_str();
-  declare(app, "connections-max", config.connections_max, "Open connections, over all threads")->capture_default_str();
+  declare(app, "connections-max", config.connections_max, "Open connections, over all threads")
+      ->capture_default_str();
   declare(app, "log-level", config.log_level, "debug | info | warn | error | off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

@@ -9,7 +9,8 @@ namespace seonchak {
 
 enum class Role { api, relay, consumer };
 
-/// What `seonchak serve` was told: by flags, else the environment (SEONCHAK_<FLAG>), else the TOML file, else defaults.
+/// What `seonchak serve` was told: by flags, else the environment (SEONCHAK_<FLAG>), else the TOML file, else
+/// defaults.
 struct ServeConfig {
   std::string listen = "127.0.0.1:8080";
   std::string gate = "memory";
@@ -32,11 +33,12 @@ struct ServeConfig {
   bool has(Role role) const { return roles.contains(role); }
 };
 
-/// Reads the flags of `seonchak serve`; nothing when --help was printed. Throws StartupError for what cannot be
-/// understood, and for a composition that cannot keep the promises (see require_possible).
+/// Reads the flags of `seonchak serve`; nothing when --help was printed. Throws StartupError for what cannot
+/// be understood, and for a composition that cannot keep the promises (see require_possible).
 std::optional<ServeConfig> read_serve_config(int argc, char** argv);
 
-/// Throws StartupError, saying what to change, for combinations of gate, log, store and roles that cannot work.
+/// Throws StartupError, saying what to change, for combinations of gate, log, store and roles that cannot
+/// work.
 void require_possible(const ServeConfig& config);
 
 /// The URL with its password replaced, for logs: "redis://:***@host:6379/0".

@@ -1,10 +1,10 @@
 #include "cli/config.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
 
 #include "base/error.hpp"
 
@@ -39,9 +39,11 @@ TEST(Config, DefaultsAreTheEmbeddedComposition) {
 }
 
 TEST(Config, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
-  const auto path = std::filesystem::temp_directory_path() / ("seonchak_config_" + std::to_string(getpid()) + ".toml");
-  std::ofstream(path) << "listen = \"127.0.0.1:1\"\nlog-group = \"from-file\"\nadmin-key = \"file\"\nthreads = 3\n"
-                      << "log-option = [\"linger.ms=7\", \"sasl.mechanisms=PLAIN\"]\n";
+  const auto path =
+      std::filesystem::temp_directory_path() / ("seonchak_config_" + std::to_string(getpid()) + ".toml");
+  std::ofstream(path)
+      << "listen = \"127.0.0.1:1\"\nlog-group = \"from-file\"\nadmin-key = \"file\"\nthreads = 3\n"
+      << "log-option = [\"linger.ms=7\", \"sasl.mechanisms=PLAIN\"]\n";
   setenv("SEONCHAK_LISTEN", "127.0.0.1:2", 1);
   setenv("SEONCHAK_ADMIN_KEY", "environment", 1);
   const auto config = read({"--config", path.string(), "--listen", "127.0.0.1:3"});
@@ -58,15 +60,16 @@ TEST(Config, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
 }
 
 TEST(Config, AnUnknownKeyInTheFileIsRefused) {
-  const auto path = std::filesystem::temp_directory_path() / ("seonchak_extra_" + std::to_string(getpid()) + ".toml");
+  const auto path =
+      std::filesystem::temp_directory_path() / ("seonchak_extra_" + std::to_string(getpid()) + ".toml");
   std::ofstream(path) << "lissten = \"127.0.0.1:1\"\n";
   EXPECT_NE(refusal({"--config", path.string()}).find("lissten"), std::string::npos);
   std::filesystem::remove(path);
 }
 
 TEST(Config, RolesAreAList) {
-  const auto config = read({"--roles", "api,relay", "--gate", "redis://h:1/0", "--log", "kafka://h:1/t", "--store",
-                            "postgresql://u@h/d"});
+  const auto config = read({"--roles", "api,relay", "--gate", "redis://h:1/0", "--log", "kafka://h:1/t",
+                            "--store", "postgresql://u@h/d"});
   ASSERT_TRUE(config);
   EXPECT_TRUE(config->has(Role::api));
   EXPECT_TRUE(config->has(Role::relay));
@@ -79,13 +82,15 @@ TEST(Config, CompositionsThatCannotWorkSayWhatToChange) {
   const std::string kafka = "kafka://127.0.0.1:9092/coupon-issue";
   const std::string postgres = "postgresql://u@127.0.0.1/d";
   EXPECT_NE(refusal({"--gate", "etcd://x"}).find("use memory, redis://"), std::string::npos);
-  EXPECT_NE(refusal({"--gate", redis, "--log", "nats://x"}).find("use memory, or kafka://"), std::string::npos);
+  EXPECT_NE(refusal({"--gate", redis, "--log", "nats://x"}).find("use memory, or kafka://"),
+            std::string::npos);
   EXPECT_NE(refusal({"--store", "mysql://x"}).find("use sqlite:PATH or postgresql://"), std::string::npos);
   EXPECT_NE(refusal({"--log", kafka}).find("--gate redis://"), std::string::npos);
   EXPECT_NE(refusal({"--store", postgres}).find("--gate redis://"), std::string::npos);
   EXPECT_NE(refusal({"--roles", "api"}).find("--gate redis://"), std::string::npos);
   EXPECT_NE(refusal({"--gate", redis, "--roles", "api"}).find("--log kafka://"), std::string::npos);
-  EXPECT_NE(refusal({"--gate", redis, "--log", kafka, "--roles", "api"}).find("--store postgresql://"), std::string::npos);
+  EXPECT_NE(refusal({"--gate", redis, "--log", kafka, "--roles", "api"}).find("--store postgresql://"),
+            std::string::npos);
   EXPECT_EQ(refusal({"--gate", redis, "--log", kafka, "--store", postgres, "--roles", "api"}), "");
 }
 

@@ -1,6 +1,7 @@
+#include <cstdio>
+
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <cstdio>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -67,7 +68,8 @@ CLI::App* declare_create(CLI::App& app, CouponFlags& flags) {
   create->add_option("--id", flags.id, "1 to 64 of A-Z a-z 0-9 . _ -; without it the server numbers it");
   create->add_option("--opens-at", flags.opens_at, "RFC 3339 time, for example 2026-11-22T12:00:00+09:00");
   create->add_option("--closes-at", flags.closes_at, "RFC 3339 time");
-  create->add_option("--ack", flags.ack, "gate | log | store: how far a coupon has come when its user is answered");
+  create->add_option("--ack", flags.ack,
+                     "gate | log | store: how far a coupon has come when its user is answered");
   return create;
 }
 
@@ -111,8 +113,8 @@ Call list_call(const CouponFlags& flags) {
 }
 
 int perform(const CouponFlags& flags, const Call& call) {
-  const HttpReply reply =
-      http_call(parse_http_url(flags.url), call.method, call.path, flags.admin_key, call.body, answer_timeout);
+  const HttpReply reply = http_call(parse_http_url(flags.url), call.method, call.path, flags.admin_key,
+                                    call.body, answer_timeout);
   const bool accepted = reply.status >= 200 && reply.status < 300;
   std::fprintf(accepted ? stdout : stderr, "%s\n", reply.body.c_str());
   return accepted ? exit_ok : exit_refused;
@@ -122,8 +124,9 @@ int perform(const CouponFlags& flags, const Call& call) {
 
 int coupon_command(int argc, char** argv) {
   CouponFlags flags;
-  CLI::App app("Manages the coupons of a running server. Prints its JSON answer; exits 1 when the server refuses.",
-               "seonchak coupon");
+  CLI::App app(
+      "Manages the coupons of a running server. Prints its JSON answer; exits 1 when the server refuses.",
+      "seonchak coupon");
   app.require_subcommand(1);
   app.fallthrough();
   declare_server(app, flags);

@@ -36,16 +36,17 @@ asio::awaitable<HttpReply> call(const HttpTarget& target, const http::request<ht
 
 HttpTarget parse_http_url(const std::string& url) {
   const auto parsed = boost::urls::parse_uri(url);
-  const bool plain = parsed && parsed->scheme() == "http" && !parsed->host().empty() && !parsed->has_userinfo() &&
-                     (parsed->path().empty() || parsed->path() == "/");
-  if (!plain) throw StartupError("--url " + url + ": use http://host:port, for example http://127.0.0.1:8080");
+  const bool plain = parsed && parsed->scheme() == "http" && !parsed->host().empty() &&
+                     !parsed->has_userinfo() && (parsed->path().empty() || parsed->path() == "/");
+  if (!plain)
+    throw StartupError("--url " + url + ": use http://host:port, for example http://127.0.0.1:8080");
   std::string host = parsed->host();
   if (host.front() == '[') host = host.substr(1, host.size() - 2);
   return {host, parsed->has_port() ? std::string(parsed->port()) : "80"};
 }
 
-HttpReply http_call(const HttpTarget& target, std::string_view method, const std::string& path, const std::string& key,
-                    const std::string& body, std::chrono::milliseconds timeout) {
+HttpReply http_call(const HttpTarget& target, std::string_view method, const std::string& path,
+                    const std::string& key, const std::string& body, std::chrono::milliseconds timeout) {
   http::request<http::string_body> request;
   request.method_string(method);
   request.target(path);
@@ -65,8 +66,8 @@ HttpReply http_call(const HttpTarget& target, std::string_view method, const std
   try {
     return reply.get();
   } catch (const boost::system::system_error& error) {
-    throw StartupError("no answer from http://" + target.host + ':' + target.port + " (" + error.code().message() +
-                       "): is the server running there? --url names another");
+    throw StartupError("no answer from http://" + target.host + ':' + target.port + " (" +
+                       error.code().message() + "): is the server running there? --url names another");
   }
 }
 

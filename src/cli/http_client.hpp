@@ -19,9 +19,10 @@ struct HttpTarget {
 /// Throws StartupError for anything but http://host[:port]: seonchak itself speaks no TLS.
 HttpTarget parse_http_url(const std::string& url);
 
-/// One request and its answer, on a connection of its own; blocks up to `timeout`. A non-empty `body` is sent as JSON, a
-/// non-empty `key` as the bearer token. Throws StartupError, saying what to check, when there is no answer.
-HttpReply http_call(const HttpTarget& target, std::string_view method, const std::string& path, const std::string& key,
-                    const std::string& body, std::chrono::milliseconds timeout);
+/// One request and its answer, on a connection of its own; blocks up to `timeout`. A non-empty `body` is sent
+/// as JSON, a non-empty `key` as the bearer token. Throws StartupError, saying what to check, when there is
+/// no answer.
+HttpReply http_call(const HttpTarget& target, std::string_view method, const std::string& path,
+                    const std::string& key, const std::string& body, std::chrono::milliseconds timeout);
 
 }  // namespace seonchak

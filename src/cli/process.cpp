@@ -1,9 +1,9 @@
 #include "cli/process.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <random>
+
+#include <unistd.h>
 
 #include "base/log.hpp"
 #include "core/consume.hpp"
@@ -28,7 +28,8 @@ constexpr milliseconds drain_consumer_max{1'500};
 std::string unique_owner() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  return std::string(host.data()) + ':' + std::to_string(getpid()) + ':' + std::to_string(std::random_device{}());
+  return std::string(host.data()) + ':' + std::to_string(getpid()) + ':' +
+         std::to_string(std::random_device{}());
 }
 
 CampaignOptions campaign_options(const Adapters& adapters) {
@@ -56,16 +57,20 @@ Process::Process(const ServeConfig& config)
       catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr),
       campaigns_(*adapters_.store, *adapters_.control, catalog_, campaign_options(adapters_)) {}
 
-Process::~Process() { shut_down(); }
+Process::~Process() {
+  shut_down();
+}
 
 std::vector<std::string> Process::required_dependencies() const {
-  // Issuing goes on without the log and the database: only a process that does nothing else needs them to be ready.
+  // Issuing goes on without the log and the database: only a process that does nothing else needs them to be
+  // ready.
   if (config_.has(Role::api)) return {"gate"};
   return {"gate", "log", "store"};
 }
 
 void Process::start() {
-  if (auto loaded = catalog_.start(); !loaded) throw StartupError("loading the coupons: " + loaded.error().message);
+  if (auto loaded = catalog_.start(); !loaded)
+    throw StartupError("loading the coupons: " + loaded.error().message);
   health_.note("gate", adapters_.control->check());
   health_.note("store", adapters_.store->check());
 
@@ -80,9 +85,9 @@ void Process::start() {
   issuer.gate_is_durable = adapters_.gate_is_durable;
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
-  server_ = std::make_unique<Server>(
-      options, ServerParts{&catalog_, &campaigns_, &board_, adapters_.make_gate, metrics_, health_, issuer, ack,
-                           required_dependencies()});
+  server_ =
+      std::make_unique<Server>(options, ServerParts{&catalog_, &campaigns_, &board_, adapters_.make_gate,
+                                                    metrics_, health_, issuer, ack, required_dependencies()});
 
   if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
   if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
@@ -92,7 +97,9 @@ void Process::start() {
   server_->start();
 }
 
-std::string Process::address() const { return server_->address(); }
+std::string Process::address() const {
+  return server_->address();
+}
 
 void Process::shut_down() {
   if (server_) server_->drain();
@@ -114,7 +121,9 @@ void Process::relay() {
   RelayOptions options;
   options.owner = unique_owner();
   Relay relay(*outbox, *publisher, catalog, board_, metrics_, health_, options);
-  run_role(stop_relay_, drain_relay_max, [&](milliseconds wait) { relay.step(wait); }, [&] { return relay.drained(); });
+  run_role(
+      stop_relay_, drain_relay_max, [&](milliseconds wait) { relay.step(wait); },
+      [&] { return relay.drained(); });
   relay.release();
 }
 

@@ -30,8 +30,8 @@ class Process {
   /// "127.0.0.1:8080", with the real port when 0 was asked for.
   std::string address() const;
 
-  /// Stops accepting, answers what is in flight, moves what is issued on to the log and, when the log ends with this
-  /// process, to the store. Bounded: under 10 s altogether, usually at once.
+  /// Stops accepting, answers what is in flight, moves what is issued on to the log and, when the log ends
+  /// with this process, to the store. Bounded: under 10 s altogether, usually at once.
   void shut_down();
 
  private:

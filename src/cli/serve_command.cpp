@@ -32,7 +32,8 @@ class StopSignals {
 
 std::string role_names(const ServeConfig& config) {
   std::string names;
-  for (const auto& [role, name] : {std::pair{Role::api, "api"}, {Role::relay, "relay"}, {Role::consumer, "consumer"}}) {
+  for (const auto& [role, name] :
+       {std::pair{Role::api, "api"}, {Role::relay, "relay"}, {Role::consumer, "consumer"}}) {
     if (!config.has(role)) continue;
     if (!names.empty()) names += ',';
     names += name;

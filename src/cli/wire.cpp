@@ -19,7 +19,9 @@ constexpr std::size_t restore_page = 10'000;
 class SharedGate final : public Gate {
  public:
   explicit SharedGate(std::shared_ptr<MemoryGate> gate) : gate_(std::move(gate)) {}
-  void claim(ClaimBatch batch, ClaimHandler handler) override { gate_->claim(std::move(batch), std::move(handler)); }
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    gate_->claim(std::move(batch), std::move(handler));
+  }
 
  private:
   std::shared_ptr<MemoryGate> gate_;
@@ -34,7 +36,8 @@ T or_startup_error(Result<T> result, const std::string& doing) {
 void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
   std::int64_t after = 0;
   while (true) {
-    const auto holders = or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);
+    const auto holders =
+        or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);
     or_startup_error(gate.restore(coupon, holders), "restoring coupon " + coupon.id);
     if (holders.size() < restore_page) return;
     after = holders.back().sequence;

@@ -25,8 +25,8 @@ struct Adapters {
   std::function<std::unique_ptr<EventConsumer>()> make_consumer;
 };
 
-/// Opens the store, the gate and the log; blocks until each has answered. The memory gate comes back rebuilt from
-/// the store. Throws StartupError that says what to change.
+/// Opens the store, the gate and the log; blocks until each has answered. The memory gate comes back rebuilt
+/// from the store. Throws StartupError that says what to change.
 Adapters wire(const ServeConfig& config);
 
 }  // namespace seonchak

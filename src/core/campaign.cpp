@@ -24,10 +24,14 @@ bool printable(std::string_view name) {
 
 std::string_view to_string(CouponStatus status) {
   switch (status) {
-    case CouponStatus::closed: return "closed";
-    case CouponStatus::scheduled: return "scheduled";
-    case CouponStatus::sold_out: return "sold_out";
-    case CouponStatus::open: return "open";
+    case CouponStatus::closed:
+      return "closed";
+    case CouponStatus::scheduled:
+      return "scheduled";
+    case CouponStatus::sold_out:
+      return "sold_out";
+    case CouponStatus::open:
+      return "open";
   }
   return "unknown";
 }
@@ -44,10 +48,14 @@ CouponStatus status_of(const CouponView& view) {
     state.now = now();
   }
   switch (decide(state, false)) {
-    case Decision::closed: return CouponStatus::closed;
-    case Decision::not_open: return CouponStatus::scheduled;
-    case Decision::sold_out: return CouponStatus::sold_out;
-    default: return CouponStatus::open;
+    case Decision::closed:
+      return CouponStatus::closed;
+    case Decision::not_open:
+      return CouponStatus::scheduled;
+    case Decision::sold_out:
+      return CouponStatus::sold_out;
+    default:
+      return CouponStatus::open;
   }
 }
 
@@ -57,12 +65,14 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
     errors.push_back({"id", "must be 1 to 64 of A-Z a-z 0-9 . _ -"});
   }
   if (coupon.name.empty() || coupon.name.size() > name_bytes_max || !printable(coupon.name)) {
-    errors.push_back({"name", "must be 1 to " + std::to_string(name_bytes_max) + " bytes without control characters"});
+    errors.push_back(
+        {"name", "must be 1 to " + std::to_string(name_bytes_max) + " bytes without control characters"});
   }
   if (coupon.stock < 1 || coupon.stock > stock_max) errors.push_back({"stock", stock_message});
   if (window_is_empty(coupon.opens_at, coupon.closes_at)) errors.push_back({"closesAt", window_message});
   if (coupon.ack && *coupon.ack != Ack::store && !options.gate_is_durable) {
-    errors.push_back({"ack", "must be \"store\" with the in-memory gate: anything less could lose an issued coupon"});
+    errors.push_back(
+        {"ack", "must be \"store\" with the in-memory gate: anything less could lose an issued coupon"});
   }
   return errors;
 }
@@ -105,7 +115,8 @@ Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& chan
     if (change.stock) row.stock = *change.stock;
     if (change.opens_at) row.opens_at = *change.opens_at;
     if (change.closes_at) row.closes_at = *change.closes_at;
-    if (window_is_empty(row.opens_at, row.closes_at)) return Error{Errc::invalid, "closesAt " + window_message};
+    if (window_is_empty(row.opens_at, row.closes_at))
+      return Error{Errc::invalid, "closesAt " + window_message};
     if (row.stock >= before.stock) return {};
     auto proposed = propose_stock(before, row.stock);
     if (!proposed) return proposed.error();

@@ -56,8 +56,8 @@ struct HeldCoupon {
 
 struct CampaignOptions {
   Ack default_ack = Ack::gate;
-  /// False when the gate dies with this process; then only ack=store keeps the promise that nothing acknowledged
-  /// is lost, and any other is refused.
+  /// False when the gate dies with this process; then only ack=store keeps the promise that nothing
+  /// acknowledged is lost, and any other is refused.
   bool gate_is_durable = true;
   std::size_t user_coupons_max = 1'000;  ///< the most one answer lists
 };
@@ -70,13 +70,13 @@ class Campaigns {
  public:
   Campaigns(Store& store, GateControl& gate, Catalog& catalog, CampaignOptions options);
 
-  /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first request.
-  /// Errors: already_exists, unavailable.
+  /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first
+  /// request. Errors: already_exists, unavailable.
   Result<Coupon> create(const NewCoupon& coupon);
 
-  /// In force in every process when it returns. The gate's stock is never above the store's: a lower stock goes to
-  /// the gate before the store commits it, a higher one after.
-  /// Errors: not_found, stock_below_issued, invalid (the window would end before it starts), unavailable.
+  /// In force in every process when it returns. The gate's stock is never above the store's: a lower stock
+  /// goes to the gate before the store commits it, a higher one after. Errors: not_found, stock_below_issued,
+  /// invalid (the window would end before it starts), unavailable.
   Result<Coupon> change(const std::string& id, const CouponChange& change);
 
   /// Closes for good; closing twice is fine. Errors: not_found, unavailable.

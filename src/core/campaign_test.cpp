@@ -1,18 +1,24 @@
 #include "core/campaign.hpp"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "core/world_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
-NewCoupon summer() { return {"summer", "Summer sale", 100, {}, {}, {}}; }
+NewCoupon summer() {
+  return {"summer", "Summer sale", 100, {}, {}, {}};
+}
 
-std::int64_t gate_stock(World& world) { return world.memory_gate.state("c")->stock; }
-std::int64_t store_stock(World& world) { return world.sqlite->coupon("c")->stock; }
+std::int64_t gate_stock(World& world) {
+  return world.memory_gate.state("c")->stock;
+}
+std::int64_t store_stock(World& world) {
+  return world.sqlite->coupon("c")->stock;
+}
 
 TEST(NewCoupon, IsFineAsMadeByHand) {
   EXPECT_TRUE(validate(summer(), {}).empty());
@@ -135,7 +141,8 @@ TEST(Campaigns, AfterALowerThatFailedAStillLowerOneIsCheckedByTheGate) {
   EXPECT_EQ(store_stock(world), 6);
 }
 
-// Else another process that has just read the old row could open the gate with the old stock, after the lower one.
+// Else another process that has just read the old row could open the gate with the old stock, after the lower
+// one.
 TEST(Campaigns, ALowerStockWaitsUntilTheCouponIsOpen) {
   World world;
   world.faults.fail("install", Fault::before);
@@ -154,9 +161,15 @@ TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
     (void)world.campaigns.create({"c", "drawn", 10, {}, {}, {}});
     for (int i = 0; i < 25; ++i) {
       switch (random() % 4) {
-        case 0: (void)elsewhere.refresh(); break;
-        case 1: (void)world.memory_gate.claim_now({"c", 1, 0, {"user" + std::to_string(i)}}); break;
-        default: (void)world.change_stock("c", 1 + static_cast<std::int64_t>(random() % 12)); break;
+        case 0:
+          (void)elsewhere.refresh();
+          break;
+        case 1:
+          (void)world.memory_gate.claim_now({"c", 1, 0, {"user" + std::to_string(i)}});
+          break;
+        default:
+          (void)world.change_stock("c", 1 + static_cast<std::int64_t>(random() % 12));
+          break;
       }
       const auto row = world.sqlite->coupon("c");
       const auto state = world.memory_gate.state("c");

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::int64_t first_epoch = 1;
 
-Result<void> stopped() { return Error{Errc::unavailable, "the process is stopping"}; }
+Result<void> stopped() {
+  return Error{Errc::unavailable, "the process is stopping"};
+}
 
 }  // namespace
 
@@ -57,7 +59,9 @@ Catalog::Catalog(Store& store, GateControl* gate, CatalogOptions options)
       options_(options),
       snapshot_(std::make_shared<CatalogSnapshot>(CatalogSnapshot::Coupons{})) {}
 
-Catalog::~Catalog() { stop(); }
+Catalog::~Catalog() {
+  stop();
+}
 
 Result<void> Catalog::start() {
   if (auto loaded = refresh(); !loaded) return loaded;
@@ -112,8 +116,9 @@ std::size_t Catalog::carry_pending() {
       it = pending_.erase(it);
       continue;
     }
-    log::warn("coupon not carried to the gate yet",
-              {{"coupon", it->first}, {"code", to_string(carried.error().code)}, {"why", carried.error().message}});
+    log::warn(
+        "coupon not carried to the gate yet",
+        {{"coupon", it->first}, {"code", to_string(carried.error().code)}, {"why", carried.error().message}});
     if (carried.error().code == Errc::unavailable) break;
     ++it;
   }
@@ -132,7 +137,8 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
       revision_ = coupon.revision;
       const bool known = coupons.contains(coupon.id);
       if (!known && coupons.size() >= options_.coupons_max) {
-        log::error("coupon not served: too many coupons", {{"coupon", coupon.id}, {"max", options_.coupons_max}});
+        log::error("coupon not served: too many coupons",
+                   {{"coupon", coupon.id}, {"max", options_.coupons_max}});
         continue;
       }
       coupons[coupon.id] = std::make_shared<const Coupon>(coupon);

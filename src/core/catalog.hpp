@@ -17,10 +17,11 @@
 namespace seonchak {
 
 struct CatalogOptions {
-  std::chrono::milliseconds refresh_period{250};    ///< so a change is known everywhere well within a second
-  std::chrono::milliseconds refresh_spacing{20};    ///< the least time between two refreshes asked for by misses
-  std::size_t coupons_max = 100'000;                ///< more coupons than this in the store: the rest is not served
-  std::size_t misses_max = 100'000;                 ///< waiting for one refresh; the next is `overloaded`
+  std::chrono::milliseconds refresh_period{250};  ///< so a change is known everywhere well within a second
+  std::chrono::milliseconds refresh_spacing{
+      20};                            ///< the least time between two refreshes asked for by misses
+  std::size_t coupons_max = 100'000;  ///< more coupons than this in the store: the rest is not served
+  std::size_t misses_max = 100'000;   ///< waiting for one refresh; the next is `overloaded`
 };
 
 struct TransparentStringHash {
@@ -31,7 +32,8 @@ struct TransparentStringHash {
 /// All coupons as of one moment; immutable.
 class CatalogSnapshot {
  public:
-  using Coupons = std::unordered_map<std::string, std::shared_ptr<const Coupon>, TransparentStringHash, std::equal_to<>>;
+  using Coupons =
+      std::unordered_map<std::string, std::shared_ptr<const Coupon>, TransparentStringHash, std::equal_to<>>;
 
   explicit CatalogSnapshot(Coupons coupons) : coupons_(std::move(coupons)) {}
 
@@ -43,11 +45,12 @@ class CatalogSnapshot {
   Coupons coupons_;
 };
 
-/// What a process knows of the coupons, kept in step with the store by a thread of its own, so that a request for an
-/// unknown coupon never costs a query: misses join the next refresh.
+/// What a process knows of the coupons, kept in step with the store by a thread of its own, so that a request
+/// for an unknown coupon never costs a query: misses join the next refresh.
 ///
-/// With a GateControl it also carries every change to the gate: it opens coupons that were created but never opened,
-/// and applies each new revision. That heals a crash between the store's commit and the gate's, in every process.
+/// With a GateControl it also carries every change to the gate: it opens coupons that were created but never
+/// opened, and applies each new revision. That heals a crash between the store's commit and the gate's, in
+/// every process.
 ///
 /// Safe from any thread.
 class Catalog {
@@ -63,9 +66,9 @@ class Catalog {
   /// Loads what changed since the last time, on the calling thread.
   Result<void> refresh();
 
-  /// Runs `done` on the catalog's thread after a refresh that began after this call, with that refresh's outcome: a
-  /// coupon that is still unknown after a failed one may exist all the same. Runs it at once, on the calling thread,
-  /// when too many wait (`overloaded`) or the catalog has stopped (`unavailable`).
+  /// Runs `done` on the catalog's thread after a refresh that began after this call, with that refresh's
+  /// outcome: a coupon that is still unknown after a failed one may exist all the same. Runs it at once, on
+  /// the calling thread, when too many wait (`overloaded`) or the catalog has stopped (`unavailable`).
   using AfterRefresh = std::function<void(const Result<void>& refreshed)>;
   void refresh_then(AfterRefresh done);
 
@@ -84,15 +87,15 @@ class Catalog {
   GateControl* const gate_;
   const CatalogOptions options_;
 
-  std::mutex refresh_mutex_;  // serialises refresh(); held before mutex_
-  std::int64_t revision_ = 0;                                // guarded by refresh_mutex_
-  std::unordered_map<std::string, Coupon> pending_;          // not yet carried to the gate; guarded by refresh_mutex_
+  std::mutex refresh_mutex_;                         // serialises refresh(); held before mutex_
+  std::int64_t revision_ = 0;                        // guarded by refresh_mutex_
+  std::unordered_map<std::string, Coupon> pending_;  // not yet carried to the gate; guarded by refresh_mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const CatalogSnapshot> snapshot_;          // guarded by mutex_
-  std::vector<AfterRefresh> after_refresh_;                  // guarded by mutex_
-  bool stopping_ = false;                                    // guarded by mutex_
+  std::shared_ptr<const CatalogSnapshot> snapshot_;  // guarded by mutex_
+  std::vector<AfterRefresh> after_refresh_;          // guarded by mutex_
+  bool stopping_ = false;                            // guarded by mutex_
 
   std::atomic<std::uint64_t> version_{0};
   std::thread thread_;
@@ -114,14 +117,14 @@ class CatalogReader {
   std::uint64_t version_ = 0;
 };
 
-/// Opens the gate of a coupon that was never opened, in epoch 1: the gate first, then the store's word that it may be
-/// trusted, so that a claim is only ever made in an epoch the store knows. Repeating it is harmless.
-/// Raises coupon.epoch and coupon.revision on success.
+/// Opens the gate of a coupon that was never opened, in epoch 1: the gate first, then the store's word that
+/// it may be trusted, so that a claim is only ever made in an epoch the store knows. Repeating it is
+/// harmless. Raises coupon.epoch and coupon.revision on success.
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon);
 
-/// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the gate as
-/// 2R+1, above what it had and below whatever the store commits next, so a late repeat of the old revision in
-/// another process can't raise the stock again before the commit.
+/// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the
+/// gate as 2R+1, above what it had and below whatever the store commits next, so a late repeat of the old
+/// revision in another process can't raise the stock again before the commit.
 Coupon committed_for_gate(Coupon coupon);
 Coupon proposed_for_gate(Coupon coupon);
 

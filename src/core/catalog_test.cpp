@@ -1,9 +1,9 @@
 #include "core/catalog.hpp"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "core/world_fixture.hpp"
 

@@ -17,8 +17,8 @@ constexpr milliseconds stop_check_period{20};
 
 }  // namespace
 
-Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate, CatalogReader& catalog,
-                   ProgressBoard& board, Metrics& metrics, ConsumerOptions options)
+Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate,
+                   CatalogReader& catalog, ProgressBoard& board, Metrics& metrics, ConsumerOptions options)
     : log_(log),
       store_(store),
       outbox_(outbox),
@@ -26,10 +26,14 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
       catalog_(catalog),
       board_(board),
       options_(options),
-      saved_(metrics.counter("seonchak_consumer_saved_total", "Events committed in the store, repeats included.")),
-      dead_letters_(metrics.counter("seonchak_consumer_dead_letters_total", "Records sent to the dead-letter topic.")),
-      retries_(metrics.counter("seonchak_consumer_retries_total", "Waits for the store, the gate or the log to come back.")),
-      commit_seconds_(metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
+      saved_(metrics.counter("seonchak_consumer_saved_total",
+                             "Events committed in the store, repeats included.")),
+      dead_letters_(
+          metrics.counter("seonchak_consumer_dead_letters_total", "Records sent to the dead-letter topic.")),
+      retries_(metrics.counter("seonchak_consumer_retries_total",
+                               "Waits for the store, the gate or the log to come back.")),
+      commit_seconds_(
+          metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
 
 void Consumer::step(milliseconds wait) {
   idle_ = false;
@@ -50,7 +54,8 @@ bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& 
   retries_.add();
   log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
   const auto until = steady_clock::now() + backoff;
-  while (steady_clock::now() < until && !stopping_) std::this_thread::sleep_for(std::min(backoff, stop_check_period));
+  while (steady_clock::now() < until && !stopping_)
+    std::this_thread::sleep_for(std::min(backoff, stop_check_period));
   backoff = std::min(backoff * 2, options_.backoff_max);
   return !stopping_;
 }
@@ -92,12 +97,15 @@ void Consumer::consume(const std::vector<LogRecord>& records) {
   }
   if (next.empty()) return;
   switch (save(kept, next)) {
-    case Saved::yes: break;
+    case Saved::yes:
+      break;
     case Saved::fenced:
       log::warn("another consumer has moved the log position: reading it again from the store");
       resume_from_store();
       break;
-    case Saved::gave_up: resume_from_store(); break;
+    case Saved::gave_up:
+      resume_from_store();
+      break;
   }
 }
 
@@ -108,7 +116,8 @@ void Consumer::resume_from_store() {
 }
 
 bool Consumer::keep(const LogRecord& record, std::vector<const LogRecord*>& kept) {
-  if (const auto* malformed = std::get_if<Malformed>(&record.message)) return dead_letter(record, malformed->reason);
+  if (const auto* malformed = std::get_if<Malformed>(&record.message))
+    return dead_letter(record, malformed->reason);
   if (const auto* bare = std::get_if<BareRequest>(&record.message)) return decide_bare(record, *bare);
   const auto known = coupon_known(std::get<IssuedEvent>(record.message).coupon_id);
   if (!known) return false;
@@ -161,7 +170,8 @@ bool Consumer::dead_letter(const LogRecord& record, const std::string& reason) {
     if (!pause(backoff, "dead-letter topic", sent.error())) return false;
   }
   dead_letters_.add();
-  log::warn("record dead-lettered", {{"partition", record.partition}, {"offset", record.offset}, {"reason", reason}});
+  log::warn("record dead-lettered",
+            {{"partition", record.partition}, {"offset", record.offset}, {"reason", reason}});
   return true;
 }
 
@@ -170,7 +180,8 @@ Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
   SaveBatch batch{log_.group(), log_.topic(), {}, {}};
   batch.events.reserve(kept.size());
   for (const LogRecord* record : kept) batch.events.push_back(std::get<IssuedEvent>(record->message));
-  for (const auto& [partition, offset] : next) batch.positions.push_back({partition, position_[partition], offset});
+  for (const auto& [partition, offset] : next)
+    batch.positions.push_back({partition, position_[partition], offset});
 
   Error rejection;
   const Saved saved = commit(batch, rejection);
@@ -184,8 +195,8 @@ Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
   return commit(batch, rejection);
 }
 
-// A half's positions end at its last record of each partition; records that were dead-lettered or decided between the
-// two halves are passed over by whichever half ends behind them, and repeating them is harmless.
+// A half's positions end at its last record of each partition; records that were dead-lettered or decided
+// between the two halves are passed over by whichever half ends behind them, and repeating them is harmless.
 Consumer::Saved Consumer::save_bisecting(std::span<const LogRecord* const> kept) {
   const std::size_t middle = kept.size() / 2;
   for (const auto half : {kept.first(middle), kept.subspan(middle)}) {

@@ -16,21 +16,23 @@
 namespace seonchak {
 
 struct ConsumerOptions {
-  std::size_t batch_records_max = 1'000;              ///< per transaction
-  std::chrono::milliseconds backoff_min{50};          ///< between retries of the store or the gate
+  std::size_t batch_records_max = 1'000;      ///< per transaction
+  std::chrono::milliseconds backoff_min{50};  ///< between retries of the store or the gate
   std::chrono::milliseconds backoff_max{2'000};
-  std::chrono::milliseconds reconcile_period{2'000};  ///< how often marks that a crash left behind are looked for
+  std::chrono::milliseconds reconcile_period{
+      2'000};  ///< how often marks that a crash left behind are looked for
 };
 
-/// Moves events from the log into the store. Rows and the log position are one transaction, so a crash at any point
-/// repeats work and loses none; then the outbox is trimmed.
+/// Moves events from the log into the store. Rows and the log position are one transaction, so a crash at any
+/// point repeats work and loses none; then the outbox is trimmed.
 ///
-/// A record that can never be saved goes to the dead-letter topic before the position moves past it. An outage of the
-/// store or the gate is waited out, never dead-lettered.
+/// A record that can never be saved goes to the dead-letter topic before the position moves past it. An
+/// outage of the store or the gate is waited out, never dead-lettered.
 ///
-/// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here: issued, it
-/// comes back through the outbox with its sequence; refused, it is dead-lettered with the decision as the reason. A full
-/// outbox refuses it, too (outbox_full): only consumers empty the outbox, so one that waited could wait for itself.
+/// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here:
+/// issued, it comes back through the outbox with its sequence; refused, it is dead-lettered with the decision
+/// as the reason. A full outbox refuses it, too (outbox_full): only consumers empty the outbox, so one that
+/// waited could wait for itself.
 ///
 /// Logic without I/O of its own: everything outside is a port. Used from one thread, but for stop().
 class Consumer {
@@ -57,7 +59,8 @@ class Consumer {
   bool decide_bare(const LogRecord& record, const BareRequest& request);
   std::optional<bool> coupon_known(const std::string& coupon_id);
   bool dead_letter(const LogRecord& record, const std::string& reason);
-  Saved save(std::span<const LogRecord* const> kept, const std::unordered_map<std::int32_t, std::int64_t>& next);
+  Saved save(std::span<const LogRecord* const> kept,
+             const std::unordered_map<std::int32_t, std::int64_t>& next);
   Saved save_bisecting(std::span<const LogRecord* const> kept);
   Saved commit(const SaveBatch& batch, Error& rejection);
   void after_commit(const SaveBatch& batch);

@@ -8,7 +8,8 @@ namespace {
 
 /// A coupon "c", and a log that begins with records written by strangers.
 struct Strangers : World {
-  explicit Strangers(std::vector<Message> messages, std::int64_t stock = 1'000, MemoryGateOptions options = {})
+  explicit Strangers(std::vector<Message> messages, std::int64_t stock = 1'000,
+                     MemoryGateOptions options = {})
       : World(options), relay(*this, log), life(*this, log) {
     create("c", stock);
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -121,12 +122,14 @@ TEST(DeadLetters, PoisonInsideABatchTakesNoOtherRecordWithIt) {
     EXPECT_EQ(saved, expected) << "poison " << poison;
     EXPECT_EQ(world.position(), events) << "poison " << poison;
     ASSERT_EQ(world.letters().size(), letters.size()) << "poison " << poison;
-    for (std::size_t i = 0; i < letters.size(); ++i) EXPECT_TRUE(world.letters()[i].starts_with(letters[i] + " "));
+    for (std::size_t i = 0; i < letters.size(); ++i)
+      EXPECT_TRUE(world.letters()[i].starts_with(letters[i] + " "));
   }
 }
 
 TEST(DeadLetters, ABatchWithPoisonEndsBehindItsLastRecordToo) {
-  Strangers world({IssuedEvent{"c", "kim", 1, now(), 1}, IssuedEvent{"c", "lee", 1, now(), 1}, Malformed{"not JSON"}});
+  Strangers world(
+      {IssuedEvent{"c", "kim", 1, now(), 1}, IssuedEvent{"c", "lee", 1, now(), 1}, Malformed{"not JSON"}});
   world.flow();
   EXPECT_EQ(world.letters().size(), 2U);
   EXPECT_EQ(world.position(), 3);

@@ -133,7 +133,8 @@ TEST(Consumer, AFailedTrimIsRepeated) {
 }
 
 TEST(Consumer, OutlivesAnyFailureOnItsWay) {
-  for (const char* call : {"consumer_poll", "start_at", "positions", "save", "mark_persisted", "progress", "holders"}) {
+  for (const char* call :
+       {"consumer_poll", "start_at", "positions", "save", "mark_persisted", "progress", "holders"}) {
     for (const Fault fault : {Fault::before, Fault::after}) {
       Logged world(5);
       ConsumerLife life(world, world.log, 2);

@@ -14,9 +14,12 @@ bool letter_or_digit(char c) {
 
 std::string_view to_string(Ack ack) {
   switch (ack) {
-    case Ack::gate: return "gate";
-    case Ack::log: return "log";
-    case Ack::store: return "store";
+    case Ack::gate:
+      return "gate";
+    case Ack::log:
+      return "log";
+    case Ack::store:
+      return "store";
   }
   return "gate";
 }
@@ -30,7 +33,8 @@ std::optional<Ack> parse_ack(std::string_view text) {
 
 bool valid_coupon_id(std::string_view id) {
   if (id.empty() || id.size() > coupon_id_bytes_max) return false;
-  return std::ranges::all_of(id, [](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+  return std::ranges::all_of(id,
+                             [](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 bool valid_user_id(std::string_view id) {

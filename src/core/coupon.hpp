@@ -32,7 +32,8 @@ struct Coupon {
   std::optional<Time> closes_at;  ///< issuing ends just before this; absent: never
   bool closed = false;            ///< closed by an operator, for good
   Ack ack = Ack::gate;
-  std::int64_t epoch = 0;     ///< 0: its gate was never opened; else the life of the gate's state that is trusted
+  std::int64_t epoch =
+      0;  ///< 0: its gate was never opened; else the life of the gate's state that is trusted
   std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
   Time created_at{};
 };

@@ -11,7 +11,8 @@ TEST(CouponId, TakesPlainIds) {
 }
 
 TEST(CouponId, RefusesWhatCouldLeaveARedisHashTag) {
-  for (const char* id : {"", "a}b", "{a", "a:b", "a b", "a/b", "a@b", "\xEC\x84\xA0"}) EXPECT_FALSE(valid_coupon_id(id)) << id;
+  for (const char* id : {"", "a}b", "{a", "a:b", "a b", "a/b", "a@b", "\xEC\x84\xA0"})
+    EXPECT_FALSE(valid_coupon_id(id)) << id;
   EXPECT_FALSE(valid_coupon_id(std::string(65, 'a')));
 }
 

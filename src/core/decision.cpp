@@ -4,12 +4,18 @@ namespace seonchak {
 
 std::string_view to_string(Decision decision) {
   switch (decision) {
-    case Decision::not_found: return "not_found";
-    case Decision::already_issued: return "already_issued";
-    case Decision::closed: return "closed";
-    case Decision::not_open: return "not_open";
-    case Decision::sold_out: return "sold_out";
-    case Decision::issued: return "issued";
+    case Decision::not_found:
+      return "not_found";
+    case Decision::already_issued:
+      return "already_issued";
+    case Decision::closed:
+      return "closed";
+    case Decision::not_open:
+      return "not_open";
+    case Decision::sold_out:
+      return "sold_out";
+    case Decision::issued:
+      return "issued";
   }
   return "unknown";
 }

@@ -12,7 +12,8 @@ namespace seonchak {
 /// Where an injected failure strikes: before the call had any effect, or after it took effect.
 enum class Fault { none, before, after };
 
-/// Decides for each call of a port whether it fails: by script, or at random from a seed. Safe from any thread.
+/// Decides for each call of a port whether it fails: by script, or at random from a seed. Safe from any
+/// thread.
 class FaultPlan {
  public:
   static constexpr std::size_t for_ever = static_cast<std::size_t>(-1);

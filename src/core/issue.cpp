@@ -16,7 +16,8 @@ Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waite
       options_(options),
       gate_calls_(metrics.counter("seonchak_gate_calls_total", "Atomic claim calls made to the gate.")),
       gate_users_(metrics.counter("seonchak_gate_users_total", "Users carried by those calls.")),
-      gate_failures_(metrics.counter("seonchak_gate_failures_total", "Claim calls that failed or were in doubt.")) {}
+      gate_failures_(
+          metrics.counter("seonchak_gate_failures_total", "Claim calls that failed or were in doubt.")) {}
 
 void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler) {
   ++in_flight_;
@@ -29,7 +30,8 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
     const auto coupon = catalog_.find(id);
     if (!coupon && !refreshed) return finish(handler, refreshed.error());
     if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
-    if (coupon->epoch == 0) return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
+    if (coupon->epoch == 0)
+      return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
     issue_known(*coupon, std::move(user), std::move(handler));
   };
   catalog_.catalog().refresh_then([this, again = std::move(again)](const Result<void>& refreshed) mutable {
@@ -63,9 +65,10 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
   queue.calling = true;
   gate_calls_.add();
   gate_users_.add(users);
-  gate_.claim(std::move(claims), [this, &coupon_id, &queue, batch = std::move(batch)](Result<ClaimReply> reply) mutable {
-    on_reply(coupon_id, queue, std::move(batch), reply);
-  });
+  gate_.claim(std::move(claims),
+              [this, &coupon_id, &queue, batch = std::move(batch)](Result<ClaimReply> reply) mutable {
+                on_reply(coupon_id, queue, std::move(batch), reply);
+              });
 }
 
 void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
@@ -90,7 +93,8 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   }
 }
 
-void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request) {
+void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim,
+                          Request& request) {
   IssueAnswer answer{claim.decision, claim.sequence, claim.issued_at, false, state.opens_at};
   const bool holds = claim.decision == Decision::issued || claim.decision == Decision::already_issued;
   const Ack ack = coupon != nullptr ? coupon->ack : Ack::gate;

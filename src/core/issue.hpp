@@ -18,31 +18,31 @@ struct IssuerOptions {
   std::size_t batch_users_max = claim_users_max;  ///< per gate call
   std::size_t queue_users_max = 65'536;           ///< per coupon and loop; the next is `overloaded`
 
-  /// False when the gate dies with this process: a coupon that has not reached the store in time may yet be lost, so
-  /// the answer is `unavailable`, never "issued, pending".
+  /// False when the gate dies with this process: a coupon that has not reached the store in time may yet be
+  /// lost, so the answer is `unavailable`, never "issued, pending".
   bool gate_is_durable = true;
 };
 
 /// The answer to one request.
 struct IssueAnswer {
   Decision decision = Decision::not_found;
-  std::int64_t sequence = 0;       ///< for issued and already_issued
-  Time issued_at{};                ///< for issued and already_issued
-  bool pending = false;            ///< the coupon's ack stage was not reached in time; the coupon is the user's
+  std::int64_t sequence = 0;  ///< for issued and already_issued
+  Time issued_at{};           ///< for issued and already_issued
+  bool pending = false;       ///< the coupon's ack stage was not reached in time; the coupon is the user's
   std::optional<Time> opens_at{};  ///< for not_open
 };
 
 using IssueHandler = std::function<void(Result<IssueAnswer>)>;
 
-/// Answers issue requests on one event loop. Batches while a batch is out: the requests for a coupon that arrive during
-/// a gate call go together in the next one, so the busier it is the less each costs.
+/// Answers issue requests on one event loop. Batches while a batch is out: the requests for a coupon that
+/// arrive during a gate call go together in the next one, so the busier it is the less each costs.
 ///
-/// Used from the loop's thread only. Every request gets exactly one answer; errors are those of Gate::claim and
-/// `overloaded`. Must outlive the loop's last callback.
+/// Used from the loop's thread only. Every request gets exactly one answer; errors are those of Gate::claim
+/// and `overloaded`. Must outlive the loop's last callback.
 class Issuer {
  public:
-  Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board, Metrics& metrics,
-         IssuerOptions options = {});
+  Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
+         Metrics& metrics, IssuerOptions options = {});
 
   /// `user_id` must be valid_user_id. `handler` may be called before this returns.
   void issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler);
@@ -63,7 +63,8 @@ class Issuer {
 
   void issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler);
   void send(const std::string& coupon_id, Queue& queue);
-  void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch, const Result<ClaimReply>& reply);
+  void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
+                const Result<ClaimReply>& reply);
   void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request);
   void finish(const IssueHandler& handler, Result<IssueAnswer> answer);
 

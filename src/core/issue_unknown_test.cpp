@@ -75,7 +75,8 @@ TEST(IssuerUnknownCoupon, NoMoreWaitForARefreshThanTheLimit) {
   Issuing world;
   Catalog small(world.store, nullptr, {.misses_max = 2});
   std::vector<Result<void>> told;
-  for (int i = 0; i < 3; ++i) small.refresh_then([&](const Result<void>& outcome) { told.push_back(outcome); });
+  for (int i = 0; i < 3; ++i)
+    small.refresh_then([&](const Result<void>& outcome) { told.push_back(outcome); });
   ASSERT_EQ(told.size(), 1U) << "the third is told at once";
   EXPECT_EQ(told.front().error().code, Errc::overloaded);
 }

@@ -11,11 +11,12 @@
 
 namespace seonchak {
 
-/// A publisher with a network between its queue and the log: events wait in the queue until poll(), which delivers
-/// them, or loses them as planned ("publisher_poll": before or after the log had them).
+/// A publisher with a network between its queue and the log: events wait in the queue until poll(), which
+/// delivers them, or loses them as planned ("publisher_poll": before or after the log had them).
 class FaultyPublisher final : public EventPublisher {
  public:
-  FaultyPublisher(std::unique_ptr<EventPublisher> inner, FaultPlan& faults, bool durable, std::size_t queue_max)
+  FaultyPublisher(std::unique_ptr<EventPublisher> inner, FaultPlan& faults, bool durable,
+                  std::size_t queue_max)
       : inner_(std::move(inner)), faults_(faults), durable_(durable), queue_max_(queue_max) {}
 
   std::size_t publish(std::span<const IssuedEvent> events) override {
@@ -59,14 +60,16 @@ class FaultyPublisher final : public EventPublisher {
 /// A log whose calls fail as planned, and in which strangers have written, too.
 class FaultyConsumer final : public EventConsumer {
  public:
-  FaultyConsumer(std::unique_ptr<EventConsumer> inner, FaultPlan& faults) : inner_(std::move(inner)), faults_(faults) {}
+  FaultyConsumer(std::unique_ptr<EventConsumer> inner, FaultPlan& faults)
+      : inner_(std::move(inner)), faults_(faults) {}
 
   Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override {
     if (faults_.next("consumer_poll") != Fault::none) return FaultPlan::error("consumer_poll");
     auto polled = inner_->poll(records_max, wait);
     if (!polled) return polled;
     for (LogRecord& record : polled->records) {
-      if (const auto found = strange.find(record.offset); found != strange.end()) record.message = found->second;
+      if (const auto found = strange.find(record.offset); found != strange.end())
+        record.message = found->second;
     }
     return polled;
   }

@@ -10,7 +10,8 @@
 
 namespace seonchak {
 
-/// A loop run by hand: nothing happens but in run(), run_until() and fire_timers(), on the thread that calls them.
+/// A loop run by hand: nothing happens but in run(), run_until() and fire_timers(), on the thread that calls
+/// them.
 class HandLoop final : public Loop {
  public:
   void post(std::function<void()> task) override {

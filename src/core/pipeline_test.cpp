@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-
 #include <map>
 #include <optional>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "core/world_fixture.hpp"
 
@@ -13,10 +13,12 @@ constexpr std::uint64_t seeds = 300;
 constexpr int actions = 120;
 constexpr int users = 40;
 
-/// One history drawn from a seed: claims, steps, crashes and changes in any order, any call of any port failing.
+/// One history drawn from a seed: claims, steps, crashes and changes in any order, any call of any port
+/// failing.
 class History {
  public:
-  explicit History(std::uint64_t seed) : random_(seed), durable_(pick(2) == 0), log_({.events_max = 1 + pick(20)}) {
+  explicit History(std::uint64_t seed)
+      : random_(seed), durable_(pick(2) == 0), log_({.events_max = 1 + pick(20)}) {
     world_.faults.fail_at_random(seed, static_cast<unsigned>(pick(25)));
     create();
     restart_relay(0);
@@ -43,7 +45,8 @@ class History {
       EXPECT_EQ(world_.saved_sequences(id), one_to(issued)) << id;
       EXPECT_LE(issued, stock_most_[id]) << id;
       const auto holders = world_.sqlite->holders(id, 0, 1'000).value();
-      for (const Holder& holder : holders) EXPECT_EQ(sequence_of(holder.user_id, id), holder.sequence) << holder.user_id;
+      for (const Holder& holder : holders)
+        EXPECT_EQ(sequence_of(holder.user_id, id), holder.sequence) << holder.user_id;
       for (const auto& [user, sequence] : answered_[id]) EXPECT_EQ(sequence_of(user, id), sequence) << user;
     }
   }
@@ -61,17 +64,26 @@ class History {
 
   void act() {
     switch (pick(24)) {
-      case 0: return restart_relay(pick(2));
-      case 1: return restart_consumer();
-      case 2: return change_stock();
-      case 3: return (void)world_.catalog.refresh();
-      case 4: return relays_[pick(2)]->relay.release();
-      default: break;
+      case 0:
+        return restart_relay(pick(2));
+      case 1:
+        return restart_consumer();
+      case 2:
+        return change_stock();
+      case 3:
+        return (void)world_.catalog.refresh();
+      case 4:
+        return relays_[pick(2)]->relay.release();
+      default:
+        break;
     }
     switch (pick(4)) {
-      case 0: return relays_[pick(2)]->relay.step(no_wait);
-      case 1: return consumer_->consumer.step(no_wait);
-      default: return claim();
+      case 0:
+        return relays_[pick(2)]->relay.step(no_wait);
+      case 1:
+        return consumer_->consumer.step(no_wait);
+      default:
+        return claim();
     }
   }
 
@@ -98,11 +110,12 @@ class History {
   }
 
   void restart_relay(std::size_t which) {
-    relays_[which].emplace(world_, log_, RelaySetup{.owner = "relay" + std::to_string(which),
-                                                          .durable = durable_,
-                                                          .queue_max = 1 + pick(10),
-                                                          .entries_max = 1 + pick(5),
-                                                          .in_flight_max = 1 + pick(10)});
+    relays_[which].emplace(world_, log_,
+                           RelaySetup{.owner = "relay" + std::to_string(which),
+                                      .durable = durable_,
+                                      .queue_max = 1 + pick(10),
+                                      .entries_max = 1 + pick(5),
+                                      .in_flight_max = 1 + pick(10)});
   }
 
   void restart_consumer() {
@@ -127,7 +140,8 @@ class History {
   std::map<std::string, std::map<std::string, std::int64_t>> answered_;
 };
 
-// However often anything fails or crashes: what the gate has issued is in the store, once each, and nothing else is.
+// However often anything fails or crashes: what the gate has issued is in the store, once each, and nothing
+// else is.
 TEST(Pipeline, TheStoreEndsUpWithExactlyWhatTheGateIssued) {
   for (std::uint64_t seed = 0; seed < seeds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -6,9 +6,11 @@
 
 namespace seonchak {
 
-void ProgressBoard::persisted(std::span<const Mark> marks) { raise(marks, &Outbox::Progress::persisted); }
+void ProgressBoard::persisted(std::span<const Mark> marks) {
+  raise(marks, &Outbox::Progress::persisted);
+}
 
-void ProgressBoard::raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::* stage) {
+void ProgressBoard::raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage) {
   bool rose = false;
   {
     const std::lock_guard lock(mutex_);

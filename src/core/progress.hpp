@@ -15,8 +15,8 @@
 
 namespace seonchak {
 
-/// How far the pipeline has come with each coupon, as this process knows it: told by the relay and the consumer that
-/// run here, and by polling the gate for those that run elsewhere. Safe from any thread.
+/// How far the pipeline has come with each coupon, as this process knows it: told by the relay and the
+/// consumer that run here, and by polling the gate for those that run elsewhere. Safe from any thread.
 class ProgressBoard {
  public:
   /// Marks only ever rise.
@@ -36,7 +36,7 @@ class ProgressBoard {
   std::vector<std::string> wanted() const;
 
  private:
-  void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::* stage);
+  void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage);
   void notify();
 
   mutable std::mutex mutex_;
@@ -49,9 +49,9 @@ class ProgressBoard {
 };
 
 struct AckWaitersOptions {
-  std::chrono::milliseconds timeout{5'000};    ///< then the answer is "issued, pending"
-  std::chrono::milliseconds tick{50};          ///< how exactly the timeout is kept
-  std::size_t waiters_max = 100'000;           ///< more than this are told "not reached" at once
+  std::chrono::milliseconds timeout{5'000};  ///< then the answer is "issued, pending"
+  std::chrono::milliseconds tick{50};        ///< how exactly the timeout is kept
+  std::size_t waiters_max = 100'000;         ///< more than this are told "not reached" at once
 };
 
 /// The requests of one event loop that wait until the log or the store has their sequence.

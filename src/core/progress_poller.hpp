@@ -6,8 +6,8 @@
 
 namespace seonchak {
 
-/// Brings the progress that relays and consumers in other processes make to the requests that wait for it here.
-/// Used from one thread.
+/// Brings the progress that relays and consumers in other processes make to the requests that wait for it
+/// here. Used from one thread.
 class ProgressPoller {
  public:
   static constexpr std::chrono::milliseconds period{5};

@@ -1,10 +1,10 @@
 #include "core/progress.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <optional>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "core/loop_fixture.hpp"
 

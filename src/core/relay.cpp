@@ -17,8 +17,8 @@ constexpr milliseconds check_period{1'000};
 
 }  // namespace
 
-Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board, Metrics& metrics,
-             Health& health, RelayOptions options)
+Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+             Metrics& metrics, Health& health, RelayOptions options)
     : outbox_(outbox),
       publisher_(publisher),
       catalog_(catalog),
@@ -26,7 +26,8 @@ Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, 
       health_(health),
       options_(std::move(options)),
       published_(metrics.counter("seonchak_relay_published_total", "Events the log has confirmed.")),
-      replays_(metrics.counter("seonchak_relay_replays_total", "Times the publisher lost its queue and the outbox was read again.")) {}
+      replays_(metrics.counter("seonchak_relay_replays_total",
+                               "Times the publisher lost its queue and the outbox was read again.")) {}
 
 void Relay::step(milliseconds wait) {
   check_log();
@@ -45,7 +46,8 @@ void Relay::step(milliseconds wait) {
     publish_backlog();
   }
   idle_ = room && events == 0;
-  // With a backlog and nothing in flight the publisher is full or starting anew: its poll waits for that to change.
+  // With a backlog and nothing in flight the publisher is full or starting anew: its poll waits for that to
+  // change.
   if (publisher_.in_flight() > 0 || !backlog_.empty()) {
     take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
     if (auto marked = mark_confirmed(); !marked) back_off(marked.error());
@@ -106,7 +108,8 @@ void Relay::take_report(milliseconds wait) {
     const auto found = positions_.find(mark.coupon_id);
     if (found == positions_.end()) continue;
     Position& position = found->second;
-    if (mark.sequence > position.confirmed) published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
+    if (mark.sequence > position.confirmed)
+      published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
     position.confirmed = std::max(position.confirmed, mark.sequence);
   }
   board_.published(report.confirmed);

@@ -14,22 +14,23 @@
 namespace seonchak {
 
 struct RelayOptions {
-  std::string owner;                               ///< unique per relay: names it in the leases
-  std::chrono::milliseconds lease_ttl{3'000};      ///< how long a dead relay's coupons stand still
-  std::chrono::milliseconds lease_period{600};     ///< renewal; also how soon a new coupon is noticed
-  std::size_t entries_max = 64;                    ///< outbox entries read per coupon and step
-  std::size_t in_flight_events_max = 100'000;      ///< queued for the log and not confirmed
-  std::chrono::milliseconds backoff{200};          ///< after an error of the gate or the log
+  std::string owner;                            ///< unique per relay: names it in the leases
+  std::chrono::milliseconds lease_ttl{3'000};   ///< how long a dead relay's coupons stand still
+  std::chrono::milliseconds lease_period{600};  ///< renewal; also how soon a new coupon is noticed
+  std::size_t entries_max = 64;                 ///< outbox entries read per coupon and step
+  std::size_t in_flight_events_max = 100'000;   ///< queued for the log and not confirmed
+  std::chrono::milliseconds backoff{200};       ///< after an error of the gate or the log
 };
 
-/// Moves issued coupons from the outbox to the event log, in the order of their sequence: at least once, never skipping.
-/// It leases each coupon, so that usually one relay serves it; two at once only write some events twice.
+/// Moves issued coupons from the outbox to the event log, in the order of their sequence: at least once,
+/// never skipping. It leases each coupon, so that usually one relay serves it; two at once only write some
+/// events twice.
 ///
 /// Logic without I/O of its own: everything outside is a port. Used from one thread.
 class Relay {
  public:
-  Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board, Metrics& metrics,
-        Health& health, RelayOptions options);
+  Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+        Metrics& metrics, Health& health, RelayOptions options);
 
   /// Does what there is to do and waits up to `wait` when there is nothing.
   void step(std::chrono::milliseconds wait);

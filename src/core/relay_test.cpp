@@ -1,8 +1,8 @@
 #include "core/relay.hpp"
 
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "core/world_fixture.hpp"
 
@@ -39,7 +39,8 @@ TEST(Relay, AnEventIsWhatTheGateDecided) {
   ASSERT_TRUE(consumer->start_at({}));
   const auto records = consumer->poll(10, no_wait)->records;
   ASSERT_EQ(records.size(), 2U);
-  EXPECT_EQ(std::get<IssuedEvent>(records[1].message), (IssuedEvent{"c", "lee", 2, reply.claims[1].issued_at, 1}));
+  EXPECT_EQ(std::get<IssuedEvent>(records[1].message),
+            (IssuedEvent{"c", "lee", 2, reply.claims[1].issued_at, 1}));
 }
 
 TEST(Relay, LeavesTheOutboxToTheConsumer) {
@@ -177,7 +178,8 @@ TEST(Relay, TwoThatTakeTheLeaseFromEachOtherSkipNothing) {
     two.drain();
     const auto logged = first_seen(logged_sequences(log, "c"));
     EXPECT_EQ(logged, one_to(static_cast<std::int64_t>(logged.size()))) << "seed " << seed;
-    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<std::int64_t>(logged.size())) << "seed " << seed;
+    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<std::int64_t>(logged.size()))
+        << "seed " << seed;
   }
 }
 

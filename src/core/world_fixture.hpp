@@ -1,6 +1,4 @@
 #pragma once
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -8,6 +6,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "base/log.hpp"
 #include "core/campaign.hpp"
@@ -24,10 +24,13 @@ namespace seonchak {
 inline constexpr std::chrono::milliseconds no_wait{0};
 inline constexpr std::size_t step_limit = 10'000;  // a pipeline that needs more steps than this is stuck
 
+/// In memory where the machine offers that: whether SQLite survives a power cut is not asked here.
 class TempDir {
  public:
   TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "seonchak-core-XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";
+    const auto parent = std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
+    std::string name = (parent / "seonchak-core-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
@@ -43,7 +46,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-/// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until started.
+/// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until
+/// started.
 struct World {
   explicit World(MemoryGateOptions gate_options = {}) : memory_gate(gate_options) {}
 
@@ -91,7 +95,9 @@ struct World {
     return campaigns.change(id, change);
   }
 
-  Outbox::Progress progress(const std::string& coupon_id) { return memory_gate.progress({&coupon_id, 1}).value().front(); }
+  Outbox::Progress progress(const std::string& coupon_id) {
+    return memory_gate.progress({&coupon_id, 1}).value().front();
+  }
 
  private:
   int users_ = 0;
@@ -141,7 +147,8 @@ struct RelayLife {
       : reader(world.catalog),
         publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
         relay(world.gate, publisher, reader, world.board, world.metrics, world.health,
-              {setup.owner, setup.lease_ttl, setup.lease_period, setup.entries_max, setup.in_flight_max, no_wait}) {}
+              {setup.owner, setup.lease_ttl, setup.lease_period, setup.entries_max, setup.in_flight_max,
+               no_wait}) {}
 
   void drain() {
     std::size_t steps = 0;

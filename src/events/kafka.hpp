@@ -28,13 +28,14 @@ struct KafkaOptions {
   std::size_t queue_events_max = 65'536;  ///< published and not acknowledged
   int linger_ms = 2;                      ///< how long an event may wait for others to share its batch
   std::size_t prefetch_kilobytes_max = 16 * 1024;  ///< fetched and not polled
-  int session_timeout_ms = 6'000;                  ///< until the partitions of a dead consumer move to another
-  int startup_wait_ms = 10'000;                    ///< for the brokers to answer at start
-  int call_timeout_ms = 5'000;                     ///< for one question to the brokers
-  int check_timeout_ms = 1'000;                    ///< for check(): the relay waits for it
-  int dead_letter_wait_ms = 10'000;                ///< for the acknowledgement of a dead letter
-  int close_wait_ms = 5'000;      ///< for a publisher to deliver, or a consumer to leave, at the end
-  int recreate_pause_ms = 1'000;  ///< between the failure of a client and the use of the next one
+  int session_timeout_ms = 6'000;     ///< until the partitions of a dead consumer move to another
+  int reconnect_wait_ms_max = 1'000;  ///< between attempts to reach a broker that is away
+  int startup_wait_ms = 10'000;       ///< for the brokers to answer at start
+  int call_timeout_ms = 5'000;        ///< for one question to the brokers
+  int check_timeout_ms = 1'000;       ///< for check(): the relay waits for it
+  int dead_letter_wait_ms = 10'000;   ///< for the acknowledgement of a dead letter
+  int close_wait_ms = 5'000;          ///< for a publisher to deliver, or a consumer to leave, at the end
+  int recreate_pause_ms = 1'000;      ///< between the failure of a client and the use of the next one
 };
 
 /// Connects, and creates the topic and its dead-letter topic `<topic>-dlt` where missing. Blocks up to

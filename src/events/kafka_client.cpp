@@ -63,7 +63,8 @@ void set_operators(rd_kafka_conf_t* conf, const KafkaOptions& options) {
 
 }  // namespace
 
-// Without its brokers librdkafka may never finish destroying a client (its issue 4519); then we leave it to its thread.
+// Without its brokers librdkafka may never finish destroying a client (its issue 4519); then we leave it to
+// its thread.
 void Destroy::operator()(rd_kafka_s* client) const {
   auto destroyed = std::make_shared<std::promise<void>>();
   auto finished = destroyed->get_future();
@@ -89,6 +90,7 @@ Client make_client(Role role, const KafkaOptions& options, const Target& target,
                    const std::function<void(rd_kafka_conf_s*)>& prepare) {
   Conf conf(rd_kafka_conf_new());
   set_target(conf.get(), target);
+  set(conf.get(), "reconnect.backoff.max.ms", std::to_string(options.reconnect_wait_ms_max));
   for (const auto& [name, value] : own) set(conf.get(), name, value);
   set_operators(conf.get(), options);
   rd_kafka_conf_set_log_cb(conf.get(), write_log);

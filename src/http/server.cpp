@@ -30,9 +30,10 @@ class Server::Impl {
   void start() {
     boost::asio::ip::tcp::endpoint endpoint = resolve_listen(options_.listen);
     if (endpoint.port() != 0) require_free(endpoint);
-    check_open_files();
     loopback_ = endpoint.address().is_loopback();
-    state_.emplace(options_, parts_, loopback_);
+    ServerOptions options = options_;
+    options.connections_max = affordable_connections();
+    state_.emplace(options, parts_, loopback_);
     const unsigned threads =
         options_.threads > 0 ? options_.threads : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned i = 0; i < threads; ++i) {
@@ -61,12 +62,15 @@ class Server::Impl {
  private:
   std::size_t open_connections() const { return state_ ? state_->connections.load() : 0; }
 
-  void check_open_files() const {
+  /// A connection too many is better refused than left waiting for a file descriptor.
+  std::size_t affordable_connections() const {
     const std::size_t files = raise_open_files_limit();
-    if (files >= options_.connections_max + files_besides_connections) return;
-    log::warn(
-        "fewer open files are allowed than connections; raise the hard limit of open files (ulimit -Hn)",
-        {{"files", files}, {"connections_max", options_.connections_max}});
+    if (files >= options_.connections_max + files_besides_connections) return options_.connections_max;
+    const std::size_t affordable =
+        files > 2 * files_besides_connections ? files - files_besides_connections : files / 2;
+    log::warn("the limit of open files lowers that of connections; raise it (ulimit -Hn)",
+              {{"files", files}, {"connections_max", affordable}});
+    return affordable;
   }
 
   const ServerOptions options_;

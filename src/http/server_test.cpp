@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "http/server_for_test.hpp"
 
@@ -296,6 +297,25 @@ TEST(Server, AThousandIdleConnectionsDisturbNobody) {
   expect_alive(server);
   for (const auto& client : idle) ASSERT_EQ(client->ask(get("/healthz")).status, 200);
   while (!server.metrics_have("seonchak_http_connections 1000")) std::this_thread::sleep_for(milliseconds(5));
+}
+
+TEST(Server, WithoutFileDescriptorsNewConnectionsWaitAndOldOnesAreServed) {
+  TestServer server;
+  server.start();
+  Client old(server.address);
+  EXPECT_EQ(old.ask(get("/healthz")).status, 200);
+  const int next = ::dup(0);
+  ASSERT_GT(next, 0);
+  ::close(next);
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit one_more{static_cast<rlim_t>(next) + 1, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  Client waiting(server.address);
+  EXPECT_TRUE(waiting.send(get("/healthz")));
+  EXPECT_EQ(old.ask(get("/healthz")).status, 200);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(waiting.receive().status, 200);
 }
 
 TEST(Server, AClientThatLeavesWhileItsCouponIsDecidedHurtsNobody) {

@@ -59,12 +59,14 @@ class EventPublisher {
  public:
   virtual ~EventPublisher() = default;
 
-  /// Queues events, in order, and returns how many were taken: fewer than given when the bounded queue is full.
+  /// Queues events, in order, and returns how many were taken: fewer than given when the bounded queue is
+  /// full.
   virtual std::size_t publish(std::span<const IssuedEvent> events) = 0;
 
   struct Report {
-    std::vector<Mark> confirmed;  ///< per coupon: every event up to this sequence that was queued is in the log
-    bool lost = false;            ///< what was queued and not confirmed is gone: publish it again, from the last mark
+    std::vector<Mark>
+        confirmed;      ///< per coupon: every event up to this sequence that was queued is in the log
+    bool lost = false;  ///< what was queued and not confirmed is gone: publish it again, from the last mark
   };
 
   /// Waits up to `wait` for news of queued events.
@@ -86,9 +88,9 @@ class EventConsumer {
   virtual ~EventConsumer() = default;
 
   struct Polled {
-    bool reassigned = false;                 ///< `partitions` is new: call start_at before the next poll
-    std::vector<std::int32_t> partitions;    ///< the partitions this member owns now, when reassigned
-    std::vector<LogRecord> records;          ///< in offset order within a partition; empty when reassigned
+    bool reassigned = false;               ///< `partitions` is new: call start_at before the next poll
+    std::vector<std::int32_t> partitions;  ///< the partitions this member owns now, when reassigned
+    std::vector<LogRecord> records;        ///< in offset order within a partition; empty when reassigned
   };
 
   /// Waits up to `wait` for up to `records_max` records.
@@ -97,7 +99,8 @@ class EventConsumer {
   /// Where to read each partition just assigned; one that is not named starts at its beginning.
   virtual Result<void> start_at(std::span<const LogPosition> positions) = 0;
 
-  /// Writes a record of the last poll to the dead-letter topic, with the reason, and waits for its acknowledgement.
+  /// Writes a record of the last poll to the dead-letter topic, with the reason, and waits for its
+  /// acknowledgement.
   virtual Result<void> dead_letter(const LogRecord& record, const std::string& reason) = 0;
 
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.

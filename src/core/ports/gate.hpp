@@ -18,16 +18,18 @@ inline constexpr std::size_t claim_users_max = 512;
 /// Everyone who asked for one coupon while the last call was out.
 struct ClaimBatch {
   std::string coupon_id;
-  std::int64_t epoch = 0;          ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
-  std::int64_t sequence_seen = 0;  ///< the highest sequence the caller has seen; a lower state is Errc::gate_behind
-  std::vector<std::string> users;  ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
+  std::int64_t epoch = 0;  ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
+  std::int64_t sequence_seen =
+      0;  ///< the highest sequence the caller has seen; a lower state is Errc::gate_behind
+  std::vector<std::string>
+      users;  ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
 };
 
 /// The answer to one user of a batch.
 struct Claim {
   Decision decision = Decision::sold_out;
   std::int64_t sequence = 0;  ///< for issued and already_issued
-  Time issued_at{};           ///< for issued and already_issued: when that sequence was decided, by the gate's clock
+  Time issued_at{};  ///< for issued and already_issued: when that sequence was decided, by the gate's clock
 };
 
 struct ClaimReply {
@@ -35,17 +37,18 @@ struct ClaimReply {
   std::vector<Claim> claims;  ///< one per user, in the batch's order
 };
 
-/// Errors: unavailable, gate_missing, gate_epoch, gate_behind, outbox_full. After `unavailable` the batch may or
-/// may not have been decided; asking again is safe, since a user never gets a second sequence.
+/// Errors: unavailable, gate_missing, gate_epoch, gate_behind, outbox_full. After `unavailable` the batch may
+/// or may not have been decided; asking again is safe, since a user never gets a second sequence.
 using ClaimHandler = std::function<void(Result<ClaimReply>)>;
 
-/// Decides, numbers and appends to the outbox in one atomic step. One instance per event loop, used from its thread.
+/// Decides, numbers and appends to the outbox in one atomic step. One instance per event loop, used from its
+/// thread.
 class Gate {
  public:
   virtual ~Gate() = default;
 
-  /// Calls `handler` exactly once, on the loop's thread, within the adapter's time limit; it may be called before
-  /// claim returns. Batches of one coupon are decided in the order of the calls.
+  /// Calls `handler` exactly once, on the loop's thread, within the adapter's time limit; it may be called
+  /// before claim returns. Batches of one coupon are decided in the order of the calls.
   virtual void claim(ClaimBatch batch, ClaimHandler handler) = 0;
 };
 
@@ -69,8 +72,9 @@ class GateControl {
  public:
   virtual ~GateControl() = default;
 
-  /// Creates the state of a coupon that has never been opened, with coupon.epoch, nothing issued. When the state
-  /// exists already and is of the same coupon (created_at) and epoch, does nothing. Otherwise gate_epoch.
+  /// Creates the state of a coupon that has never been opened, with coupon.epoch, nothing issued. When the
+  /// state exists already and is of the same coupon (created_at) and epoch, does nothing. Otherwise
+  /// gate_epoch.
   virtual Result<void> install(const Coupon& coupon) = 0;
 
   /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
@@ -81,7 +85,8 @@ class GateControl {
   virtual Result<GateState> state(const std::string& coupon_id) = 0;
 
   /// Which of these coupons the user holds.
-  virtual Result<std::vector<Holding>> holdings(const std::string& user_id, std::span<const std::string> coupon_ids) = 0;
+  virtual Result<std::vector<Holding>> holdings(const std::string& user_id,
+                                                std::span<const std::string> coupon_ids) = 0;
 
   /// The same decision as Gate::claim, for callers that may block.
   virtual Result<ClaimReply> claim_now(ClaimBatch batch) = 0;
@@ -115,8 +120,8 @@ class Outbox {
  public:
   virtual ~Outbox() = default;
 
-  /// Entries with a last sequence above `after[i].sequence` for each coupon named, oldest first within a coupon, at
-  /// most `entries_max` per coupon. Waits up to `wait` when there is none.
+  /// Entries with a last sequence above `after[i].sequence` for each coupon named, oldest first within a
+  /// coupon, at most `entries_max` per coupon. Waits up to `wait` when there is none.
   virtual Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
                                                 std::chrono::milliseconds wait) = 0;
 
@@ -126,9 +131,10 @@ class Outbox {
   /// Raises `persisted` to each mark and trims the entries that lie wholly at or below it.
   virtual Result<void> mark_persisted(std::span<const Mark> marks) = 0;
 
-  /// Becomes, or stays, the one relay of each coupon for `ttl`. Returns those of `coupon_ids` that `owner` now leases.
-  virtual Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                                 std::chrono::milliseconds ttl) = 0;
+  /// Becomes, or stays, the one relay of each coupon for `ttl`. Returns those of `coupon_ids` that `owner`
+  /// now leases.
+  virtual Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids,
+                                                 const std::string& owner, std::chrono::milliseconds ttl) = 0;
 
   /// Gives up what `owner` leases.
   virtual Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) = 0;

@@ -47,22 +47,24 @@ enum class SaveOutcome {
 };
 
 /// The database. Calls block; safe from any thread. Every call may fail with `unavailable` (connection lost,
-/// serialization failure, disk full): nothing of the call was committed, or it was and repeating it is harmless.
+/// serialization failure, disk full): nothing of the call was committed, or it was and repeating it is
+/// harmless.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Inserts the coupon and returns it with its revision, and with an id when it came without one: the smallest
-  /// number above every numeric id there is. Errors: already_exists.
+  /// Inserts the coupon and returns it with its revision, and with an id when it came without one: the
+  /// smallest number above every numeric id there is. Errors: already_exists.
   virtual Result<Coupon> create_coupon(Coupon coupon) = 0;
 
   /// Errors: not_found.
   virtual Result<Coupon> coupon(const std::string& id) = 0;
 
-  /// Changes a coupon under its row lock: `change` edits the present row and may refuse with an error, which is
-  /// returned and leaves the row alone. On success the row is committed with a new revision.
-  /// `change` may run more than once. Errors: not_found, and those of `change`.
-  virtual Result<Coupon> update_coupon(const std::string& id, const std::function<Result<void>(Coupon&)>& change) = 0;
+  /// Changes a coupon under its row lock: `change` edits the present row and may refuse with an error, which
+  /// is returned and leaves the row alone. On success the row is committed with a new revision. `change` may
+  /// run more than once. Errors: not_found, and those of `change`.
+  virtual Result<Coupon> update_coupon(const std::string& id,
+                                       const std::function<Result<void>(Coupon&)>& change) = 0;
 
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
   virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
@@ -71,7 +73,8 @@ class Store {
   virtual Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) = 0;
 
   /// Saves rows and positions in one transaction. A (coupon, user) that is there already is left alone; a
-  /// (coupon, sequence) that another user holds is `rejected`, and so is anything else the database will never take.
+  /// (coupon, sequence) that another user holds is `rejected`, and so is anything else the database will
+  /// never take.
   virtual Result<SaveOutcome> save(const SaveBatch& batch) = 0;
 
   /// Positions of the group in the topic; a partition never saved is not in the list.
