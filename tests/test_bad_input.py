@@ -7,14 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 from harness import http
-from harness.seonchak import Seonchak
+from harness.seonchak import Seonchak, Serve
 
 IDLE_CONNECTIONS = 10_000
 ISSUE = "POST /v1/coupons/c/issue HTTP/1.1\r\n"
 
 
 @pytest.fixture
-def server(serve) -> Seonchak:
+def server(serve: Serve) -> Seonchak:
     program = serve("--store", "sqlite:bad.db")
     reply = http.call(program.address, "POST", "/v1/coupons", body={"id": "c", "name": "C", "stock": 10})
     assert reply.status == 201
@@ -35,7 +35,11 @@ def status_of(answer: bytes) -> int:
         ("odd transfer", ISSUE + "Host: a\r\nX-User-Id: a\r\nTransfer-Encoding: x\r\n\r\n", 501),
         ("long header", ISSUE + "Host: a\r\nX-User-Id: a\r\nX: " + "y" * 9_000 + "\r\n\r\n", 431),
         ("long body", ISSUE + "Host: a\r\nX-User-Id: a\r\nContent-Length: 5000\r\n\r\n", 413),
-        ("huge length", ISSUE + "Host: a\r\nX-User-Id: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
+        (
+            "huge length",
+            ISSUE + "Host: a\r\nX-User-Id: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            400,
+        ),
         ("no user", ISSUE + "Host: a\r\n\r\n", 400),
         ("65 bytes of user", ISSUE + "Host: a\r\nX-User-Id: " + "u" * 65 + "\r\n\r\n", 400),
         ("space in user", ISSUE + "Host: a\r\nX-User-Id: a b\r\n\r\n", 400),
@@ -49,7 +53,7 @@ def status_of(answer: bytes) -> int:
         ("not HTTP", "hello\r\n\r\n", 400),
     ],
 )
-def test_malformed_requests_get_their_error(server, what, data, status) -> None:
+def test_malformed_requests_get_their_error(server: Seonchak, what: str, data: str, status: int) -> None:
     assert status_of(http.raw(server.address, data.encode("latin-1"))) == status, what
     assert http.call(server.address, "POST", "/v1/coupons/c/issue", {"X-User-Id": "a"}).status == 201
 
@@ -77,7 +81,9 @@ def test_malformed_requests_get_their_error(server, what, data, status) -> None:
         ('{"name":"A","stock":1,"colour":"red"}', 422, ["colour"]),
     ],
 )
-def test_bad_coupons_name_each_bad_field(server, body, status, fields) -> None:
+def test_bad_coupons_name_each_bad_field(
+    server: Seonchak, body: str, status: int | tuple[int, ...], fields: list[str] | None
+) -> None:
     reply = http.call(server.address, "POST", "/v1/coupons", {"Content-Type": "application/json"}, body)
     assert reply.status in (status if isinstance(status, tuple) else (status,)), reply.text
     assert reply.headers["content-type"] == "application/problem+json"
@@ -86,7 +92,7 @@ def test_bad_coupons_name_each_bad_field(server, body, status, fields) -> None:
 
 
 @pytest.mark.timeout(90)
-def test_a_half_sent_request_is_closed_by_its_deadline(server) -> None:
+def test_a_half_sent_request_is_closed_by_its_deadline(server: Seonchak) -> None:
     began = time.monotonic()
     answer = http.raw(server.address, ISSUE.encode() + b"Host: a\r\nX-Us", timeout_s=60, half_close=False)
     assert status_of(answer) in (0, 408)
@@ -94,7 +100,7 @@ def test_a_half_sent_request_is_closed_by_its_deadline(server) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_ten_thousand_idle_connections_disturb_nobody(server) -> None:
+def test_ten_thousand_idle_connections_disturb_nobody(server: Seonchak) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:

@@ -3,19 +3,21 @@
 import json
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from harness import http
-from harness.seonchak import Seonchak, run_command
+from harness.seonchak import Seonchak, Serve, run_command
+from harness.servers import RedisServer, SharedServer
 
 SETTLE_S = 15.0
 
 
 @pytest.fixture
-def flags(own_redis, kafka_server, topic, database) -> list[str]:
+def flags(own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> list[str]:
     return [
         *("--gate", own_redis.address, "--log", f"kafka://{kafka_server.address}/{topic}"),
         *("--store", database, "--log-group", topic),
@@ -35,7 +37,7 @@ def show(server: Seonchak, coupon: str) -> dict[str, Any]:
     return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
 
 
-def eventually(check, message: str = "") -> Any:
+def eventually(check: Callable[[], Any], message: str = "") -> Any:
     deadline = time.monotonic() + SETTLE_S
     while not (result := check()):
         assert time.monotonic() < deadline, message or "it did not happen in time"
@@ -61,7 +63,9 @@ def send(brokers: str, topic: str, *values: str) -> None:
     assert producer.flush(10) == 0
 
 
-def test_the_message_is_what_the_formats_page_says(serve, flags, kafka_server, topic) -> None:
+def test_the_message_is_what_the_formats_page_says(
+    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str
+) -> None:
     server = serve(*flags)
     create(server, id="c-1", stock=5)
     answer = issue(server, "c-1", "kim@example.com").json()
@@ -84,7 +88,9 @@ def test_the_message_is_what_the_formats_page_says(serve, flags, kafka_server, t
     }
 
 
-def test_a_bare_message_gets_its_sequence_from_the_gate(serve, flags, kafka_server, topic, database) -> None:
+def test_a_bare_message_gets_its_sequence_from_the_gate(
+    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str, database: str
+) -> None:
     server = serve(*flags)
     create(server, id="1", stock=2)
     send(kafka_server.address, topic, '{"couponId":1,"userId":42}', '{"couponId":"1","userId":"43"}')
@@ -96,7 +102,9 @@ def test_a_bare_message_gets_its_sequence_from_the_gate(serve, flags, kafka_serv
     assert (again.status, again.json()["sequence"]) == (200, 1)
 
 
-def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(serve, flags, kafka_server, topic) -> None:
+def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(
+    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str
+) -> None:
     server = serve(*flags)
     create(server, id="1", stock=1)
     assert issue(server, "1", "winner").status == 201
@@ -109,7 +117,7 @@ def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(serve, flags, 
         '{"couponId":"none","userId":"7","sequence":1}',
     )
     letters = read_topic(kafka_server.address, f"{topic}-dlt", 4)
-    assert [letter.value() for letter in letters][0] == b"not json"
+    assert letters[0].value() == b"not json"
     reasons = [dict(letter.headers())["kafka_dlt-exception-message"].decode() for letter in letters]
     assert reasons[1:] == ["sold_out", "coupon_not_found", "coupon_not_found"]
     for letter in letters:
@@ -126,7 +134,7 @@ def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(serve, flags, 
 
 @pytest.mark.parametrize("ack", ["gate", "log", "store"])
 def test_the_answer_comes_when_the_ack_stage_has_the_coupon(
-    serve, flags, kafka_server, topic, database, ack
+    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str, database: str, ack: str
 ) -> None:
     server = serve(*flags)
     create(server, id="c", stock=3, ack=ack)
@@ -139,7 +147,7 @@ def test_the_answer_comes_when_the_ack_stage_has_the_coupon(
             assert connection.execute("SELECT user_id, sequence FROM user_coupon").fetchall() == [("kim", 1)]
 
 
-def test_roles_split_over_processes(serve, flags) -> None:
+def test_roles_split_over_processes(serve: Serve, flags: list[str]) -> None:
     api = serve(*flags, "--roles", "api")
     create(api, id="waiting", stock=1, ack="store")
     serve(*flags, "--roles", "relay")
@@ -149,7 +157,7 @@ def test_roles_split_over_processes(serve, flags) -> None:
     eventually(lambda: show(api, "waiting")["persisted"] == 1)
 
 
-def test_without_a_relay_the_answer_is_pending_after_the_deadline(serve, flags) -> None:
+def test_without_a_relay_the_answer_is_pending_after_the_deadline(serve: Serve, flags: list[str]) -> None:
     api = serve(*flags, "--roles", "api", "--ack-timeout-ms", "200")
     create(api, id="slow", stock=1, ack="log")
     reply = issue(api, "slow", "kim")
@@ -164,7 +172,7 @@ def test_without_a_relay_the_answer_is_pending_after_the_deadline(serve, flags) 
     assert [(coupon["couponId"], coupon["state"]) for coupon in held] == [("slow", "persisted")]
 
 
-def test_changes_are_in_force_in_every_api_process(serve, flags) -> None:
+def test_changes_are_in_force_in_every_api_process(serve: Serve, flags: list[str]) -> None:
     one, two = serve(*flags), serve(*flags)
     create(one, id="c", stock=1)
     assert issue(two, "c", "a").status == 201
@@ -180,7 +188,7 @@ def test_changes_are_in_force_in_every_api_process(serve, flags) -> None:
     assert issue(one, "c", "a").json()["result"] == "already_issued"
 
 
-def test_the_command_line_manages_coupons(serve, flags) -> None:
+def test_the_command_line_manages_coupons(serve: Serve, flags: list[str]) -> None:
     server = serve(*flags, "--admin-key", "secret")
     target = ["--url", server.url, "--admin-key", "secret"]
     created = run_command("coupon", "create", "--id", "cli", "--name", "By hand", "--stock", "3", *target)

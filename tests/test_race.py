@@ -1,6 +1,9 @@
 """The promise itself: many users race for few coupons, and every part tells the same story."""
 
+import json
 import random
+import sqlite3
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -9,7 +12,8 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness import http
-from harness.seonchak import Seonchak
+from harness.seonchak import Seonchak, Serve
+from harness.servers import RedisServer, SharedServer
 
 USERS = 50_000
 STOCK = 1_000
@@ -61,8 +65,6 @@ def holders_by_answers(asked: list[str], answers: list[http.Answer]) -> dict[str
 
 def events_in_log(brokers: str, topic: str, count: int) -> list[tuple[str, dict[str, Any]]]:
     """Key and value of the topic's first `count` messages, as another client reads them."""
-    import json
-
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "reader", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, 0, 0)])
     try:
@@ -80,7 +82,7 @@ def events_in_log(brokers: str, topic: str, count: int) -> list[tuple[str, dict[
 
 @pytest.mark.timeout(240)
 def test_fifty_thousand_users_race_for_a_thousand_coupons(
-    serve, own_redis, kafka_server, topic, database
+    serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str
 ) -> None:
     """Two API processes, one Redis, Kafka and PostgreSQL."""
     flags = [
@@ -91,8 +93,6 @@ def test_fifty_thousand_users_race_for_a_thousand_coupons(
     coupon = create_coupon(servers[0], id="race", stock=STOCK)["id"]
     asked, requests = requests_of_a_crowd(coupon, USERS, seed=1)
     half = len(requests) // 2
-
-    import threading
 
     halves: list[list[http.Answer]] = [[], []]
 
@@ -111,15 +111,24 @@ def test_fifty_thousand_users_race_for_a_thousand_coupons(
 
     assert sorted(holders.values()) == list(range(1, STOCK + 1))
     view = wait_persisted(servers[1], coupon, STOCK)
-    assert (view["issued"], view["remaining"], view["published"], view["status"]) == (STOCK, 0, STOCK, "sold_out")
+    assert (view["issued"], view["remaining"], view["published"], view["status"]) == (
+        STOCK,
+        0,
+        STOCK,
+        "sold_out",
+    )
 
     with psycopg.connect(database) as connection:
-        rows = connection.execute("SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s", [coupon]).fetchall()
+        rows = connection.execute(
+            "SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s", [coupon]
+        ).fetchall()
     assert dict(rows) == holders
     assert len(rows) == STOCK
 
     gate = own_redis.client()
-    assert {user: int(held.split(":")[0]) for user, held in gate.hgetall(f"{{coupon:{coupon}}}:holders").items()} == holders
+    assert {
+        user: int(held.split(":")[0]) for user, held in gate.hgetall(f"{{coupon:{coupon}}}:holders").items()
+    } == holders
     assert gate.xlen(f"{{coupon:{coupon}}}:outbox") == 0
 
     events = events_in_log(kafka_server.address, topic, STOCK)
@@ -128,7 +137,7 @@ def test_fifty_thousand_users_race_for_a_thousand_coupons(
     assert {key for key, _ in events} == {coupon}
 
 
-def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve) -> None:
+def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve: Serve) -> None:
     """Half the crowd, kill -9, the other half: the file holds exactly what was answered."""
     server = serve("--store", "sqlite:race.db")
     stock = 400
@@ -147,8 +156,6 @@ def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve) -> 
     assert (view["issued"], view["persisted"], view["status"]) == (stock, stock, "sold_out")
 
     server.stop()
-    import sqlite3
-
     with sqlite3.connect(server.folder / "race.db") as file:
         rows = file.execute("SELECT user_id, sequence FROM user_coupon WHERE coupon_id = 'race'").fetchall()
     assert dict(rows) == after

@@ -1,9 +1,11 @@
 """Starting: what cannot work says what to change, and exits 2."""
 
+from pathlib import Path
+
 import pytest
 from harness import http
 from harness.process import free_port
-from harness.seonchak import run_command
+from harness.seonchak import Serve, run_command
 from harness.servers import RedisServer
 
 
@@ -19,15 +21,15 @@ from harness.servers import RedisServer
         (["--no-such-flag"], "--no-such-flag"),
     ],
 )
-def test_what_cannot_work_says_what_to_change(tmp_path, flags, advice) -> None:
+def test_what_cannot_work_says_what_to_change(tmp_path: Path, flags: list[str], advice: str) -> None:
     ended = run_command("serve", "--listen", "127.0.0.1:0", *flags, cwd=tmp_path)
     assert ended.returncode == 2
     assert advice in ended.stderr
 
 
-def test_an_unreachable_redis_is_named_without_its_password(tmp_path) -> None:
+def test_an_unreachable_redis_is_named_without_its_password(tmp_path: Path) -> None:
     url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
-    ended = run_command("serve", "--listen", "127.0.0.1:0", "--gate", url, "--store", "sqlite:x.db", cwd=tmp_path)
+    ended = run_command("serve", "--gate", url, "--store", "sqlite:x.db", cwd=tmp_path)
     assert ended.returncode == 2
     assert "127.0.0.1" in ended.stderr
     assert "hunter2" not in ended.stderr
@@ -37,23 +39,30 @@ def test_an_unreachable_redis_is_named_without_its_password(tmp_path) -> None:
     ("conf", "advice"),
     [({"maxmemory_policy": "allkeys-lru"}, "noeviction"), ({"appendonly": "no"}, "appendonly")],
 )
-def test_an_unsafe_redis_is_refused(tmp_path, conf, advice) -> None:
+def test_an_unsafe_redis_is_refused(tmp_path: Path, conf: dict[str, str], advice: str) -> None:
     with RedisServer(**conf) as redis:
         ended = run_command(
-            "serve", "--listen", "127.0.0.1:0", "--gate", redis.address, "--store", "sqlite:x.db", cwd=tmp_path
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--gate",
+            redis.address,
+            "--store",
+            "sqlite:x.db",
+            cwd=tmp_path,
         )
         assert ended.returncode == 2
         assert advice in ended.stderr
 
 
-def test_a_taken_port_is_named(serve, tmp_path) -> None:
+def test_a_taken_port_is_named(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     ended = run_command("serve", "--listen", f"127.0.0.1:{server.port}", cwd=tmp_path)
     assert ended.returncode == 2
     assert str(server.port) in ended.stderr
 
 
-def test_a_second_server_on_the_same_file_is_refused(serve) -> None:
+def test_a_second_server_on_the_same_file_is_refused(serve: Serve) -> None:
     server = serve("--store", "sqlite:one.db")
     path = server.folder / "one.db"
     ended = run_command("serve", "--listen", "127.0.0.1:0", "--store", f"sqlite:{path}")
@@ -62,10 +71,16 @@ def test_a_second_server_on_the_same_file_is_refused(serve) -> None:
     assert http.call(server.address, "GET", "/healthz").status == 200
 
 
-def test_the_log_says_where_and_with_what(serve) -> None:
+def test_the_log_says_where_and_with_what(serve: Serve) -> None:
     server = serve("--store", "sqlite:x.db")
     (line,) = [line for line in server.log_text().splitlines() if "seonchak is ready" in line]
-    for part in (f"url=http://127.0.0.1:{server.port}", "gate=memory", "log=memory", "store=sqlite:x.db", "admin="):
+    for part in (
+        f"url=http://127.0.0.1:{server.port}",
+        "gate=memory",
+        "log=memory",
+        "store=sqlite:x.db",
+        "admin=",
+    ):
         assert part in line
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.process import ROOT, Process
@@ -58,6 +59,10 @@ class Seonchak(Process):
 
     def stop_signal(self) -> signal.Signals:
         return signal.SIGTERM
+
+
+Serve = Callable[..., Seonchak]
+"""The fixture `serve`: starts the program with the flags given."""
 
 
 def run_command(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
