@@ -41,7 +41,7 @@ generate_headers() {
 }
 
 check_python() {
-  local settings=(--no-cache --config "$ROOT/tests/ruff.toml") sources=("$ROOT/tests" "$ROOT/tools")
+  local settings=(--no-cache --config "$ROOT/tests/ruff.toml") sources=("$ROOT/tests" "$ROOT/tools" "$ROOT/bench")
   "$VENV/bin/ruff" check -q "${settings[@]}" "${sources[@]}" &&
     "$VENV/bin/ruff" format -q --check "${settings[@]}" "${sources[@]}"
 }
