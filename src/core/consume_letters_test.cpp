@@ -127,6 +127,31 @@ TEST(DeadLetters, PoisonInsideABatchTakesNoOtherRecordWithIt) {
   }
 }
 
+TEST(DeadLetters, ADeathWhileABatchWithPoisonIsTakenApartLosesNothing) {
+  constexpr int events = 6;
+  for (std::size_t saves = 1; saves < 8; ++saves) {
+    World world;
+    MemoryLog log;
+    world.create("c", 100);
+    ASSERT_TRUE(world.sqlite->save({"g", "t", {{"c", "impostor", 3, now(), 1}}, {}}));
+    world.issue("c", events);
+    RelayLife(world, log).drain();
+    {
+      ConsumerLife dying(world, log);
+      world.faults.fail("save", Fault::before, FaultPlan::for_ever, saves);
+      world.store.on_save = [&](const SaveBatch&) {
+        if (world.faults.calls("save") >= saves) dying.consumer.stop();
+      };
+      dying.steps(2);
+      world.store.on_save = nullptr;
+      world.faults.heal();
+    }
+    ConsumerLife(world, log).steps(3);
+    EXPECT_EQ(world.saved_sequences("c"), one_to(events)) << "dead after save " << saves;
+    for (const auto& letter : log.dead_letters()) EXPECT_EQ(letter.record.offset, 2);
+  }
+}
+
 TEST(DeadLetters, ABatchWithPoisonEndsBehindItsLastRecordToo) {
   Strangers world(
       {IssuedEvent{"c", "kim", 1, now(), 1}, IssuedEvent{"c", "lee", 1, now(), 1}, Malformed{"not JSON"}});

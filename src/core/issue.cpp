@@ -66,7 +66,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
   gate_calls_.add();
   gate_users_.add(users);
   gate_.claim(std::move(claims),
-              [this, &coupon_id, &queue, batch = std::move(batch)](Result<ClaimReply> reply) mutable {
+              [this, &coupon_id, &queue, batch = std::move(batch)](const Result<ClaimReply>& reply) mutable {
                 on_reply(coupon_id, queue, std::move(batch), reply);
               });
 }

@@ -195,6 +195,17 @@ TEST(Relay, ARestartBeginsAtPublishedWhenTheLogIsDurable) {
   EXPECT_EQ(logged_sequences(log, "c"), one_to(5));
 }
 
+TEST(Relay, ARestartInTheMiddleOfABatchPublishesTheRestOfIt) {
+  World world;
+  MemoryLog log;
+  world.create("c", 100);
+  ASSERT_TRUE(world.memory_gate.claim_now({"c", 1, 0, {"a", "b", "c"}}));
+  const Mark published{"c", 1};
+  ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
+  RelayLife(world, log, {.durable = true}).drain();
+  EXPECT_EQ(logged_sequences(log, "c"), (Sequences{2, 3}));
+}
+
 TEST(Relay, ARestartBeginsAtPersistedWhenTheLogDiedToo) {
   World world;
   world.create("c", 100);

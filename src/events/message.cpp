@@ -15,7 +15,7 @@ namespace json = boost::json;
 namespace {
 
 void append_number(std::string& out, std::int64_t number) {
-  std::array<char, 20> digits;
+  std::array<char, 20> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   out.append(digits.data(), end);
 }
@@ -158,6 +158,7 @@ Message decode_message(const RawMessage& message) {
                      std::to_string(value_bytes_max)};
   }
 
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): scratch, zeroed it would cost more than the parsing
   std::array<unsigned char, 4096> buffer;
   json::monotonic_resource memory(buffer.data(), buffer.size());
   json::error_code error;

@@ -36,10 +36,10 @@ std::string RedisAddress::label() const {
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-RedisAddress parse_redis_url(std::string_view text) {
-  const auto parsed = boost::urls::parse_uri({text.data(), text.size()});
+RedisAddress parse_redis_url(std::string_view url_text) {
+  const auto parsed = boost::urls::parse_uri({url_text.data(), url_text.size()});
   if (!parsed) reject("is not a URL");
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
 
   RedisAddress address;
   const std::string_view scheme(url.scheme().data(), url.scheme().size());

@@ -31,6 +31,6 @@ struct RedisAddress {
 
 /// Reads redis://[user[:password]@]host[:port][/database], or rediss:// for TLS. User and password are
 /// percent-decoded. Throws StartupError naming what is wrong; its text holds no part of user or password.
-RedisAddress parse_redis_url(std::string_view url);
+RedisAddress parse_redis_url(std::string_view url_text);
 
 }  // namespace seonchak

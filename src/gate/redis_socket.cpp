@@ -34,7 +34,7 @@ class RedisSocket::Impl : public std::enable_shared_from_this<Impl> {
     }
     resolver_.async_resolve(address_.host, std::to_string(address_.port),
                             [self = shared_from_this(), handler = std::move(handler)](
-                                error_code error, tcp::resolver::results_type found) {
+                                error_code error, const tcp::resolver::results_type& found) {
                               if (self->closed_) return;
                               if (error) return handler("the name is not known: " + error.message());
                               self->connect_to(found, handler);

@@ -1,7 +1,7 @@
 #include "store/file_lock.hpp"
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -22,14 +22,14 @@ FileLock::FileLock(const std::string& path) {
   descriptor_ = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, lock_file_mode);
   if (descriptor_ < 0) {
     throw StartupError(
-        "cannot create " + lock_path + ": " + std::strerror(errno) +
+        "cannot create " + lock_path + ": " + std::generic_category().message(errno) +
         ": create its folder and let seonchak write there, or choose another path for the store");
   }
   if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
   const int reason = errno;
   close(descriptor_);
   if (reason != EWOULDBLOCK) {
-    throw StartupError("cannot lock " + lock_path + ": " + std::strerror(reason) +
+    throw StartupError("cannot lock " + lock_path + ": " + std::generic_category().message(reason) +
                        ": put the store on a local file system");
   }
   throw StartupError(path +

@@ -64,7 +64,7 @@ class PostgresParams {
 };
 
 struct PostgresCall {
-  const PostgresStatement* statement;
+  const PostgresStatement* statement = nullptr;
   PostgresParams params{};
 };
 

@@ -1,0 +1,151 @@
+#include <thread>
+
+#include "gate/gate_contract_fixture.hpp"
+
+namespace seonchak {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::batch_of;
+using testing::eventually;
+using testing::make_coupon;
+using testing::make_twin;
+using testing::unique_id;
+using Names = std::vector<std::string>;
+
+class OutboxContract : public testing::GateContractTest {};
+
+INSTANTIATE_TEST_SUITE_P(Twins, OutboxContract, ::testing::Values("memory", "redis"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(OutboxContract, TheOutboxHoldsEachBatchWithItsNewUsersOnly) {
+  const Coupon coupon = installed(make_coupon(10));
+  const Claim a = claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c", "b"})));
+  claim_one(coupon, "c");
+  const auto entries = read(coupon, 0);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].coupon_id, coupon.id);
+  EXPECT_EQ(entries[0].epoch, coupon.epoch);
+  EXPECT_EQ(entries[0].first_sequence, 1);
+  EXPECT_EQ(entries[0].users, Names({"a"}));
+  EXPECT_EQ(entries[0].issued_at, a.issued_at);
+  EXPECT_EQ(entries[1].first_sequence, 2);
+  EXPECT_EQ(entries[1].users, Names({"b", "c"}));
+}
+
+TEST_P(OutboxContract, AReadStartsAfterItsMarkAndReturnsAPartlyReadEntryWhole) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
+  claim_one(coupon, "e");
+  EXPECT_EQ(read(coupon, 1).at(0).first_sequence, 2);
+  EXPECT_EQ(read(coupon, 3).at(0).first_sequence, 2) << "2 to 4 is one entry, and 4 is above the mark";
+  EXPECT_EQ(read(coupon, 4).at(0).first_sequence, 5);
+  EXPECT_TRUE(read(coupon, 5).empty());
+}
+
+TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
+  const Coupon one = installed(make_coupon(10));
+  const Coupon two = installed(make_coupon(10));
+  for (const auto* user : {"a", "b", "c"}) {
+    claim_one(one, user);
+    claim_one(two, user);
+  }
+  const std::vector<Mark> after = {{one.id, 0}, {two.id, 2}, {unique_id("none"), 0}};
+  const auto entries = outbox().read(after, 2, 0ms);
+  ASSERT_TRUE(entries);
+  std::map<std::string, std::vector<std::int64_t>> sequences;
+  for (const OutboxEntry& entry : *entries) sequences[entry.coupon_id].push_back(entry.first_sequence);
+  EXPECT_EQ(sequences[one.id], std::vector<std::int64_t>({1, 2}));
+  EXPECT_EQ(sequences[two.id], std::vector<std::int64_t>({3}));
+  EXPECT_EQ(sequences.size(), 2u);
+}
+
+TEST_P(OutboxContract, AReadWithoutEntriesEndsAfterItsWait) {
+  const Coupon coupon = installed(make_coupon(1));
+  const Mark mark{coupon.id, 0};
+  const auto start = std::chrono::steady_clock::now();
+  const auto entries = outbox().read({&mark, 1}, 10, 50ms);
+  ASSERT_TRUE(entries);
+  EXPECT_TRUE(entries->empty());
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
+  EXPECT_TRUE(outbox().read({}, 10, 1ms)->empty());
+}
+
+TEST_P(OutboxContract, AWaitingReadWakesUpForANewEntry) {
+  const Coupon coupon = installed(make_coupon(1));
+  constexpr auto wait = 60s;
+  const auto start = std::chrono::steady_clock::now();
+  Result<std::vector<OutboxEntry>> entries;
+  std::jthread reader([&] {
+    const Mark mark{coupon.id, 0};
+    entries = outbox().read({&mark, 1}, 10, wait);
+  });
+  std::this_thread::sleep_for(100ms);
+  claim_one(coupon, "a");
+  reader.join();
+  ASSERT_TRUE(entries) << entries.error().message;
+  EXPECT_EQ(entries->size(), 1u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, wait);
+}
+
+TEST_P(OutboxContract, PersistedEntriesLeaveTheOutboxAndPartlyPersistedOnesStay) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
+  persisted(coupon, 3);
+  auto entries = read(coupon, 0);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].first_sequence, 2);
+  persisted(coupon, 4);
+  EXPECT_TRUE(read(coupon, 0).empty());
+  EXPECT_EQ(claim_one(coupon, "e").sequence, 5) << "an empty outbox goes on counting";
+  EXPECT_EQ(read(coupon, 0).at(0).first_sequence, 5);
+}
+
+TEST_P(OutboxContract, MarksOnlyRise) {
+  const Coupon one = installed(make_coupon(10));
+  const Coupon two = installed(make_coupon(10));
+  for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
+  const Names ids = {one.id, two.id, unique_id("none")};
+  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 3}, {two.id, 2}, {ids[2], 9}}));
+  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 1}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 2}, {ids[2], 9}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 1}}));
+
+  const auto progress = outbox().progress(ids);
+  ASSERT_TRUE(progress);
+  ASSERT_EQ(progress->size(), 3u);
+  EXPECT_EQ(progress->at(0).published, 3);
+  EXPECT_EQ(progress->at(0).persisted, 2);
+  EXPECT_EQ(progress->at(1).published, 2);
+  EXPECT_EQ(progress->at(1).persisted, 0);
+  EXPECT_EQ(progress->at(2).published, 0) << "a mark makes no state";
+  EXPECT_EQ(progress->at(2).persisted, 0);
+  EXPECT_EQ(control().state(ids[2]).error().code, Errc::gate_missing);
+  EXPECT_EQ(control().state(one.id)->published, 3);
+  EXPECT_EQ(control().state(one.id)->persisted, 2);
+}
+
+TEST_P(OutboxContract, ALeaseIsExclusiveAndItsOwnerRenewsIt) {
+  const Names ids = {unique_id("a"), unique_id("b")};
+  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
+  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
+  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty());
+
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "two"));
+  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty()) << "only the owner can give it up";
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "one"));
+  EXPECT_EQ(*outbox().lease(ids, "two", 60s), Names({ids[0]}));
+}
+
+TEST_P(OutboxContract, ALeaseExpires) {
+  const Names ids = {unique_id("a")};
+  ASSERT_EQ(*outbox().lease(ids, "one", 50ms), ids);
+  EXPECT_TRUE(eventually([&] { return *outbox().lease(ids, "two", 60s) == ids; }));
+  EXPECT_TRUE(outbox().lease(ids, "one", 60s)->empty());
+}
+
+}  // namespace
+}  // namespace seonchak
