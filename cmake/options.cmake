@@ -9,7 +9,7 @@ if(SEONCHAK_SANITIZE)
   # GCC's own manual warns that sanitizers make this warning report false positives (here: in variant2).
   target_compile_options(seonchak_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_compile_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE} -fno-omit-frame-pointer
-                                                    -fno-sanitize-recover=all -g)
+                                                    -fno-sanitize-recover=all)
   # Asio fences with atomic_thread_fence, which TSan does not model; GCC warns of each use.
   if(SEONCHAK_SANITIZE MATCHES "thread")
     target_compile_options(seonchak_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)

@@ -171,7 +171,7 @@ Connection::Parsed Connection::refuse_malformed(const boost::system::error_code&
 }
 
 /// After a request that was not read to its end, nobody knows where the next one starts: answer and close.
-Connection::Parsed Connection::refuse(Problem problem, Rejection why) {
+Connection::Parsed Connection::refuse(const Problem& problem, Rejection why) {
   state_.metrics.count_rejection(why);
   append_response(out_, to_answer(problem), {.keep_alive = false}, worker_.date());
   closing_ = true;

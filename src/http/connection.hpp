@@ -19,7 +19,7 @@ class Connection final : public ConnectionHook, private Exchange {
  public:
   /// The connection has been counted in ServerState::connections.
   Connection(Worker& worker, Socket socket);
-  ~Connection();
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -54,7 +54,7 @@ class Connection final : public ConnectionHook, private Exchange {
   Parsed parse();
   Parsed parse_header();
   Parsed parse_body();
-  Parsed refuse(Problem problem, Rejection why);
+  Parsed refuse(const Problem& problem, Rejection why);
   Parsed refuse_malformed(const boost::system::error_code& error);
 
   void dispatch();

@@ -31,14 +31,13 @@ struct Call {
 /// A call that is being answered, for handlers that answer later. Used on its connection's thread.
 class Exchange {
  public:
+  virtual ~Exchange() = default;
+
   virtual const Call& call() const = 0;
   virtual Issuer& issuer() = 0;
 
   /// Sends the answer, once; the exchange must not be touched afterwards.
   virtual void reply(Answer answer) = 0;
-
- protected:
-  ~Exchange() = default;
 };
 
 }  // namespace seonchak

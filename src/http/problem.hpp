@@ -48,7 +48,7 @@ const ProblemKind& kind_of(ProblemCode code);
 
 /// A refusal, sent as application/problem+json (RFC 9457) with `code` as an extension member.
 struct Problem {
-  ProblemCode code;
+  ProblemCode code = ProblemCode::internal;
   std::string detail;                ///< for the client: never names a host, a query or a secret
   std::vector<FieldError> errors{};  ///< member "errors", when there are any
   std::optional<Time> opens_at{};    ///< member "opensAt", when there is one

@@ -118,4 +118,9 @@ class TestServer {
   std::unique_ptr<Server> server;
 };
 
+/// What goes wrong for one client is no matter of the next one.
+inline void expect_alive(TestServer& server) {
+  EXPECT_EQ(server.ask(get("/healthz")).status, 200);
+}
+
 }  // namespace seonchak::test

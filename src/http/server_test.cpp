@@ -14,15 +14,6 @@ namespace seonchak {
 using namespace test;
 using std::chrono::milliseconds;
 
-namespace {
-
-/// What goes wrong for one client is no matter of the next one.
-void expect_alive(TestServer& server) {
-  EXPECT_EQ(server.ask(get("/healthz")).status, 200);
-}
-
-}  // namespace
-
 TEST(Server, AConnectionServesManyRequests) {
   TestServer server;
   server.start();
