@@ -10,8 +10,9 @@ if(SEONCHAK_SANITIZE)
   target_compile_options(seonchak_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_compile_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE} -fno-omit-frame-pointer
                                                     -fno-sanitize-recover=all)
-  # Asio fences with atomic_thread_fence, which TSan does not model; GCC warns of each use.
+  # Asio fences with atomic_thread_fence, which TSan does not model, and GCC warns of each use.
   if(SEONCHAK_SANITIZE MATCHES "thread")
+    target_compile_definitions(seonchak_options INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
     target_compile_options(seonchak_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   endif()
   target_link_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE})
