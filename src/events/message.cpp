@@ -158,8 +158,8 @@ Message decode_message(const RawMessage& message) {
                      std::to_string(value_bytes_max)};
   }
 
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): scratch, zeroed it would cost more than the parsing
-  std::array<unsigned char, 4096> buffer;
+  // Scratch: to zero it would cost more than the parsing.
+  std::array<unsigned char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   json::monotonic_resource memory(buffer.data(), buffer.size());
   json::error_code error;
   json::value value = parse(text, &memory, error);
