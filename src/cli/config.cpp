@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 
@@ -25,6 +26,26 @@ std::string environment_name(const std::string& flag) {
 template <class Value>
 CLI::Option* declare(CLI::App& app, const std::string& flag, Value& value, const std::string& help) {
   return app.add_option("--" + flag, value, help)->envname(environment_name(flag));
+}
+
+/// CLI11 lets the file win over the environment; operators expect the opposite, so what is set there and not
+/// on the command line is parsed as a flag.
+std::vector<std::string> with_environment(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::size_t given = arguments.size();
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_envname().empty()) continue;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
+    const char* value = std::getenv(option->get_envname().c_str());
+    const std::string flag = "--" + option->get_single_name();
+    const bool on_command_line =
+        std::any_of(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(given),
+                    [&flag](const std::string& argument) {
+                      return argument == flag || argument.starts_with(flag + "=");
+                    });
+    if (value != nullptr && *value != '\0' && !on_command_line) arguments.push_back(flag + "=" + value);
+  }
+  return arguments;
 }
 
 std::set<Role> parse_roles(const std::vector<std::string>& names) {
@@ -164,7 +185,9 @@ std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
   app.set_config("--config", "", "TOML file with any of these flags")->envname(environment_name("config"));
   app.allow_config_extras(CLI::config_extras_mode::error);
   try {
-    app.parse(argc, argv);
+    auto arguments = with_environment(app, argc, argv);
+    std::ranges::reverse(arguments);  // as App::parse wants them
+    app.parse(std::move(arguments));
   } catch (const CLI::CallForHelp& help) {
     app.exit(help);
     return std::nullopt;
