@@ -36,7 +36,8 @@ def clang_arguments(command: str) -> list[str]:
             skip = True
         elif word != "-Winvalid-pch" and not word.startswith(("-fsanitize", "-fno-sanitize")):
             kept.append(word)
-    return [*kept, "-Wno-unknown-warning-option"]
+    # libstdc++ uses what it deprecates; g++ tells us when we do.
+    return [*kept, "-Wno-unknown-warning-option", "-Wno-deprecated-declarations"]
 
 
 def compile_commands(database: Path) -> list[dict]:

@@ -28,7 +28,7 @@ class SharedGate final : public Gate {
 };
 
 template <class T>
-T or_startup_error(Result<T> result, const std::string& doing) {
+T or_startup_error(Result<T>&& result, const std::string& doing) {
   if (!result) throw StartupError(doing + ": " + result.error().message);
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
