@@ -13,6 +13,7 @@ def test_what_only_gcc_understands_is_dropped() -> None:
     assert clang_arguments(command) == [
         *["g++", "-Ia", "-include", "own.hpp", "-c", "x.cpp"],
         "-Wno-unknown-warning-option",
+        "-Wno-deprecated-declarations",
     ]
 
 
