@@ -105,18 +105,6 @@ def test_without_redis_the_answer_is_503_and_it_heals(
         assert again.json()["sequence"] == 1
 
 
-def test_a_redis_that_came_back_empty_is_not_believed(
-    serve: Serve, kafka_server: SharedServer, topic: str, database: str, own_redis: RedisServer
-) -> None:
-    kafka = f"kafka://{kafka_server.address}/{topic}"
-    server = serve("--gate", own_redis.address, "--log", kafka, "--store", database, "--log-group", topic)
-    create(server, id="c", stock=1)
-    assert issue(server, "c", "a").status == 201
-    own_redis.client().flushall()
-    for user in ("a", "b"):
-        assert issue(server, "c", user).status == 503
-
-
 @pytest.mark.parametrize("role", ["relay", "consumer"])
 def test_a_killed_relay_or_consumer_loses_nothing(
     serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str, role: str

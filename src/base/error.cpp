@@ -10,6 +10,8 @@ std::string_view to_string(Errc code) {
       return "gate_missing";
     case Errc::gate_epoch:
       return "gate_epoch";
+    case Errc::gate_untrusted:
+      return "gate_untrusted";
     case Errc::gate_behind:
       return "gate_behind";
     case Errc::outbox_full:

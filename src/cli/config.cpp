@@ -85,9 +85,11 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
 }
 
 void require_known_schemes(const ServeConfig& config) {
-  if (!config.gate_is_memory() && !starts_with_any(config.gate, {"redis://", "rediss://"})) {
+  if (!config.gate_is_memory() &&
+      !starts_with_any(config.gate, {"redis://", "rediss://", "redis+sentinel://"})) {
     throw StartupError("--gate " + without_password(config.gate) +
-                       ": unknown; use memory, redis://host:port/0 or rediss://host:port/0");
+                       ": unknown; use memory, redis://host:port/0, rediss://host:port/0 or "
+                       "redis+sentinel://host:port,host:port/master");
   }
   if (!config.log_is_memory() && !starts_with_any(config.log, {"kafka://", "kafka+ssl://"})) {
     throw StartupError("--log " + without_password(config.log) +
@@ -154,7 +156,8 @@ std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
       "SEONCHAK_<FLAG> in capitals with _ for -. Flags win over the environment, that over the file.",
       "seonchak serve");
   declare(app, "listen", config.listen, "Address and port to serve HTTP on")->capture_default_str();
-  declare(app, "gate", config.gate, "memory | redis://[user:password@]host:port/db | rediss://...")
+  declare(app, "gate", config.gate,
+          "memory | redis://[user:password@]host:port/db | rediss://... | redis+sentinel://h1:p,h2:p/master")
       ->capture_default_str();
   declare(app, "log", config.log, "memory | kafka://host:port[,host:port]/topic")->capture_default_str();
   declare(app, "store", config.store, "sqlite:PATH | postgresql://user:password@host:port/database")
@@ -182,6 +185,11 @@ std::optional<ServeConfig> read_serve_config(int argc, char** argv) {
   app.add_flag("--allow-volatile-gate", config.allow_volatile_gate,
                "Accept a Redis without append-only file: its restart loses what is not in the store yet")
       ->envname(environment_name("allow-volatile-gate"));
+  app.add_flag(
+         "--gate-fails-over", config.gate_fails_over,
+         "Another server may take over the address of --gate while the old one is up (a managed Redis, a "
+         "virtual IP); always so with redis+sentinel://")
+      ->envname(environment_name("gate-fails-over"));
   app.set_config("--config", "", "TOML file with any of these flags")->envname(environment_name("config"));
   app.allow_config_extras(CLI::config_extras_mode::error);
   try {

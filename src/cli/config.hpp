@@ -24,6 +24,7 @@ struct ServeConfig {
   std::vector<std::pair<std::string, std::string>> log_options;
   int log_partitions = 1;
   bool allow_volatile_gate = false;
+  bool gate_fails_over = false;
   int ack_timeout_ms = 5'000;
   std::size_t connections_max = 20'000;
   std::string log_level = "info";

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "core/consume.hpp"
 #include "core/progress_poller.hpp"
+#include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "http/server.hpp"
 
@@ -21,6 +22,12 @@ using std::chrono::steady_clock;
 constexpr milliseconds step_wait{100};
 constexpr milliseconds monitor_period{1'000};
 constexpr milliseconds monitor_tick{50};
+constexpr milliseconds recovery_period{250};
+
+/// With a gate that fails over: how long a process may answer on what it last heard from the store, and how
+/// long a recovery waits for those who heard nothing.
+constexpr milliseconds fence_lease{1'500};
+constexpr milliseconds failover_grace{2'000};
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
@@ -83,17 +90,19 @@ void Process::start() {
   options.serve_api = config_.has(Role::api);
   IssuerOptions issuer;
   issuer.gate_is_durable = adapters_.gate_is_durable;
+  if (adapters_.gate_fails_over) issuer.fence_lease = fence_lease;
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
-  server_ =
-      std::make_unique<Server>(options, ServerParts{&catalog_, &campaigns_, &board_, adapters_.make_gate,
-                                                    metrics_, health_, issuer, ack, required_dependencies()});
+  server_ = std::make_unique<Server>(
+      options, ServerParts{&catalog_, &campaigns_, &board_, &witness_, adapters_.make_gate, metrics_, health_,
+                           issuer, ack, required_dependencies()});
 
   if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
   if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
   helpers_.emplace_back([this] { monitor(); });
   const bool others_may_relay = !config_.gate_is_memory();
   if (config_.has(Role::api) && others_may_relay) helpers_.emplace_back([this] { poll_progress(); });
+  if (config_.has(Role::api) && adapters_.make_recovery) helpers_.emplace_back([this] { recover(); });
   server_->start();
 }
 
@@ -153,6 +162,21 @@ void Process::poll_progress() {
   const auto outbox = adapters_.make_outbox();
   ProgressPoller poller(*outbox, board_);
   while (!stop_helpers_) poller.step();
+}
+
+void Process::recover() {
+  const auto gate = adapters_.make_recovery();
+  const auto outbox = adapters_.make_outbox();
+  const auto log = adapters_.make_tail();
+  RecoveryOptions options;
+  if (adapters_.gate_fails_over) options.witness_grace = failover_grace;
+  options.make_token = unique_owner;
+  Recovery recovery({*adapters_.store, *adapters_.control, *gate, *outbox, *log}, catalog_, witness_, health_,
+                    metrics_, options);
+  while (!stop_helpers_) {
+    recovery.step();
+    std::this_thread::sleep_for(recovery_period);
+  }
 }
 
 void Process::monitor() {

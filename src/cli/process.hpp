@@ -12,6 +12,7 @@
 #include "core/catalog.hpp"
 #include "core/health.hpp"
 #include "core/progress.hpp"
+#include "core/witness.hpp"
 
 namespace seonchak {
 
@@ -39,6 +40,7 @@ class Process {
   void relay();
   void consume();
   void poll_progress();
+  void recover();
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
@@ -46,6 +48,7 @@ class Process {
   Metrics metrics_;
   Health health_;
   ProgressBoard board_;
+  Witness witness_;
   Catalog catalog_;
   Campaigns campaigns_;
   std::unique_ptr<Server> server_;

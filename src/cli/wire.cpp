@@ -44,12 +44,24 @@ void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
   }
 }
 
+Result<Coupon> trust(Store& store, const std::string& coupon_id, const std::string& gate) {
+  return store.update_coupon(coupon_id, [&](Coupon& row) -> Result<void> {
+    row.gate = gate;
+    return {};
+  });
+}
+
 void restore(MemoryGate& gate, Store& store) {
+  const std::string name = or_startup_error(gate.identity(), "restoring").name();
   std::string after;
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
-      if (coupon.epoch > 0) restore_coupon(gate, store, coupon);
+      if (coupon.epoch == 0) continue;
+      restore_coupon(gate, store, coupon);
+      // The file may have been used with another gate before.
+      if (coupon.gate != name)
+        or_startup_error(trust(store, coupon.id, name), "trusting coupon " + coupon.id);
     }
     if (coupons.size() < coupons_page_max) return;
     after = coupons.back().id;
@@ -82,15 +94,18 @@ void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
   options.url = config.gate;
   options.allow_volatile = config.allow_volatile_gate;
   require_safe_redis(options);
+  adapters.gate_fails_over = config.gate_fails_over || !parse_redis_url(options.url).sentinels.empty();
   adapters.control = make_redis_gate_control(options);
   adapters.make_gate = [options](boost::asio::io_context& loop) { return make_redis_gate(loop, options); };
   adapters.make_outbox = [options]() -> std::shared_ptr<Outbox> { return make_redis_outbox(options); };
+  adapters.make_recovery = [options] { return make_redis_gate_recovery(options); };
 }
 
 void wire_memory_log(Adapters& adapters, const ServeConfig& config) {
   MemoryLogOptions options;
   options.group = config.log_group;
   auto log = std::make_shared<MemoryLog>(options);
+  adapters.make_tail = [log] { return log->tail(); };
   adapters.make_publisher = [log] { return log->publisher(); };
   adapters.make_consumer = [log] { return log->consumer(); };
 }
@@ -103,6 +118,7 @@ void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
   options.partitions = config.log_partitions;
   options.close_wait_ms = 2'000;  // a stop has ten seconds for everything
   if (config.has(Role::relay) || config.has(Role::consumer)) require_kafka(options);
+  adapters.make_tail = [options] { return make_kafka_tail(options); };
   adapters.make_publisher = [options] { return make_kafka_publisher(options); };
   adapters.make_consumer = [options] { return make_kafka_consumer(options); };
 }

@@ -5,6 +5,7 @@
 #include "cli/config.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
+#include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
 
 namespace boost::asio {
@@ -19,8 +20,11 @@ struct Adapters {
   std::shared_ptr<GateControl> control;
 
   bool gate_is_durable = true;
+  bool gate_fails_over = false;  ///< another server may take its place while it is up
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< one per event loop
   std::function<std::shared_ptr<Outbox>()> make_outbox;                      ///< one per thread
+  std::function<std::unique_ptr<GateRecovery>()> make_recovery;  ///< none: the gate ends with the process
+  std::function<std::unique_ptr<EventLogTail>()> make_tail;
   std::function<std::unique_ptr<EventPublisher>()> make_publisher;
   std::function<std::unique_ptr<EventConsumer>()> make_consumer;
 };

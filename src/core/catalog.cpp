@@ -27,16 +27,28 @@ Coupon proposed_for_gate(Coupon coupon) {
 }
 
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
+  const auto identity = gate.identity();
+  if (!identity) return identity.error();
   Coupon opened = committed_for_gate(coupon);
   opened.epoch = first_epoch;
   if (auto installed = gate.install(opened); !installed) return installed.error();
-  auto trusted = store.update_coupon(coupon.id, [](Coupon& row) -> Result<void> {
-    if (row.epoch == 0) row.epoch = first_epoch;
+  auto trusted = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    if (row.epoch > 0) return {};
+    row.epoch = first_epoch;
+    row.gate = identity->name();
     return {};
   });
   if (!trusted) return trusted.error();
   coupon = *trusted;
   return {};
+}
+
+std::vector<std::string> CatalogSnapshot::open_ids() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, coupon] : coupons_) {
+    if (coupon->epoch > 0) ids.push_back(id);
+  }
+  return ids;
 }
 
 std::shared_ptr<const Coupon> CatalogSnapshot::find(std::string_view id) const {
@@ -116,7 +128,10 @@ std::size_t Catalog::carry_pending() {
       it = pending_.erase(it);
       continue;
     }
-    log::warn(
+    // A coupon that is being recovered is carried when it is open again; the recovery tells of itself.
+    const bool recovers = it->second.epoch > 0 && carried.error().code != Errc::unavailable;
+    const auto write = recovers ? log::debug : log::warn;
+    write(
         "coupon not carried to the gate yet",
         {{"coupon", it->first}, {"code", to_string(carried.error().code)}, {"why", carried.error().message}});
     if (carried.error().code == Errc::unavailable) break;
@@ -149,6 +164,7 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
 
 Result<void> Catalog::refresh() {
   const std::lock_guard refreshing(refresh_mutex_);
+  const auto began = std::chrono::steady_clock::now();
   CatalogSnapshot::Coupons coupons;
   bool changed = false;
   auto fetched = fetch_changes(coupons, changed);
@@ -162,6 +178,7 @@ Result<void> Catalog::refresh() {
     snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(coupons));
     version_.fetch_add(1, std::memory_order_release);
   }
+  if (fetched) current_as_of_.store(began.time_since_epoch().count(), std::memory_order_release);
   return fetched;
 }
 

@@ -41,6 +41,9 @@ class CatalogSnapshot {
   std::shared_ptr<const Coupon> find(std::string_view id) const;
   const Coupons& coupons() const { return coupons_; }
 
+  /// The coupons that have a gate.
+  std::vector<std::string> open_ids() const;
+
  private:
   Coupons coupons_;
 };
@@ -74,6 +77,12 @@ class Catalog {
 
   std::shared_ptr<const CatalogSnapshot> snapshot() const;
 
+  /// When the last successful refresh began: everything committed before is in the snapshot.
+  std::chrono::steady_clock::time_point current_as_of() const {
+    return std::chrono::steady_clock::time_point(
+        std::chrono::steady_clock::duration(current_as_of_.load(std::memory_order_acquire)));
+  }
+
   /// Changes whenever snapshot() does.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
@@ -98,6 +107,7 @@ class Catalog {
   bool stopping_ = false;                            // guarded by mutex_
 
   std::atomic<std::uint64_t> version_{0};
+  std::atomic<std::chrono::steady_clock::rep> current_as_of_{0};
   std::thread thread_;
 };
 
@@ -119,7 +129,7 @@ class CatalogReader {
 
 /// Opens the gate of a coupon that was never opened, in epoch 1: the gate first, then the store's word that
 /// it may be trusted, so that a claim is only ever made in an epoch the store knows. Repeating it is
-/// harmless. Raises coupon.epoch and coupon.revision on success.
+/// harmless. Sets coupon.epoch, coupon.gate and coupon.revision on success.
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon);
 
 /// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/log.hpp"
 #include "core/reconcile.hpp"
@@ -30,6 +31,8 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
                              "Events committed in the store, repeats included.")),
       dead_letters_(
           metrics.counter("seonchak_consumer_dead_letters_total", "Records sent to the dead-letter topic.")),
+      late_(metrics.counter("seonchak_consumer_late_total",
+                            "Events of an epoch before their coupon's, decided by a gate that was lost.")),
       retries_(metrics.counter("seonchak_consumer_retries_total",
                                "Waits for the store, the gate or the log to come back.")),
       commit_seconds_(
@@ -103,6 +106,7 @@ void Consumer::consume(const std::vector<LogRecord>& records) {
       log::warn("another consumer has moved the log position: reading it again from the store");
       resume_from_store();
       break;
+    case Saved::superseded:
     case Saved::gave_up:
       resume_from_store();
       break;
@@ -147,7 +151,7 @@ bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) 
     const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
     Result<ClaimReply> reply = not_open;
     if (coupon && coupon->epoch > 0) {
-      reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}});
+      reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}, coupon->gate});
     }
     if (!reply && reply.error().code == Errc::outbox_full) {
       return dead_letter(record, std::string(to_string(Errc::outbox_full)));
@@ -177,22 +181,116 @@ bool Consumer::dead_letter(const LogRecord& record, const std::string& reason) {
 
 Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
                                const std::unordered_map<std::int32_t, std::int64_t>& next) {
-  SaveBatch batch{log_.group(), log_.topic(), {}, {}};
-  batch.events.reserve(kept.size());
-  for (const LogRecord* record : kept) batch.events.push_back(std::get<IssuedEvent>(record->message));
-  for (const auto& [partition, offset] : next)
-    batch.positions.push_back({partition, position_[partition], offset});
-
-  Error rejection;
-  const Saved saved = commit(batch, rejection);
-  if (rejection.code != Errc::rejected || kept.empty()) return saved;
-  if (kept.size() > 1) {
-    if (const Saved bisected = save_bisecting(kept); bisected != Saved::yes) return bisected;
+  while (true) {
+    const auto admitted = admit(kept);
+    if (!admitted) return Saved::gave_up;
+    SaveBatch batch = batch_of(*admitted, next);
+    Error rejection;
+    const Saved saved = commit(batch, rejection);
+    if (saved == Saved::superseded) {
+      if (const auto refreshed = catalog_.catalog().refresh(); !refreshed) {
+        milliseconds backoff = options_.backoff_min;
+        if (!pause(backoff, "store", refreshed.error())) return Saved::gave_up;
+      }
+      continue;
+    }
+    if (rejection.code != Errc::rejected || admitted->empty()) return saved;
+    if (admitted->size() > 1) {
+      if (const Saved bisected = save_bisecting(*admitted); bisected != Saved::yes) return bisected;
+      return save({}, next);
+    }
+    if (!dead_letter(*admitted->front(), rejection.message)) return Saved::gave_up;
+    // The dead-letter topic has it now: the outbox need not keep it.
+    const auto& event = std::get<IssuedEvent>(admitted->front()->message);
+    if (!batch.epochs.empty() && batch.epochs.front().epoch == event.epoch) {
+      raise({event.coupon_id, event.sequence, event.epoch});
+    }
     return save({}, next);
   }
-  if (!dead_letter(*kept.front(), rejection.message)) return Saved::gave_up;
-  batch.events.clear();
-  return commit(batch, rejection);
+}
+
+SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
+                             const std::unordered_map<std::int32_t, std::int64_t>& next) {
+  SaveBatch batch{log_.group(), log_.topic(), {}, {}, {}};
+  batch.events.reserve(kept.size());
+  std::string_view last;
+  for (const LogRecord* record : kept) {
+    const auto& event = std::get<IssuedEvent>(record->message);
+    batch.events.push_back(event);
+    if (event.coupon_id == std::exchange(last, event.coupon_id)) continue;
+    const auto coupon = catalog_.find(event.coupon_id);
+    if (coupon &&
+        std::ranges::find(batch.epochs, coupon->id, &CouponEpoch::coupon_id) == batch.epochs.end()) {
+      batch.epochs.push_back({coupon->id, coupon->epoch});
+    }
+  }
+  for (const auto& [partition, offset] : next)
+    batch.positions.push_back({partition, position_[partition], offset});
+  return batch;
+}
+
+// Nothing when it was told to stop while the gate could not say.
+std::optional<Consumer::Kept> Consumer::admit(std::span<const LogRecord* const> kept) {
+  milliseconds backoff = options_.backoff_min;
+  while (true) {
+    Kept admitted;
+    std::unordered_map<std::string_view, Kept> late;
+    for (const LogRecord* record : kept) {
+      const auto& event = std::get<IssuedEvent>(record->message);
+      const auto coupon = catalog_.find(event.coupon_id);
+      const bool is_late = coupon && event.epoch != 0 && event.epoch < coupon->epoch;
+      (is_late ? late[event.coupon_id] : admitted).push_back(record);
+    }
+    Result<bool> settled = true;
+    for (const auto& [coupon_id, records] : late) {
+      settled = admit_late(*catalog_.find(coupon_id), records, admitted);
+      if (!settled || !*settled) break;
+    }
+    if (settled && !*settled) return std::nullopt;
+    if (settled) {
+      // In the log's order again, which the bisection goes by.
+      std::ranges::sort(admitted, {},
+                        [](const LogRecord* record) { return std::pair(record->partition, record->offset); });
+      return admitted;
+    }
+    if (!pause(backoff, "gate", settled.error())) return std::nullopt;
+    (void)catalog_.catalog().refresh();
+  }
+}
+
+Result<bool> Consumer::admit_late(const Coupon& coupon, std::span<const LogRecord* const> late,
+                                  Kept& admitted) {
+  std::vector<std::string> users;
+  for (const LogRecord* record : late) users.push_back(std::get<IssuedEvent>(record->message).user_id);
+  const auto holders = gate_.holders_of(coupon, users);
+  if (!holders) return holders.error();
+  for (std::size_t i = 0; i < late.size(); ++i) {
+    const auto& event = std::get<IssuedEvent>(late[i]->message);
+    const auto& holder = (*holders)[i];
+    if (holder && holder->sequence == event.sequence) {
+      admitted.push_back(late[i]);
+    } else if (!holder) {
+      const auto settled = claim_again(coupon, *late[i]);
+      if (!settled || !*settled) return settled;
+    }
+  }
+  late_.add(late.size());
+  return true;
+}
+
+// Issued, it comes back through the outbox with its new sequence.
+Result<bool> Consumer::claim_again(const Coupon& coupon, const LogRecord& record) {
+  const auto& event = std::get<IssuedEvent>(record.message);
+  const auto reply = gate_.claim_now({coupon.id, coupon.epoch, 0, {event.user_id}, coupon.gate});
+  if (!reply) return reply.error();
+  const Decision decision = reply->claims.front().decision;
+  if (decision == Decision::issued || decision == Decision::already_issued) return true;
+  log::error("an issued coupon was lost with the gate, and cannot be issued again",
+             {{"coupon", coupon.id},
+              {"user", event.user_id},
+              {"sequence", event.sequence},
+              {"decision", to_string(decision)}});
+  return dead_letter(record, "superseded: " + std::string(to_string(decision)));
 }
 
 // A half's positions end at its last record of each partition; records that were dead-lettered or decided
@@ -216,6 +314,7 @@ Consumer::Saved Consumer::commit(const SaveBatch& batch, Error& rejection) {
     commit_seconds_.observe_seconds(std::chrono::duration<double>(steady_clock::now() - began).count());
     if (outcome) {
       if (*outcome == SaveOutcome::fenced) return Saved::fenced;
+      if (*outcome == SaveOutcome::superseded) return Saved::superseded;
       after_commit(batch);
       return Saved::yes;
     }
@@ -234,21 +333,33 @@ void Consumer::after_commit(const SaveBatch& batch) {
     position_[change.partition] = change.next;
     positions.push_back({change.partition, change.next});
   }
+  // Only events of the present epoch say how far the outbox of that epoch has come.
+  std::unordered_map<std::string_view, std::int64_t> epochs;
+  for (const CouponEpoch& coupon : batch.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
   for (const IssuedEvent& event : batch.events) {
-    std::int64_t& mark = unmarked_[event.coupon_id];
-    mark = std::max(mark, event.sequence);
+    const auto present = epochs.find(event.coupon_id);
+    if (present != epochs.end() && present->second == event.epoch) {
+      raise({event.coupon_id, event.sequence, event.epoch});
+    }
   }
-  std::vector<Mark> marks;
-  for (const auto& [coupon_id, sequence] : unmarked_) marks.push_back({coupon_id, sequence});
-  board_.persisted(marks);
+  board_.persisted(unmarked());
   log_.committed(positions);
+}
+
+void Consumer::raise(const Mark& mark) {
+  Mark& known = unmarked_.try_emplace(mark.coupon_id, mark).first->second;
+  if (mark.epoch > known.epoch || (mark.epoch == known.epoch && mark.sequence > known.sequence)) known = mark;
+}
+
+std::vector<Mark> Consumer::unmarked() const {
+  std::vector<Mark> marks;
+  for (const auto& [coupon_id, mark] : unmarked_) marks.push_back(mark);
+  return marks;
 }
 
 void Consumer::mark_persisted() {
   if (unmarked_.empty()) return;
-  std::vector<Mark> marks;
-  for (const auto& [coupon_id, sequence] : unmarked_) marks.push_back({coupon_id, sequence});
-  if (const auto marked = outbox_.mark_persisted(marks); !marked) {
+  if (const auto marked = outbox_.mark_persisted(unmarked()); !marked) {
     log::debug("outbox not trimmed yet", {{"why", marked.error().message}});
     return;
   }
@@ -264,10 +375,7 @@ void Consumer::reconcile() {
     log::debug("not reconciled", {{"why", marks.error().message}});
     return;
   }
-  for (const Mark& mark : *marks) {
-    std::int64_t& known = unmarked_[mark.coupon_id];
-    known = std::max(known, mark.sequence);
-  }
+  for (const Mark& mark : *marks) raise(mark);
   board_.persisted(*marks);
 }
 

@@ -34,6 +34,9 @@ struct ConsumerOptions {
 /// as the reason. A full outbox refuses it, too (outbox_full): only consumers empty the outbox, so one that
 /// waited could wait for itself.
 ///
+/// An event of an epoch before its coupon's was decided by a gate whose state was lost. It is saved if the
+/// recovered gate knows it; if not, its user claims again, and a refusal dead-letters it as "superseded".
+///
 /// Logic without I/O of its own: everything outside is a port. Used from one thread, but for stop().
 class Consumer {
  public:
@@ -50,7 +53,7 @@ class Consumer {
   bool idle() const { return idle_; }
 
  private:
-  enum class Saved { yes, fenced, gave_up };
+  enum class Saved { yes, fenced, superseded, gave_up };
 
   void resume(const std::vector<std::int32_t>& partitions);
   void resume_from_store();
@@ -62,8 +65,16 @@ class Consumer {
   Saved save(std::span<const LogRecord* const> kept,
              const std::unordered_map<std::int32_t, std::int64_t>& next);
   Saved save_bisecting(std::span<const LogRecord* const> kept);
+  using Kept = std::vector<const LogRecord*>;
+  std::optional<Kept> admit(std::span<const LogRecord* const> kept);
+  Result<bool> admit_late(const Coupon& coupon, std::span<const LogRecord* const> late, Kept& admitted);
+  Result<bool> claim_again(const Coupon& coupon, const LogRecord& record);
+  SaveBatch batch_of(std::span<const LogRecord* const> kept,
+                     const std::unordered_map<std::int32_t, std::int64_t>& next);
   Saved commit(const SaveBatch& batch, Error& rejection);
   void after_commit(const SaveBatch& batch);
+  void raise(const Mark& mark);
+  std::vector<Mark> unmarked() const;
   void mark_persisted();
   void reconcile();
   bool pause(std::chrono::milliseconds& backoff, std::string_view what, const Error& error);
@@ -77,13 +88,14 @@ class Consumer {
   const ConsumerOptions options_;
 
   std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
-  std::unordered_map<std::string, std::int64_t> unmarked_;   // committed, the gate not yet told
+  std::unordered_map<std::string, Mark> unmarked_;           // committed, the gate not yet told
   std::chrono::steady_clock::time_point next_reconcile_{};
   std::atomic<bool> stopping_{false};
   bool idle_ = false;
 
   Counter& saved_;
   Counter& dead_letters_;
+  Counter& late_;
   Counter& retries_;
   Histogram& commit_seconds_;
 };

@@ -33,7 +33,8 @@ struct Coupon {
   bool closed = false;            ///< closed by an operator, for good
   Ack ack = Ack::gate;
   std::int64_t epoch =
-      0;  ///< 0: its gate was never opened; else the life of the gate's state that is trusted
+      0;             ///< 0: its gate was never opened; else the life of the gate's state that is trusted
+  std::string gate;  ///< GateControl::identity of the server that state is trusted on
   std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
   Time created_at{};
 };

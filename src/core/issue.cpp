@@ -7,12 +7,13 @@
 namespace seonchak {
 
 Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-               Metrics& metrics, IssuerOptions options)
+               Witness& witness, Metrics& metrics, IssuerOptions options)
     : loop_(loop),
       gate_(gate),
       catalog_(catalog),
       waiters_(waiters),
       board_(board),
+      witness_(witness),
       options_(options),
       gate_calls_(metrics.counter("seonchak_gate_calls_total", "Atomic claim calls made to the gate.")),
       gate_users_(metrics.counter("seonchak_gate_users_total", "Users carried by those calls.")),
@@ -55,7 +56,12 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
   std::vector<Request> batch;
   const std::size_t users = std::min(queue.waiting.size(), options_.batch_users_max);
   batch.reserve(users);
-  ClaimBatch claims{coupon_id, coupon ? coupon->epoch : 0, queue.sequence_seen, {}};
+  const std::int64_t epoch = coupon ? coupon->epoch : 0;
+  if (epoch != queue.epoch) {
+    queue.epoch = epoch;
+    queue.sequence_seen = 0;
+  }
+  ClaimBatch claims{coupon_id, epoch, queue.sequence_seen, {}, coupon ? coupon->gate : std::string()};
   claims.users.reserve(users);
   for (std::size_t i = 0; i < users; ++i) {
     batch.push_back(std::move(queue.waiting.front()));
@@ -74,23 +80,52 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
 void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                       const Result<ClaimReply>& reply) {
   queue.calling = false;
+  const std::int64_t epoch = queue.epoch;
   if (reply) queue.sequence_seen = std::max(queue.sequence_seen, reply->state.sequence);
+  const std::int64_t sequence_seen = queue.sequence_seen;
   // The next batch leaves first: the gate works while this one is being answered.
   if (!queue.waiting.empty()) send(coupon_id, queue);
 
   if (!reply) {
     gate_failures_.add();
+    if (reply.error().code != Errc::unavailable && reply.error().code != Errc::outbox_full) {
+      witness_.doubt(coupon_id, epoch, sequence_seen);
+    }
     for (Request& request : batch) finish(request.handler, reply.error());
     return;
   }
-  const Mark published{coupon_id, reply->state.published};
-  const Mark persisted{coupon_id, reply->state.persisted};
+  remember(coupon_id, *reply, batch);
+  const Mark published{coupon_id, reply->state.published, epoch};
+  const Mark persisted{coupon_id, reply->state.persisted, epoch};
   board_.published({&published, 1});
   board_.persisted({&persisted, 1});
   const auto coupon = catalog_.find(coupon_id);
+  if (in_doubt(coupon.get(), epoch)) {
+    const Error doubt{Errc::gate_epoch, "another gate may be trusted by now"};
+    for (Request& request : batch) finish(request.handler, doubt);
+    return;
+  }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
   }
+}
+
+void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
+                      const std::vector<Request>& batch) {
+  if (!options_.gate_is_durable) return;
+  std::vector<Holder> fresh;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Claim& claim = reply.claims[i];
+    if (claim.decision == Decision::issued)
+      fresh.push_back({batch[i].user_id, claim.sequence, claim.issued_at});
+  }
+  witness_.issued(coupon_id, reply.state.epoch, std::move(fresh));
+}
+
+bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch) const {
+  if (coupon != nullptr && coupon->epoch != epoch) return true;
+  if (options_.fence_lease.count() == 0) return false;
+  return std::chrono::steady_clock::now() - catalog_.catalog().current_as_of() > options_.fence_lease;
 }
 
 void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim,

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "core/catalog.hpp"
 #include "core/ports/gate.hpp"
 #include "core/progress.hpp"
+#include "core/witness.hpp"
 
 namespace seonchak {
 
@@ -21,6 +23,10 @@ struct IssuerOptions {
   /// False when the gate dies with this process: a coupon that has not reached the store in time may yet be
   /// lost, so the answer is `unavailable`, never "issued, pending".
   bool gate_is_durable = true;
+
+  /// With a gate that can fail over: an answer is only given while the catalog is younger than this, since a
+  /// process that is cut off with the old master would not hear that another one is trusted now. 0: no limit.
+  std::chrono::milliseconds fence_lease{0};
 };
 
 /// The answer to one request.
@@ -42,7 +48,7 @@ using IssueHandler = std::function<void(Result<IssueAnswer>)>;
 class Issuer {
  public:
   Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-         Metrics& metrics, IssuerOptions options = {});
+         Witness& witness, Metrics& metrics, IssuerOptions options = {});
 
   /// `user_id` must be valid_user_id. `handler` may be called before this returns.
   void issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler);
@@ -58,13 +64,16 @@ class Issuer {
   struct Queue {
     std::deque<Request> waiting;
     bool calling = false;
-    std::int64_t sequence_seen = 0;
+    std::int64_t epoch = 0;          // of the last call
+    std::int64_t sequence_seen = 0;  // in that epoch
   };
 
   void issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler);
   void send(const std::string& coupon_id, Queue& queue);
   void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                 const Result<ClaimReply>& reply);
+  void remember(const std::string& coupon_id, const ClaimReply& reply, const std::vector<Request>& batch);
+  bool in_doubt(const Coupon* coupon, std::int64_t epoch) const;
   void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request);
   void finish(const IssueHandler& handler, Result<IssueAnswer> answer);
 
@@ -73,6 +82,7 @@ class Issuer {
   CatalogReader& catalog_;
   AckWaiters& waiters_;
   ProgressBoard& board_;
+  Witness& witness_;
   const IssuerOptions options_;
   std::unordered_map<std::string, Queue, TransparentStringHash, std::equal_to<>> queues_;  // nodes are stable
   std::size_t in_flight_ = 0;

@@ -156,7 +156,7 @@ TEST(Issuer, LearnsFromTheGateWhatOtherProcessesHaveDone) {
   world.create("c", 10, Ack::store);
   world.ask("c", "a");
   world.answer_all();
-  const Mark mark{"c", 1};
+  const Mark mark{"c", 1, 1};
   ASSERT_TRUE(world.memory_gate.mark_persisted({&mark, 1}));
   world.ask("c", "b");
   world.answer_all();

@@ -12,7 +12,8 @@ namespace seonchak {
 /// An issuer on a loop run by hand, before a gate that is slow.
 struct Issuing : World {
   explicit Issuing(IssuerOptions options = {}, AckWaitersOptions waiting = {std::chrono::hours(1)})
-      : waiters(loop, board, waiting), issuer(loop, slow, reader, waiters, board, metrics, options) {}
+      : waiters(loop, board, waiting),
+        issuer(loop, slow, reader, waiters, board, witness, metrics, options) {}
   ~Issuing() { catalog.stop(); }
 
   /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
@@ -35,13 +36,13 @@ struct Issuing : World {
   }
 
   void published(const std::string& coupon_id, std::int64_t sequence) {
-    const Mark mark{coupon_id, sequence};
+    const Mark mark{coupon_id, sequence, 1};
     board.published({&mark, 1});
     loop.run();
   }
 
   void persisted(const std::string& coupon_id, std::int64_t sequence) {
-    const Mark mark{coupon_id, sequence};
+    const Mark mark{coupon_id, sequence, 1};
     board.persisted({&mark, 1});
     loop.run();
   }
@@ -50,6 +51,7 @@ struct Issuing : World {
   HoldingGate slow{gate};
   CatalogReader reader{catalog};
   AckWaiters waiters;
+  Witness witness;
   Issuer issuer;
   std::vector<std::string> answers;
 };

@@ -53,6 +53,13 @@ class FaultyStore final : public Store {
                                       std::size_t limit) override {
     return faults_.run("holders", [&] { return inner_.holders(coupon_id, after_sequence, limit); });
   }
+  Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                            std::span<const std::string> users) override {
+    return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
+  }
+  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
+    return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
+  }
   Result<void> check() override {
     return faults_.run("store_check", [&] { return inner_.check(); });
   }
@@ -84,6 +91,13 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<std::vector<Holding>> holdings(const std::string& user_id,
                                         std::span<const std::string> coupon_ids) override {
     return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });
+  }
+  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                        std::span<const std::string> users) override {
+    return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });
+  }
+  Result<GateIdentity> identity() override {
+    return faults_.run("identity", [&] { return inner_.identity(); });
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });

@@ -15,9 +15,12 @@ void ProgressBoard::raise(std::span<const Mark> marks, std::int64_t Outbox::Prog
   {
     const std::lock_guard lock(mutex_);
     for (const Mark& mark : marks) {
-      std::int64_t& value = progress_[mark.coupon_id].*stage;
-      if (mark.sequence <= value) continue;
-      value = mark.sequence;
+      Outbox::Progress& progress = progress_[mark.coupon_id];
+      if (mark.epoch < progress.epoch) continue;
+      // After a recovery less may be published and persisted than before.
+      if (mark.epoch > progress.epoch) progress = {.epoch = mark.epoch};
+      if (mark.sequence <= progress.*stage) continue;
+      progress.*stage = mark.sequence;
       rose = true;
     }
   }
@@ -34,7 +37,9 @@ Outbox::Progress ProgressBoard::of(const std::string& coupon_id) const {
   const auto found = progress_.find(coupon_id);
   if (found == progress_.end()) return {};
   // What the store has, the log had: a restarted relay may not know.
-  return {std::max(found->second.published, found->second.persisted), found->second.persisted};
+  Outbox::Progress progress = found->second;
+  progress.published = std::max(progress.published, progress.persisted);
+  return progress;
 }
 
 std::size_t ProgressBoard::listen(Listener changed) {

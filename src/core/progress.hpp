@@ -19,7 +19,7 @@ namespace seonchak {
 /// consumer that run here, and by polling the gate for those that run elsewhere. Safe from any thread.
 class ProgressBoard {
  public:
-  /// Marks only ever rise.
+  /// Marks only ever rise, within an epoch; those of an earlier epoch than the latest change nothing.
   void published(std::span<const Mark> marks) { raise(marks, &Outbox::Progress::published); }
   void persisted(std::span<const Mark> marks);
 

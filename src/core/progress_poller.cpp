@@ -13,8 +13,10 @@ void ProgressPoller::step() {
   std::vector<Mark> published;
   std::vector<Mark> persisted;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    published.push_back({ids[i], (*progress)[i].published});
-    persisted.push_back({ids[i], (*progress)[i].persisted});
+    const Outbox::Progress& found = (*progress)[i];
+    if (found.recovering) continue;
+    published.push_back({ids[i], found.published, found.epoch});
+    persisted.push_back({ids[i], found.persisted, found.epoch});
   }
   board_.published(published);
   board_.persisted(persisted);

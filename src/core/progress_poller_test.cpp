@@ -12,8 +12,8 @@ TEST(ProgressPoller, BringsWhatOtherProcessesDidToThoseWhoWait) {
   for (const char* id : {"wanted", "other"}) {
     world.create(id, 10);
     world.issue(id, 3);
-    const Mark published{id, 3};
-    const Mark persisted{id, 2};
+    const Mark published{id, 3, 1};
+    const Mark persisted{id, 2, 1};
     ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
     ASSERT_TRUE(world.memory_gate.mark_persisted({&persisted, 1}));
   }
@@ -36,7 +36,7 @@ TEST(ProgressPoller, AsksNothingWhenNobodyWaitsAndOutlivesAFailure) {
   poller.step();
   EXPECT_EQ(world.board.of("c").published, 0);
   world.issue("c", 1);
-  const Mark published{"c", 1};
+  const Mark published{"c", 1, 1};
   ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
   poller.step();
   EXPECT_EQ(world.board.of("c").published, 1);

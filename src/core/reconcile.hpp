@@ -9,10 +9,9 @@
 namespace seonchak {
 
 /// Marks that lag behind the store: a consumer that died between its commit and the trim leaves the outbox
-/// untrimmed, and without further events nobody would notice. Returns a mark for each coupon that is
-/// published beyond what the gate knows to be persisted and of which the store has more.
-///
-/// The log carries a coupon's events in order, so the highest sequence in the store vouches for all below it.
+/// untrimmed, and without further events nobody would notice. Of each coupon that is published beyond what
+/// the gate knows to be persisted it looks at the oldest outbox entries: those whose users all have their
+/// row, with no other entry before them, are persisted.
 Result<std::vector<Mark>> find_unmarked(Store& store, Outbox& outbox, const CatalogSnapshot& catalog);
 
 }  // namespace seonchak

@@ -73,10 +73,7 @@ Result<void> Relay::renew_leases() {
   const CatalogSnapshot& catalog = catalog_.current();
   if (time < next_lease_ && leased_version_ == catalog_.version()) return {};
 
-  std::vector<std::string> ids;
-  for (const auto& [id, coupon] : catalog.coupons()) {
-    if (coupon->epoch > 0) ids.push_back(id);
-  }
+  const std::vector<std::string> ids = catalog.open_ids();
   auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
   if (!owned) return owned.error();
   auto progress = outbox_.progress(*owned);
@@ -90,23 +87,29 @@ Result<void> Relay::renew_leases() {
 void Relay::adopt(const std::vector<std::string>& owned, std::span<const Outbox::Progress> progress) {
   std::unordered_map<std::string, Position> positions;
   for (std::size_t i = 0; i < owned.size(); ++i) {
-    if (const auto known = positions_.find(owned[i]); known != positions_.end()) {
+    const std::int64_t epoch = progress[i].epoch;
+    if (epoch == 0) continue;  // shut: its outbox is being written anew
+    if (const auto known = positions_.find(owned[i]);
+        known != positions_.end() && known->second.epoch == epoch) {
       positions.insert(*known);
       continue;
     }
     // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
     const std::int64_t start = publisher_.durable() ? progress[i].published : progress[i].persisted;
-    positions.emplace(owned[i], Position{start, start, start});
+    positions.emplace(owned[i], Position{start, start, start, epoch});
   }
   positions_ = std::move(positions);
-  std::erase_if(backlog_, [this](const IssuedEvent& event) { return !positions_.contains(event.coupon_id); });
+  std::erase_if(backlog_, [this](const IssuedEvent& event) {
+    const auto position = positions_.find(event.coupon_id);
+    return position == positions_.end() || position->second.epoch != event.epoch;
+  });
 }
 
 void Relay::take_report(milliseconds wait) {
   const EventPublisher::Report report = publisher_.poll(wait);
   for (const Mark& mark : report.confirmed) {
     const auto found = positions_.find(mark.coupon_id);
-    if (found == positions_.end()) continue;
+    if (found == positions_.end() || found->second.epoch != mark.epoch) continue;
     Position& position = found->second;
     if (mark.sequence > position.confirmed)
       published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
@@ -127,7 +130,7 @@ void Relay::rewind() {
 Result<void> Relay::mark_confirmed() {
   std::vector<Mark> marks;
   for (const auto& [id, position] : positions_) {
-    if (position.confirmed > position.marked) marks.push_back({id, position.confirmed});
+    if (position.confirmed > position.marked) marks.push_back({id, position.confirmed, position.epoch});
   }
   if (marks.empty()) return {};
   if (auto marked = outbox_.mark_published(marks); !marked) return marked;
@@ -142,13 +145,17 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
   }
   std::vector<Mark> after;
   after.reserve(positions_.size());
-  for (const auto& [id, position] : positions_) after.push_back({id, position.read});
+  for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
   auto entries = outbox_.read(after, options_.entries_max, wait);
   if (!entries) return entries.error();
 
   std::size_t events = 0;
   for (const OutboxEntry& entry : *entries) {
     Position& position = positions_[entry.coupon_id];
+    if (entry.epoch != position.epoch) {
+      next_lease_ = {};  // recovered meanwhile: begin anew where the gate says
+      continue;
+    }
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= position.read) continue;

@@ -46,6 +46,7 @@ class Relay {
     std::int64_t read = 0;       // last sequence handed to the publisher, or waiting in backlog_
     std::int64_t confirmed = 0;  // last sequence in the log
     std::int64_t marked = 0;     // last sequence the gate knows is in the log
+    std::int64_t epoch = 0;      // what the sequences belong to
   };
 
   Result<void> renew_leases();

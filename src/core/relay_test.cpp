@@ -200,7 +200,7 @@ TEST(Relay, ARestartInTheMiddleOfABatchPublishesTheRestOfIt) {
   MemoryLog log;
   world.create("c", 100);
   ASSERT_TRUE(world.memory_gate.claim_now({"c", 1, 0, {"a", "b", "c"}}));
-  const Mark published{"c", 1};
+  const Mark published{"c", 1, 1};
   ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
   RelayLife(world, log, {.durable = true}).drain();
   EXPECT_EQ(logged_sequences(log, "c"), (Sequences{2, 3}));
@@ -212,7 +212,7 @@ TEST(Relay, ARestartBeginsAtPersistedWhenTheLogDiedToo) {
   world.issue("c", 3);
   MemoryLog before;
   RelayLife(world, before).drain();
-  const Mark saved{"c", 1};
+  const Mark saved{"c", 1, 1};
   ASSERT_TRUE(world.memory_gate.mark_persisted({&saved, 1}));
 
   MemoryLog after;

@@ -34,6 +34,7 @@ struct KafkaOptions {
   int call_timeout_ms = 5'000;        ///< for one question to the brokers
   int check_timeout_ms = 1'000;       ///< for check(): the relay waits for it
   int dead_letter_wait_ms = 10'000;   ///< for the acknowledgement of a dead letter
+  int tail_wait_ms = 60'000;          ///< to read what the consumers have not saved, during a recovery
   int close_wait_ms = 5'000;          ///< for a publisher to deliver, or a consumer to leave, at the end
   int recreate_pause_ms = 1'000;      ///< between the failure of a client and the use of the next one
 };
@@ -47,6 +48,10 @@ void require_kafka(const KafkaOptions& options);
 /// copy into librdkafka's queue. When a message or the whole client fails for good, the client is replaced
 /// and poll() says `lost`. Throws StartupError when a property is wrong; needs no connection.
 std::unique_ptr<EventPublisher> make_kafka_publisher(const KafkaOptions& options);
+
+/// Reads the topic without joining the group. Connects for each call and blocks until the end is reached, at
+/// most tail_wait_ms. Throws StartupError when a property is wrong.
+std::unique_ptr<EventLogTail> make_kafka_tail(const KafkaOptions& options);
 
 /// Joins the group and reads the topic from the positions that start_at names; the group's own offsets are
 /// only written, for lag tools. poll() must be called at least every max.poll.interval.ms (5 minutes), or the

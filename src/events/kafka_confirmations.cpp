@@ -31,12 +31,12 @@ Confirmations::Coupons::value_type& Confirmations::coupon(const std::string& cou
   return *coupons_.emplace(coupon_id, Coupon{}).first;
 }
 
-void Confirmations::add(const std::string& coupon_id, std::int64_t sequence) {
+void Confirmations::add(const std::string& coupon_id, std::int64_t sequence, std::int64_t epoch) {
   if (full()) std::abort();
   auto& entry = coupon(coupon_id);
   const Ticket ticket = free_;
   free_ = slots_[ticket].next;
-  slots_[ticket] = {&entry, sequence, none, false};
+  slots_[ticket] = {&entry, sequence, epoch, none, false};
   ++in_flight_;
 
   Coupon& queue = entry.second;
@@ -57,6 +57,7 @@ void Confirmations::delivered(Ticket ticket) {
     const Ticket done = queue.first;
     queue.first = slots_[done].next;
     queue.confirmed = slots_[done].sequence;
+    queue.epoch = slots_[done].epoch;
     if (!std::exchange(queue.changed, true)) changed_.push_back(&entry);
     slots_[done] = Slot{.next = free_};
     free_ = done;
@@ -69,7 +70,7 @@ std::vector<Mark> Confirmations::take() {
   marks.reserve(changed_.size());
   for (auto* entry : std::exchange(changed_, {})) {
     entry->second.changed = false;
-    marks.push_back({entry->first, entry->second.confirmed});
+    marks.push_back({entry->first, entry->second.confirmed, entry->second.epoch});
   }
   return marks;
 }

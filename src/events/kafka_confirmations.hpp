@@ -26,7 +26,7 @@ class Confirmations {
   Ticket next() const { return free_; }
 
   /// Puts the event behind those of its coupon. Not when full.
-  void add(const std::string& coupon_id, std::int64_t sequence);
+  void add(const std::string& coupon_id, std::int64_t sequence, std::int64_t epoch);
 
   void delivered(Ticket ticket);
 
@@ -44,12 +44,14 @@ class Confirmations {
     Ticket first = none;
     Ticket last = none;
     std::int64_t confirmed = 0;
-    bool changed = false;  // in changed_
+    std::int64_t epoch = 0;  // of `confirmed`
+    bool changed = false;    // in changed_
   };
   using Coupons = std::unordered_map<std::string, Coupon>;
   struct Slot {
     Coupons::value_type* coupon = nullptr;
     std::int64_t sequence = 0;
+    std::int64_t epoch = 0;
     Ticket next = none;  // of the same coupon, or of the free list
     bool delivered = false;
   };

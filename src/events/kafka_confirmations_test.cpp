@@ -13,7 +13,7 @@ using Ticket = Confirmations::Ticket;
 
 Ticket add(Confirmations& confirmations, const std::string& coupon_id, std::int64_t sequence) {
   const Ticket ticket = confirmations.next();
-  confirmations.add(coupon_id, sequence);
+  confirmations.add(coupon_id, sequence, 1);
   return ticket;
 }
 
@@ -27,7 +27,7 @@ TEST(Confirmations, ASequenceWaitsForThoseQueuedBeforeIt) {
   EXPECT_TRUE(confirmations.take().empty());
   EXPECT_EQ(confirmations.in_flight(), 3u);
   confirmations.delivered(first);
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 3}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 3, 1}}));
   EXPECT_TRUE(confirmations.take().empty());
   EXPECT_EQ(confirmations.in_flight(), 0u);
 }
@@ -37,7 +37,7 @@ TEST(Confirmations, CouponsDoNotWaitForEachOther) {
   add(confirmations, "slow", 1);
   const Ticket fast = add(confirmations, "fast", 1);
   confirmations.delivered(fast);
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"fast", 1}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"fast", 1, 1}}));
 }
 
 TEST(Confirmations, RoomIsBoundedAndComesBack) {
@@ -59,7 +59,7 @@ TEST(Confirmations, ClearForgetsEverything) {
   EXPECT_EQ(confirmations.in_flight(), 0u);
   EXPECT_TRUE(confirmations.take().empty());
   confirmations.delivered(add(confirmations, "x", 2));
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 2}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 2, 1}}));
 }
 
 TEST(Confirmations, AReportWithoutAnEventAborts) {

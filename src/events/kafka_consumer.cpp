@@ -12,7 +12,7 @@
 #include "events/kafka.hpp"
 #include "events/kafka_client.hpp"
 #include "events/kafka_dead_letter.hpp"
-#include "events/message.hpp"
+#include "events/kafka_record.hpp"
 
 namespace seonchak {
 
@@ -27,22 +27,6 @@ constexpr milliseconds lag_interval_ms{1'000};
 
 milliseconds until(SteadyClock::time_point when) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(when - SteadyClock::now()));
-}
-
-LogRecord record_of(const rd_kafka_message_t& message) {
-  RawMessage raw;
-  if (message.payload) raw.value = {static_cast<const char*>(message.payload), message.len};
-  rd_kafka_headers_t* headers = nullptr;
-  const void* id = nullptr;
-  std::size_t id_bytes = 0;
-  if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-      rd_kafka_header_get_last(headers, header::id, &id, &id_bytes) == RD_KAFKA_RESP_ERR_NO_ERROR && id) {
-    raw.event_id = {static_cast<const char*>(id), id_bytes};
-  }
-  rd_kafka_timestamp_type_t type{};
-  const std::int64_t timestamp = rd_kafka_message_timestamp(&message, &type);
-  raw.timestamp = timestamp < 0 ? now() : from_millis(timestamp);
-  return {message.partition, message.offset, decode_message(raw)};
 }
 
 class KafkaConsumer : public EventConsumer {

@@ -153,7 +153,7 @@ class KafkaPublisher : public EventPublisher {
                           header::content_type_value.size()),
         RD_KAFKA_V_END);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      confirmations_.add(event.coupon_id, event.sequence);
+      confirmations_.add(event.coupon_id, event.sequence, event.epoch);
       return true;
     }
     if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) fail("publish: " + error_text(error));

@@ -58,14 +58,14 @@ class MemoryLog::Publisher : public EventPublisher {
                              events.begin() + static_cast<std::ptrdiff_t>(taken));
     }
     if (taken > 0) shared_->appended.notify_all();
-    for (const IssuedEvent& event : events.first(taken)) confirmed_[event.coupon_id] = event.sequence;
+    for (const IssuedEvent& event : events.first(taken))
+      confirmed_[event.coupon_id] = {event.coupon_id, event.sequence, event.epoch};
     return taken;
   }
 
   Report poll(std::chrono::milliseconds wait) override {
     Report report;
-    for (auto& [coupon_id, sequence] : std::exchange(confirmed_, {}))
-      report.confirmed.push_back({coupon_id, sequence});
+    for (auto& [coupon_id, mark] : std::exchange(confirmed_, {})) report.confirmed.push_back(std::move(mark));
     if (!report.confirmed.empty()) return report;
     std::unique_lock lock(shared_->mutex);
     shared_->trimmed.wait_for(lock, wait, [this] { return !shared_->full(); });
@@ -78,7 +78,7 @@ class MemoryLog::Publisher : public EventPublisher {
 
  private:
   std::shared_ptr<Shared> shared_;
-  std::unordered_map<std::string, std::int64_t> confirmed_;  // queued and not yet reported
+  std::unordered_map<std::string, Mark> confirmed_;  // queued and not yet reported
 };
 
 class MemoryLog::Consumer : public EventConsumer {
@@ -155,6 +155,28 @@ class MemoryLog::Consumer : public EventConsumer {
   std::int64_t next_offset_ = 0;  // shared_->first_offset <= next_offset_ once started
 };
 
+class MemoryLog::Tail : public EventLogTail {
+ public:
+  explicit Tail(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
+                                                std::size_t events_max) override {
+    const std::lock_guard lock(shared_->mutex);
+    const auto named = std::ranges::find(positions, only_partition, &LogPosition::partition);
+    const std::int64_t next = named == positions.end() ? 0 : named->next_offset;
+    const auto skip = std::clamp<std::int64_t>(next - shared_->first_offset, 0,
+                                               static_cast<std::int64_t>(shared_->events.size()));
+    if (shared_->events.size() - static_cast<std::size_t>(skip) > events_max) return too_many(events_max);
+    return std::vector<IssuedEvent>(shared_->events.begin() + skip, shared_->events.end());
+  }
+
+  const std::string& group() const override { return shared_->options.group; }
+  const std::string& topic() const override { return shared_->topic; }
+
+ private:
+  std::shared_ptr<Shared> shared_;
+};
+
 MemoryLog::MemoryLog(MemoryLogOptions options) : shared_(std::make_shared<Shared>(std::move(options))) {}
 MemoryLog::~MemoryLog() = default;
 
@@ -163,6 +185,10 @@ std::unique_ptr<EventPublisher> MemoryLog::publisher() {
 }
 std::unique_ptr<EventConsumer> MemoryLog::consumer() {
   return std::make_unique<Consumer>(shared_);
+}
+
+std::unique_ptr<EventLogTail> MemoryLog::tail() {
+  return std::make_unique<Tail>(shared_);
 }
 
 std::vector<MemoryLog::DeadLetter> MemoryLog::dead_letters() const {

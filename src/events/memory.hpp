@@ -32,6 +32,8 @@ class MemoryLog {
   /// One consumer at a time; a second one aborts.
   std::unique_ptr<EventConsumer> consumer();
 
+  std::unique_ptr<EventLogTail> tail();
+
   struct DeadLetter {
     LogRecord record;
     std::string reason;
@@ -44,6 +46,7 @@ class MemoryLog {
   struct Shared;
   class Publisher;
   class Consumer;
+  class Tail;
   std::shared_ptr<Shared> shared_;
 };
 

@@ -48,7 +48,7 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
   }
 
   void persisted(const Coupon& coupon, std::int64_t sequence) {
-    const Mark mark{coupon.id, sequence};
+    const Mark mark{coupon.id, sequence, coupon.epoch};
     ASSERT_TRUE(outbox().mark_persisted({&mark, 1}));
   }
 

@@ -149,8 +149,8 @@ class History {
   }
 
   void mark(Model& model) {
-    const Mark published{coupon_.id, number(0, model.state().sequence)};
-    const Mark persisted{coupon_.id, number(0, model.state().sequence)};
+    const Mark published{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
+    const Mark persisted{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
     model.mark(published.sequence, persisted.sequence);
     ASSERT_TRUE(twin_.outbox().mark_published({&published, 1}));
     ASSERT_TRUE(twin_.outbox().mark_persisted({&persisted, 1}));

@@ -1,11 +1,11 @@
 -- Raises `published` or `persisted`; what is persisted leaves the outbox.
 --
 -- KEYS  state, outbox
--- ARGV  published | persisted, sequence
-local present = redis.call('HGET', KEYS[1], ARGV[1])
--- Without a state there is nothing to raise, and a write would leave half of one.
-if not present then return {0} end
-if tonumber(present) < tonumber(ARGV[2]) then
+-- ARGV  published | persisted, sequence, epoch
+local found = redis.call('HMGET', KEYS[1], 'epoch', ARGV[1])
+-- A mark of another epoch speaks of another outbox.
+if found[1] ~= ARGV[3] or not found[2] then return {0} end
+if tonumber(found[2]) < tonumber(ARGV[2]) then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   if ARGV[1] == 'persisted' then
     -- An entry's id is its last sequence: this keeps every entry that is not wholly persisted.

@@ -15,6 +15,11 @@ Error other_epoch(std::string_view coupon_id) {
           "the gate's state of coupon " + std::string(coupon_id) + " is of another epoch or coupon"};
 }
 
+Error untrusted(const std::string& expected, const std::string& found) {
+  return {Errc::gate_untrusted,
+          "the gate is " + found + ", and the coupon's state is trusted on " + expected};
+}
+
 }  // namespace
 
 MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
@@ -26,7 +31,7 @@ Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
   const auto [place, created] = coupons_.try_emplace(coupon.id);
   Entry& entry = place->second;
   if (!created) {
-    if (entry.created_at != coupon.created_at || entry.state.epoch != coupon.epoch)
+    if (entry.created_at != coupon.created_at || entry.state.epoch != coupon.epoch || !entry.token.empty())
       return other_epoch(coupon.id);
     return &entry;
   }
@@ -71,7 +76,8 @@ Result<ClaimReply> MemoryGate::claim_now(ClaimBatch batch) {
 Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   Entry* const entry = find(batch.coupon_id);
   if (!entry) return missing(batch.coupon_id);
-  if (entry->state.epoch != batch.epoch) return other_epoch(batch.coupon_id);
+  if (!batch.gate.empty() && batch.gate != name()) return untrusted(batch.gate, name());
+  if (!entry->token.empty() || entry->state.epoch != batch.epoch) return other_epoch(batch.coupon_id);
   if (entry->state.sequence < batch.sequence_seen) {
     return Error{Errc::gate_behind, "the gate has forgotten sequences of coupon " + batch.coupon_id};
   }
@@ -121,6 +127,8 @@ Result<void> MemoryGate::configure(const Coupon& coupon) {
   const std::lock_guard lock(mutex_);
   Entry* const entry = find(coupon.id);
   if (!entry) return missing(coupon.id);
+  if (!coupon.gate.empty() && coupon.gate != name()) return untrusted(coupon.gate, name());
+  if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return other_epoch(coupon.id);
   if (entry->state.revision >= coupon.revision) return {};
   if (coupon.stock < static_cast<std::int64_t>(entry->holders.size())) {
     return Error{Errc::stock_below_issued,
@@ -138,6 +146,7 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
   const Entry* const entry = find(coupon_id);
   if (!entry) return missing(coupon_id);
+  if (!entry->token.empty()) return other_epoch(coupon_id);
   GateState state = entry->state;
   state.issued = static_cast<std::int64_t>(entry->holders.size());
   state.now = now();
@@ -188,7 +197,8 @@ Result<void> MemoryGate::mark_published(std::span<const Mark> marks) {
   const std::lock_guard lock(mutex_);
   for (const Mark& mark : marks) {
     Entry* const entry = find(mark.coupon_id);
-    if (entry) entry->state.published = std::max(entry->state.published, mark.sequence);
+    if (!entry || !entry->token.empty() || entry->state.epoch != mark.epoch) continue;
+    entry->state.published = std::max(entry->state.published, mark.sequence);
   }
   return {};
 }
@@ -197,7 +207,7 @@ Result<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
   const std::lock_guard lock(mutex_);
   for (const Mark& mark : marks) {
     Entry* const entry = find(mark.coupon_id);
-    if (!entry) continue;
+    if (!entry || !entry->token.empty() || entry->state.epoch != mark.epoch) continue;
     std::int64_t& persisted = entry->state.persisted;
     persisted = std::max(persisted, mark.sequence);
     auto& outbox = entry->outbox;
@@ -235,7 +245,12 @@ Result<std::vector<Outbox::Progress>> MemoryGate::progress(std::span<const std::
   const std::lock_guard lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
     const Entry* const entry = find(coupon_id);
-    progress.push_back(entry ? Progress{entry->state.published, entry->state.persisted} : Progress{});
+    if (!entry) {
+      progress.emplace_back();
+      continue;
+    }
+    const bool shut = !entry->token.empty();
+    progress.push_back({entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch, shut});
   }
   return progress;
 }

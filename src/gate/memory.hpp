@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "core/ports/gate.hpp"
+#include "core/ports/gate_recovery.hpp"
 
 namespace seonchak {
 
@@ -16,12 +17,12 @@ struct MemoryGateOptions {
       1'000'000;  ///< issued and not persisted, per coupon; beyond it: outbox_full
 };
 
-/// The gate of a single process: one object, shared by all its threads, is Gate, GateControl and Outbox.
+/// The gate of a single process: one object, shared by all its threads, is every port of a gate.
 ///
 /// Its state ends with the process, so whoever starts it restores every coupon from the store first, and
 /// answers users only after the store has their coupon (Ack::store). Claims are answered before claim
 /// returns. Every method is safe from any thread; no handler runs under the lock.
-class MemoryGate final : public Gate, public GateControl, public Outbox {
+class MemoryGate final : public Gate, public GateControl, public Outbox, public GateRecovery {
  public:
   explicit MemoryGate(MemoryGateOptions options = {}) : options_(options) {}
 
@@ -39,6 +40,9 @@ class MemoryGate final : public Gate, public GateControl, public Outbox {
   Result<std::vector<Holding>> holdings(const std::string& user_id,
                                         std::span<const std::string> coupon_ids) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
+  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                        std::span<const std::string> users) override;
+  Result<GateIdentity> identity() override;
   Result<void> check() override { return {}; }
 
   Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
@@ -49,6 +53,24 @@ class MemoryGate final : public Gate, public GateControl, public Outbox {
                                          std::chrono::milliseconds ttl) override;
   Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
   Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+
+  Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
+  Result<void> witness(const std::string& coupon_id, std::span<const Holder> holders) override;
+  Result<std::vector<Holder>> witnesses(const std::string& coupon_id) override;
+  Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
+  Result<void> put_holders(const std::string& coupon_id, const std::string& token,
+                           std::span<const Holder> holders) override;
+  Result<void> drop_holders(const std::string& coupon_id, const std::string& token,
+                            std::span<const std::string> users) override;
+  Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
+                          std::span<const OutboxEntry> entries, bool first) override;
+  Result<bool> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                    std::int64_t persisted, std::size_t witnesses_heard) override;
+
+  /// What may happen to a server's memory, for tests: it comes back empty under another name, or just forgets
+  /// one coupon.
+  void restart_empty();
+  void forget(const std::string& coupon_id);
 
  private:
   struct TextHash {
@@ -67,13 +89,17 @@ class MemoryGate final : public Gate, public GateControl, public Outbox {
     Time created_at{};
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
+    std::string token;               ///< of the recovery that has shut it; empty: open
+    TextMap<Held> witnesses;
   };
   struct Lease {
     std::string owner;
     std::chrono::steady_clock::time_point expires_at;
   };
 
+  std::string name() const;  // under mutex_
   Entry* find(std::string_view coupon_id);
+  Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
   Result<Entry*> create(const Coupon& coupon);
   Result<ClaimReply> decide_batch(const ClaimBatch& batch);
   std::vector<OutboxEntry> collect(std::span<const Mark> after, std::size_t entries_max);
@@ -83,6 +109,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox {
   std::condition_variable appended_;
   TextMap<Entry> coupons_;  // guarded by mutex_
   TextMap<Lease> leases_;   // guarded by mutex_
+  int lives_ = 1;           // guarded by mutex_
 };
 
 }  // namespace seonchak

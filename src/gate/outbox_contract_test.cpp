@@ -109,10 +109,11 @@ TEST_P(OutboxContract, MarksOnlyRise) {
   const Coupon two = installed(make_coupon(10));
   for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
   const Names ids = {one.id, two.id, unique_id("none")};
-  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 3}, {two.id, 2}, {ids[2], 9}}));
-  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 1}}));
-  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 2}, {ids[2], 9}}));
-  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 1}}));
+  ASSERT_TRUE(outbox().mark_published(
+      std::vector<Mark>{{one.id, 3, one.epoch}, {two.id, 2, two.epoch}, {ids[2], 9, 1}}));
+  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 1, one.epoch}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 2, one.epoch}, {ids[2], 9, 1}}));
+  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 1, one.epoch}}));
 
   const auto progress = outbox().progress(ids);
   ASSERT_TRUE(progress);

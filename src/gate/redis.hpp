@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "core/ports/gate.hpp"
+#include "core/ports/gate_recovery.hpp"
 #include "gate/redis_options.hpp"
 
 namespace boost::asio {
@@ -24,6 +25,8 @@ std::unique_ptr<GateControl> make_redis_gate_control(const RedisOptions& options
 
 /// One connection, which blocks in the server while read waits.
 std::unique_ptr<Outbox> make_redis_outbox(const RedisOptions& options);
+
+std::unique_ptr<GateRecovery> make_redis_gate_recovery(const RedisOptions& options);
 
 /// Refuses a server that cannot keep the promises: throws StartupError when it does not answer, is older
 /// than 7.0, may evict keys, keeps no append-only file (unless options.allow_volatile), or stops syncing it

@@ -22,13 +22,13 @@ class RedisClient::Impl {
       : connection_(context_, options, RedisConnection::WhenDown::wait) {}
 
   template <class Command>
-  Result<std::vector<Reply>> call_all(std::span<const Command> commands, auto... server_wait) {
+  Result<std::vector<Reply>> call_all(std::span<const Command> commands, const auto&... extra) {
     std::vector<Reply> replies;
     replies.reserve(commands.size());
     while (replies.size() < commands.size()) {
       const auto part = commands.subspan(replies.size());
       const auto failed =
-          call_part(part.first(std::min(part.size(), pipelined_commands_max)), replies, server_wait...);
+          call_part(part.first(std::min(part.size(), pipelined_commands_max)), replies, extra...);
       if (failed) return *failed;
     }
     return replies;
@@ -38,7 +38,7 @@ class RedisClient::Impl {
   /// Runs the loop here, on the caller's thread, until every reply has come.
   template <class Command>
   std::optional<Error> call_part(std::span<const Command> commands, std::vector<Reply>& replies,
-                                 auto... server_wait) {
+                                 const auto&... extra) {
     std::optional<Error> failed;
     std::size_t answered = 0;
     const std::size_t first = replies.size();
@@ -56,7 +56,7 @@ class RedisClient::Impl {
               failed = reply.error();
             }
           },
-          server_wait...);
+          extra...);
     }
     context_.restart();
     while (answered < commands.size()) context_.run_one();
@@ -87,8 +87,8 @@ Result<std::vector<Reply>> RedisClient::call_all(std::span<const std::string> co
   return impl_->call_all(commands, std::chrono::milliseconds(0));
 }
 
-Result<Reply> RedisClient::call(const ScriptCall& script) {
-  return only(impl_->call_all(std::span<const ScriptCall>(&script, 1)));
+Result<Reply> RedisClient::call(const ScriptCall& script, const std::string& identity) {
+  return only(impl_->call_all(std::span<const ScriptCall>(&script, 1), identity));
 }
 
 Result<std::vector<Reply>> RedisClient::call_all(std::span<const ScriptCall> scripts) {

@@ -27,7 +27,8 @@ class RedisClient {
   /// Runs many at once, a limited number in flight; replies are in order. The first failure fails the call.
   Result<std::vector<Reply>> call_all(std::span<const std::string> commands);
 
-  Result<Reply> call(const ScriptCall& script);
+  /// With an identity (GateIdentity::name), only on that server: gate_untrusted on another.
+  Result<Reply> call(const ScriptCall& script, const std::string& identity = {});
   Result<std::vector<Reply>> call_all(std::span<const ScriptCall> scripts);
 
  private:

@@ -10,6 +10,8 @@
 
 #include "base/log.hpp"
 #include "gate/redis_backoff.hpp"
+#include "gate/redis_identity.hpp"
+#include "gate/redis_sentinel.hpp"
 #include "gate/redis_socket.hpp"
 
 namespace seonchak {
@@ -19,6 +21,9 @@ namespace asio = boost::asio;
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Between two questions to the Sentinels while the connection is up.
+constexpr std::chrono::milliseconds master_look_period{500};
 
 struct ReaderDeleter {
   void operator()(redisReader* reader) const { redisReaderFree(reader); }
@@ -34,15 +39,18 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
         options_(options),
         when_down_(when_down),
         address_(parse_redis_url(options.url)),
+        sentinels_(context, address_),
         timer_(context),
         backoff_(std::random_device{}()) {}
 
-  void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait) {
+  void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait,
+            const std::string& identity = {}) {
     if (in_flight_.size() + waiting_.size() >= options_.commands_in_flight_max) {
       return handler(unavailable("too many commands are in flight"));
     }
     const auto deadline = Clock::now() + options_.call_timeout + server_wait;
-    if (phase_ == Phase::up) return send(command, {std::move(handler), deadline});
+    if (phase_ == Phase::up) look_for_master();
+    if (phase_ == Phase::up) return send_to(identity, command, {std::move(handler), deadline});
 
     const bool recovering = backoff_.failures() > 0;
     if (phase_ == Phase::down) {
@@ -53,7 +61,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     if (phase_ == Phase::down || (recovering && when_down_ == WhenDown::fail)) {
       return handler(unavailable(last_error_));
     }
-    waiting_.push_back({std::move(command), {std::move(handler), deadline}});
+    waiting_.push_back({std::move(command), identity, {std::move(handler), deadline}});
   }
 
   void close() {
@@ -61,6 +69,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     ++streams_;
     phase_ = Phase::down;
     timer_.cancel();
+    sentinels_.cancel();
     socket_.reset();
     in_flight_.clear();
     waiting_.clear();
@@ -74,6 +83,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
   };
   struct Waiting {
     std::string command;
+    std::string identity;
     Pending pending;
   };
 
@@ -85,6 +95,15 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     phase_ = Phase::connecting;
     attempt_deadline_ = Clock::now() + options_.call_timeout;
     arm_timer(attempt_deadline_);
+    if (address_.sentinels.empty()) return open();
+    sentinels_.locate([this](const std::string& error, const RedisEndpoint& master) {
+      if (!error.empty()) return lost(error, true);
+      address_.server = master;
+      open();
+    });
+  }
+
+  void open() {
     reader_.reset(redisReaderCreate());
     socket_ = std::make_unique<RedisSocket>(context_, address_);
     socket_->connect([this](const std::string& error) {
@@ -94,7 +113,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  /// Signs in, selects the database and asks for a sign of life, in one go.
+  /// Signs in, selects the database and asks who the server is, in one go.
   void shake_hands() {
     if (!address_.password.empty()) {
       const bool named = !address_.user.empty();
@@ -102,12 +121,45 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
                   : redis_command({"AUTH", address_.password}));
     }
     if (address_.database != 0) greet(redis_command({"SELECT", std::to_string(address_.database)}));
-    send(redis_command({"PING"}), {[this](Result<Reply> reply) {
-                                     if (phase_ != Phase::connecting || !reply) return;
-                                     if (is_error(**reply)) return lost(refusal(**reply).message, true);
-                                     came_up();
-                                   },
-                                   attempt_deadline_});
+    send(identity_command(), {[this](Result<Reply> reply) {
+                                if (phase_ != Phase::connecting || !reply) return;
+                                const auto identity = read_identity(**reply);
+                                if (!identity) return lost(identity.error().message, true);
+                                identity_ = identity->name();
+                                came_up();
+                              },
+                              attempt_deadline_});
+  }
+
+  /// A master that was replaced may go on answering, so the Sentinels are asked now and then.
+  void look_for_master() {
+    if (address_.sentinels.empty() || Clock::now() < next_look_) return;
+    next_look_ = Clock::now() + master_look_period;
+    if (sentinels_.asking()) sentinels_.cancel();  // a silent one
+    sentinels_.locate([this](const std::string& error, const RedisEndpoint& master) {
+      if (phase_ != Phase::up || !error.empty() || master == address_.server) return;
+      const auto self = shared_from_this();
+      lost("the master is " + master.label() + " now", false);
+    });
+  }
+
+  void send_to(const std::string& identity, const std::string& command, Pending pending) {
+    if (identity.empty() || identity == identity_) return send(command, std::move(pending));
+    identify_again();
+    pending.handler(Error{Errc::gate_untrusted, "redis at " + address_.label() + " is " + identity_ +
+                                                    ", and the coupon's state is trusted on " + identity});
+  }
+
+  /// A server that goes on may take another name, and the store may have learned it before us.
+  void identify_again() {
+    if (std::exchange(identifying_, true)) return;
+    send(identity_command(), {[this](Result<Reply> reply) {
+                                identifying_ = false;
+                                if (phase_ != Phase::up || !reply) return;
+                                const auto identity = read_identity(**reply);
+                                if (identity) identity_ = identity->name();
+                              },
+                              Clock::now() + options_.call_timeout});
   }
 
   void greet(const std::string& command) {
@@ -122,8 +174,12 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     if (backoff_.failures() > 0) log::info("redis connection is back", {{"server", address_.label()}});
     phase_ = Phase::up;
     backoff_.succeeded();
+    next_look_ = Clock::now() + master_look_period;
     auto waiting = std::exchange(waiting_, {});
-    for (Waiting& call : waiting) send(call.command, std::move(call.pending));
+    for (Waiting& call : waiting) {
+      if (closed_) return;
+      send_to(call.identity, call.command, std::move(call.pending));
+    }
   }
 
   void send(const std::string& command, Pending pending) {
@@ -191,9 +247,12 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     last_error_ = reason;
     ++streams_;
     phase_ = Phase::down;
+    sentinels_.cancel();
+    address_.server = address_.sentinels.empty() ? address_.server : RedisEndpoint();
     socket_.reset();
     outgoing_.clear();
     writing_ = false;
+    identifying_ = false;
 
     auto in_flight = std::exchange(in_flight_, {});
     auto waiting = std::exchange(waiting_, {});
@@ -228,7 +287,9 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& context_;
   const RedisOptions options_;
   const WhenDown when_down_;
-  const RedisAddress address_;
+  RedisAddress address_;  ///< its server is found anew for each stream when there are Sentinels
+  RedisSentinels sentinels_;
+  Clock::time_point next_look_{};
   asio::steady_timer timer_;
   bool timer_armed_ = false;
 
@@ -242,6 +303,8 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
   std::unique_ptr<RedisSocket> socket_;
   Reader reader_;
   Clock::time_point attempt_deadline_{};
+  std::string identity_;      ///< GateIdentity::name of the server, once up
+  bool identifying_ = false;  ///< being asked for again
   std::deque<Pending> in_flight_;
   std::deque<Waiting> waiting_;  ///< for the stream to come up
   std::string outgoing_;         ///< for the write under way to end
@@ -259,16 +322,17 @@ void RedisConnection::call(std::string command, ReplyHandler handler, std::chron
   impl_->call(std::move(command), std::move(handler), server_wait);
 }
 
-void RedisConnection::call(ScriptCall script, ReplyHandler handler) {
+void RedisConnection::call(ScriptCall script, ReplyHandler handler, const std::string& identity) {
   std::string command = script.evalsha();
-  impl_->call(std::move(command),
-              [impl = std::weak_ptr(impl_), script = std::move(script),
-               handler = std::move(handler)](Result<Reply> reply) {
-                const auto self = impl.lock();
-                if (!self || !reply || !is_error(**reply, "NOSCRIPT")) return handler(std::move(reply));
-                self->call(script.eval(), handler, {});
-              },
-              {});
+  impl_->call(
+      std::move(command),
+      [impl = std::weak_ptr(impl_), script = std::move(script), handler = std::move(handler),
+       identity](Result<Reply> reply) {
+        const auto self = impl.lock();
+        if (!self || !reply || !is_error(**reply, "NOSCRIPT")) return handler(std::move(reply));
+        self->call(script.eval(), handler, {}, identity);
+      },
+      {}, identity);
 }
 
 }  // namespace seonchak

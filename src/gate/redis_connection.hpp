@@ -39,8 +39,10 @@ class RedisConnection {
   void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait = {});
 
   /// Sends the script's hash, and the script itself if the server does not know it. Calls that are in flight
-  /// when the server forgets its scripts are sent again in their order.
-  void call(ScriptCall script, ReplyHandler handler);
+  /// when the server forgets its scripts are sent again in their order. With an identity
+  /// (GateIdentity::name), the call is sent to that server only, and fails with gate_untrusted on another:
+  /// each connection asks its server who it is before anything else.
+  void call(ScriptCall script, ReplyHandler handler, const std::string& identity = {});
 
  private:
   class Impl;

@@ -87,8 +87,10 @@ class OddPeer {
       std::array<char, 4096> bytes{};
       if (manner != Manner::never_answers) {
         socket.read_some(boost::asio::buffer(bytes), error);
+        const std::string info = "role:master\r\nrun_id:a\r\nmaster_replid:b\r\nsecond_repl_offset:-1\r\n";
+        const std::string greeting = "$" + std::to_string(info.size()) + "\r\n" + info + "\r\n";
         const std::string answer =
-            manner == Manner::talks_nonsense ? "HTTP/1.1 400 Bad Request\r\n\r\n" : "+PONG\r\n";
+            manner == Manner::talks_nonsense ? "HTTP/1.1 400 Bad Request\r\n\r\n" : greeting;
         boost::asio::write(socket, boost::asio::buffer(answer), error);
       }
       if (manner == Manner::hangs_up_after_the_greeting) {

@@ -1,25 +1,19 @@
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
+#include "core/ports/gate_recovery.hpp"
 #include "gate/redis.hpp"
 #include "gate/redis_client.hpp"
+#include "gate/redis_identity.hpp"
 #include "gate/redis_scripts.hpp"
 
 namespace seonchak {
 
 namespace {
 
-/// "SEQUENCE:ISSUED_AT_MS" of the holders hash.
-std::optional<Holding> read_holding(const std::string& coupon_id, std::string_view value) {
-  Holding holding{coupon_id, 0, {}};
-  const auto colon = value.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto sequence = parse_integer(value.substr(0, colon));
-  const auto millis = parse_integer(value.substr(colon + 1));
-  if (!sequence || !millis) return std::nullopt;
-  holding.sequence = *sequence;
-  holding.issued_at = from_millis(*millis);
-  return holding;
+Error malformed_holder(const std::string& coupon_id) {
+  return {Errc::unavailable, "redis holds a malformed holder of coupon " + coupon_id};
 }
 
 class RedisGateControl final : public GateControl {
@@ -29,7 +23,7 @@ class RedisGateControl final : public GateControl {
 
   Result<void> install(const Coupon& coupon) override { return status_of(coupon.id, install_call(coupon)); }
   Result<void> configure(const Coupon& coupon) override {
-    return status_of(coupon.id, configure_call(coupon));
+    return status_of(coupon.id, configure_call(coupon), coupon.gate);
   }
 
   Result<GateState> state(const std::string& coupon_id) override {
@@ -54,10 +48,9 @@ class RedisGateControl final : public GateControl {
       if (is_error(reply)) return refusal(reply);
       const auto value = text_of(reply);
       if (!value) continue;
-      auto holding = read_holding(coupon_ids[i], *value);
-      if (!holding)
-        return Error{Errc::unavailable, "redis holds a malformed holder of coupon " + coupon_ids[i]};
-      holdings.push_back(std::move(*holding));
+      const auto holder = read_holder(user_id, *value);
+      if (!holder) return malformed_holder(coupon_ids[i]);
+      holdings.push_back({coupon_ids[i], holder->sequence, holder->issued_at});
     }
     return holdings;
   }
@@ -67,9 +60,35 @@ class RedisGateControl final : public GateControl {
     if (users == 0 || users > claim_users_max) {
       return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
     }
-    const auto reply = run(claim_call(batch, outbox_sequences_max_));
+    const auto reply = run(claim_call(batch, outbox_sequences_max_), batch.gate);
     if (!reply) return reply.error();
     return read_claims(batch.coupon_id, users, **reply);
+  }
+
+  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                        std::span<const std::string> users) override {
+    std::vector<std::optional<Holder>> holders;
+    while (holders.size() < users.size()) {
+      const auto rest = users.subspan(holders.size());
+      const auto part = rest.first(std::min(rest.size(), recovery_holders_max));
+      const auto reply = run(holders_call(coupon, part), coupon.gate);
+      if (!reply) return reply.error();
+      if (auto status = read_status(coupon.id, **reply); !status) return status.error();
+      if (size_of(**reply) != part.size() + 1) return malformed_holder(coupon.id);
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        const auto value = text_of(element(**reply, i + 1));
+        holders.push_back(value ? read_holder(part[i], *value) : std::nullopt);
+        if (value && !holders.back()) return malformed_holder(coupon.id);
+      }
+    }
+    return holders;
+  }
+
+  Result<GateIdentity> identity() override {
+    const std::lock_guard lock(mutex_);
+    const auto reply = client_.call(identity_command());
+    if (!reply) return reply.error();
+    return read_identity(**reply);
   }
 
   Result<void> check() override {
@@ -81,13 +100,14 @@ class RedisGateControl final : public GateControl {
   }
 
  private:
-  Result<Reply> run(const ScriptCall& script) {
+  Result<Reply> run(const ScriptCall& script, const std::string& identity = {}) {
     const std::lock_guard lock(mutex_);
-    return client_.call(script);
+    return client_.call(script, identity);
   }
 
-  Result<void> status_of(const std::string& coupon_id, const ScriptCall& script) {
-    const auto reply = run(script);
+  Result<void> status_of(const std::string& coupon_id, const ScriptCall& script,
+                         const std::string& identity = {}) {
+    const auto reply = run(script, identity);
     if (!reply) return reply.error();
     return read_status(coupon_id, **reply);
   }

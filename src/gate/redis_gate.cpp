@@ -19,11 +19,13 @@ class RedisGate final : public Gate {
           Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"});
     }
     ScriptCall script = claim_call(batch, outbox_sequences_max_);
-    connection_.call(std::move(script), [coupon_id = std::move(batch.coupon_id), users,
-                                         handler = std::move(handler)](Result<Reply> reply) {
+    const std::string identity = std::move(batch.gate);
+    const auto answer = [coupon_id = std::move(batch.coupon_id), users,
+                         handler = std::move(handler)](Result<Reply> reply) {
       if (!reply) return handler(reply.error());
       handler(read_claims(coupon_id, users, **reply));
-    });
+    };
+    connection_.call(std::move(script), answer, identity);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace seonchak {
 
@@ -16,21 +17,33 @@ struct RedisOptions {
   bool allow_volatile = false;  ///< accept a server that keeps nothing on disk
 };
 
+struct RedisEndpoint {
+  std::string host;  ///< a name, an IPv4 or an IPv6 address without brackets
+  std::uint16_t port = 0;
+
+  /// "host:port"
+  std::string label() const;
+  bool operator==(const RedisEndpoint&) const = default;
+};
+
 /// A Redis URL, taken apart.
 struct RedisAddress {
   bool tls = false;
-  std::string host;  ///< a name, an IPv4 or an IPv6 address without brackets
-  std::uint16_t port = 6379;
-  std::string user;      ///< empty: the default user
-  std::string password;  ///< empty: no AUTH
+  RedisEndpoint server;                  ///< with Sentinels: none, until they have been asked
+  std::vector<RedisEndpoint> sentinels;  ///< who know where the master is
+  std::string master;                    ///< its name there
+  std::string user;                      ///< empty: the default user
+  std::string password;                  ///< empty: no AUTH
   std::int64_t database = 0;
 
-  /// "host:port", for logs and messages: never the password.
+  /// "host:port", or who is asked for it; for logs and messages: never the password.
   std::string label() const;
 };
 
-/// Reads redis://[user[:password]@]host[:port][/database], or rediss:// for TLS. User and password are
-/// percent-decoded. Throws StartupError naming what is wrong; its text holds no part of user or password.
+/// Reads redis://[user[:password]@]host[:port][/database], or rediss:// for TLS, or
+/// redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/database], where user and password
+/// are those of the master and its replicas. User and password are percent-decoded. Throws StartupError
+/// naming what is wrong; its text holds no part of user or password.
 RedisAddress parse_redis_url(std::string_view url_text);
 
 }  // namespace seonchak

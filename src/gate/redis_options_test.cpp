@@ -20,8 +20,8 @@ std::string error_of(std::string_view url) {
 TEST(RedisUrl, AHostIsEnough) {
   const RedisAddress address = parse_redis_url("redis://cache.example");
   EXPECT_FALSE(address.tls);
-  EXPECT_EQ(address.host, "cache.example");
-  EXPECT_EQ(address.port, 6379);
+  EXPECT_EQ(address.server.host, "cache.example");
+  EXPECT_EQ(address.server.port, 6379);
   EXPECT_EQ(address.user, "");
   EXPECT_EQ(address.password, "");
   EXPECT_EQ(address.database, 0);
@@ -31,8 +31,8 @@ TEST(RedisUrl, AHostIsEnough) {
 TEST(RedisUrl, EveryPartIsRead) {
   const RedisAddress address = parse_redis_url("rediss://us%40er:p%3Aa%2Fss@10.0.0.1:7000/12");
   EXPECT_TRUE(address.tls);
-  EXPECT_EQ(address.host, "10.0.0.1");
-  EXPECT_EQ(address.port, 7000);
+  EXPECT_EQ(address.server.host, "10.0.0.1");
+  EXPECT_EQ(address.server.port, 7000);
   EXPECT_EQ(address.user, "us@er");
   EXPECT_EQ(address.password, "p:a/ss");
   EXPECT_EQ(address.database, 12);
@@ -47,9 +47,31 @@ TEST(RedisUrl, APasswordMayComeWithoutAUser) {
 
 TEST(RedisUrl, AnIpv6AddressStandsInBrackets) {
   const RedisAddress address = parse_redis_url("redis://[::1]:7000");
-  EXPECT_EQ(address.host, "::1");
-  EXPECT_EQ(address.port, 7000);
+  EXPECT_EQ(address.server.host, "::1");
+  EXPECT_EQ(address.server.port, 7000);
   EXPECT_EQ(address.label(), "[::1]:7000");
+}
+
+TEST(RedisUrl, SentinelsAreAList) {
+  const RedisAddress address =
+      parse_redis_url("redis+sentinel://user:p%40ss@one.example,two.example:7000,[::1]:7001/campaign/3");
+  EXPECT_EQ(address.sentinels,
+            (std::vector<RedisEndpoint>{{"one.example", 26379}, {"two.example", 7000}, {"::1", 7001}}));
+  EXPECT_EQ(address.master, "campaign");
+  EXPECT_EQ(address.database, 3);
+  EXPECT_EQ(address.user, "user");
+  EXPECT_EQ(address.password, "p@ss");
+  EXPECT_EQ(address.server.host, "");
+  EXPECT_EQ(address.label(), "master campaign by Sentinel one.example:26379 two.example:7000 [::1]:7001");
+  EXPECT_EQ(parse_redis_url("redis+sentinel://h/m").sentinels.size(), 1U);
+}
+
+TEST(RedisUrl, SentinelsNeedAMaster) {
+  EXPECT_NE(error_of("redis+sentinel://h1,h2").find("master"), std::string::npos);
+  EXPECT_NE(error_of("redis+sentinel://h1,h2/").find("master"), std::string::npos);
+  EXPECT_NE(error_of("redis+sentinel:///m").find("Sentinel"), std::string::npos);
+  EXPECT_NE(error_of("redis+sentinel://h1:0/m").find("port"), std::string::npos);
+  EXPECT_NE(error_of("redis+sentinel://h1/m/x").find("database"), std::string::npos);
 }
 
 TEST(RedisUrl, AnErrorNamesWhatIsWrong) {

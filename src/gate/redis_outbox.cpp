@@ -116,17 +116,19 @@ class RedisOutbox final : public Outbox {
   Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override {
     std::vector<std::string> commands;
     for (const std::string& id : coupon_ids) {
-      commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted"}));
+      commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch"}));
     }
     const auto replies = client_.call_all(commands);
     if (!replies) return replies.error();
     std::vector<Progress> progress;
     for (const Reply& reply : *replies) {
       if (is_error(*reply)) return refusal(*reply);
-      if (size_of(*reply) != 2)
+      if (size_of(*reply) != 3)
         return Error{Errc::unavailable, "redis answered a progress with something else"};
-      progress.push_back(
-          {integer_of(element(*reply, 0)).value_or(0), integer_of(element(*reply, 1)).value_or(0)});
+      progress.push_back({integer_of(element(*reply, 0)).value_or(0),
+                          integer_of(element(*reply, 1)).value_or(0),
+                          integer_of(element(*reply, 2)).value_or(0),
+                          text_of(element(*reply, 2)).value_or("").starts_with('r')});
     }
     return progress;
   }

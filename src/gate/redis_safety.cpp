@@ -27,8 +27,7 @@ class Inspection {
   /// "name:value" lines of a section of INFO.
   Settings info(std::string_view section) {
     const Reply reply = ask(redis_command({"INFO", section}));
-    if (is_error(*reply))
-      fail("does not allow INFO (" + refusal(*reply).message + "): grant +info to the user");
+    if (is_error(*reply)) fail("does not allow INFO: " + refusal(*reply).message);
     Settings settings;
     std::string_view text = text_of(*reply).value_or("");
     while (!text.empty()) {

@@ -9,10 +9,6 @@ namespace {
 /// Elements of a state in an answer of claim.lua or state.lua, the status included.
 constexpr std::size_t state_elements = 12;
 
-std::string millis_or_empty(const std::optional<Time>& time) {
-  return time ? std::to_string(to_millis(*time)) : std::string();
-}
-
 Error malformed(std::string_view coupon_id) {
   return {Errc::unavailable,
           "redis answered for coupon " + std::string(coupon_id) + " what no script of ours says"};
@@ -24,13 +20,13 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
   if (size_of(reply) > 1) {
     const redisReply& value = element(reply, 1);
     const auto number = integer_of(value);
-    found = number ? std::to_string(*number) : "an unknown one";
+    found = number ? std::to_string(*number) : "being recovered";
   }
   switch (status) {
     case ScriptStatus::missing:
       return {Errc::gate_missing, "redis has no state of " + coupon};
     case ScriptStatus::epoch:
-      return {Errc::gate_epoch, "redis has another " + coupon + ", of epoch " + found};
+      return {Errc::gate_epoch, "redis has another " + coupon + ", epoch " + found};
     case ScriptStatus::behind:
       return {Errc::gate_behind, "redis has forgotten sequences of " + coupon + " after " + found};
     case ScriptStatus::outbox_full:
@@ -66,12 +62,17 @@ Result<Claim> read_claim(std::string_view coupon_id, const GateState& state, con
 
 }  // namespace
 
+std::string millis_or_empty(const std::optional<Time>& time) {
+  return time ? std::to_string(to_millis(*time)) : std::string();
+}
+
 CouponKeys::CouponKeys(std::string_view coupon_id) {
   const std::string prefix = "{coupon:" + std::string(coupon_id) + "}:";
   state = prefix + "state";
   holders = prefix + "holders";
   outbox = prefix + "outbox";
   relay = prefix + "relay";
+  witnesses = prefix + "witnesses";
 }
 
 std::optional<std::string> coupon_of_key(std::string_view key) {
@@ -113,7 +114,7 @@ ScriptCall configure_call(const Coupon& coupon) {
   const CouponKeys keys(coupon.id);
   ScriptCall call(script, {keys.state, keys.holders});
   call.add(coupon.stock).add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
-  call.add(std::int64_t{coupon.closed}).add(coupon.revision);
+  call.add(std::int64_t{coupon.closed}).add(coupon.revision).add(coupon.epoch);
   return call;
 }
 
@@ -123,7 +124,7 @@ ScriptCall mark_call(const Mark& mark, std::string_view field) {
   static const Script script(embedded::k_mark_lua);
   const CouponKeys keys(mark.coupon_id);
   ScriptCall call(script, {keys.state, keys.outbox});
-  call.add(field).add(mark.sequence);
+  call.add(field).add(mark.sequence).add(mark.epoch);
   return call;
 }
 

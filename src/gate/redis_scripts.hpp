@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,10 +27,11 @@ struct CouponKeys {
   explicit CouponKeys(std::string_view coupon_id);
 
   std::string state;  ///< hash: stock sequence opens_at closes_at closed epoch revision created_at published
-                      ///< persisted
+                      ///< persisted; epoch is a number, or "r" and a token during a recovery
   std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
   std::string outbox;   ///< stream: LAST_SEQUENCE-0, e = epoch, t = issued at in ms, u = users joined by ","
   std::string relay;    ///< string with a time limit: the relay that has the lease
+  std::string witnesses;  ///< hash like holders, only during a recovery
 };
 
 /// The coupon's id in a key of CouponKeys, or nothing for another key.
@@ -43,6 +45,24 @@ ScriptCall published_call(const Mark& mark);
 ScriptCall persisted_call(const Mark& mark);
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
+
+ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users);
+ScriptCall witness_call(const std::string& coupon_id, std::span<const Holder> holders);
+ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token);
+ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
+                            std::span<const Holder> holders);
+ScriptCall drop_holders_call(const std::string& coupon_id, const std::string& token,
+                             std::span<const std::string> users);
+ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
+                           std::span<const OutboxEntry> entries, bool first);
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                               std::int64_t persisted, std::size_t witnesses_heard);
+
+/// A window's end as the scripts take it: milliseconds, "" for none.
+std::string millis_or_empty(const std::optional<Time>& time);
+
+/// "SEQUENCE:ISSUED_AT_MS" of the holders hash.
+std::optional<Holder> read_holder(std::string_view user_id, std::string_view value);
 
 /// What a script that answers a status only has done.
 Result<void> read_status(std::string_view coupon_id, const redisReply& reply);

@@ -32,7 +32,7 @@ class RedisSocket::Impl : public std::enable_shared_from_this<Impl> {
       const std::string error = prepare_tls();
       if (!error.empty()) return handler(error);
     }
-    resolver_.async_resolve(address_.host, std::to_string(address_.port),
+    resolver_.async_resolve(address_.server.host, std::to_string(address_.server.port),
                             [self = shared_from_this(), handler = std::move(handler)](
                                 error_code error, const tcp::resolver::results_type& found) {
                               if (self->closed_) return;
@@ -83,10 +83,10 @@ class RedisSocket::Impl : public std::enable_shared_from_this<Impl> {
     if (error) return "the system's certificate authorities cannot be read: " + error.message();
     tls_.emplace(socket_, *tls_context_);
     tls_->set_verify_mode(asio::ssl::verify_peer);
-    tls_->set_verify_callback(asio::ssl::host_name_verification(address_.host));
+    tls_->set_verify_callback(asio::ssl::host_name_verification(address_.server.host));
     error_code not_an_address;
-    asio::ip::make_address(address_.host, not_an_address);
-    if (not_an_address) SSL_set_tlsext_host_name(tls_->native_handle(), address_.host.c_str());
+    asio::ip::make_address(address_.server.host, not_an_address);
+    if (not_an_address) SSL_set_tlsext_host_name(tls_->native_handle(), address_.server.host.c_str());
     return {};
   }
 

@@ -57,6 +57,8 @@ PublicReason public_reason(Errc code) {
       return {ProblemCode::unavailable, "gate_missing: the coupon's state is not there yet"};
     case Errc::gate_epoch:
       return {ProblemCode::unavailable, "gate_epoch: the coupon's state is being verified"};
+    case Errc::gate_untrusted:
+      return {ProblemCode::unavailable, "gate_untrusted: the gate is being verified"};
     case Errc::gate_behind:
       return {ProblemCode::unavailable, "gate_behind: the coupon's state is being verified"};
     case Errc::outbox_full:

@@ -40,6 +40,7 @@ struct ServerParts {
   Catalog* catalog = nullptr;  ///< this and the next three may be missing when serve_api is false
   Campaigns* campaigns = nullptr;
   ProgressBoard* board = nullptr;
+  Witness* witness = nullptr;
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< called once per event loop
   Metrics& metrics;
   Health& health;

@@ -77,6 +77,7 @@ class TestServer {
     const ServerParts parts{.catalog = &catalog,
                             .campaigns = &campaigns,
                             .board = &board,
+                            .witness = &witness,
                             .make_gate = make_gate,
                             .metrics = metrics,
                             .health = health,
@@ -110,6 +111,7 @@ class TestServer {
   Metrics metrics;
   Health health;
   ProgressBoard board;
+  Witness witness;
   MemoryGate gate;
   std::unique_ptr<Store> store;
   Catalog catalog;

@@ -8,6 +8,7 @@
 
 #include "store/migrations.hpp"
 #include "store/postgres_connection.hpp"
+#include "store/postgres_lock.hpp"
 #include "store/postgres_pool.hpp"
 #include "store/postgres_statements.hpp"
 
@@ -37,7 +38,17 @@ Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
   coupon.epoch = rows.bigint(row, 7);
   coupon.revision = rows.bigint(row, 8);
   coupon.created_at = rows.time(row, 9);
+  coupon.gate = rows.text(row, 10);
   return coupon;
+}
+
+/// Columns user_id, sequence, issued_at.
+std::vector<Holder> read_holders(const PostgresRows& rows) {
+  std::vector<Holder> found;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    found.push_back({std::string(rows.text(row, 0)), rows.bigint(row, 1), rows.time(row, 2)});
+  }
+  return found;
 }
 
 std::vector<Coupon> read_coupons(const PostgresRows& rows) {
@@ -46,13 +57,14 @@ std::vector<Coupon> read_coupons(const PostgresRows& rows) {
   return coupons;
 }
 
-/// $1 to $8 of create_coupon and update_coupon.
+/// $1 to $9 of create_coupon and update_coupon.
 PostgresParams coupon_params(const Coupon& coupon) {
   PostgresParams params;
   params.text(coupon.id).text(coupon.name).bigint(coupon.stock).time(coupon.opens_at).time(coupon.closes_at);
   params.text(coupon.closed ? "closed" : "active")
       .text(std::string(to_string(coupon.ack)))
-      .bigint(coupon.epoch);
+      .bigint(coupon.epoch)
+      .text(coupon.gate);
   return params;
 }
 
@@ -98,17 +110,30 @@ PostgresCall save_events_call(const SaveBatch& batch) {
   return {&sql::save_events, std::move(params)};
 }
 
-/// Positions first: a fenced member writes no row.
+PostgresCall check_epochs_call(const SaveBatch& batch) {
+  std::vector<std::string_view> coupons;
+  std::vector<std::int64_t> epochs;
+  for (const CouponEpoch& expected : batch.epochs) {
+    coupons.push_back(expected.coupon_id);
+    epochs.push_back(expected.epoch);
+  }
+  PostgresParams params;
+  params.texts(coupons).bigints(epochs);
+  return {&sql::check_epochs, std::move(params)};
+}
+
+/// The checks first: a fenced member writes no row.
 std::vector<PostgresCall> save_calls(const SaveBatch& batch) {
   std::vector<PostgresCall> calls;
   if (!batch.positions.empty()) calls.push_back(move_positions_call(batch));
+  if (!batch.epochs.empty()) calls.push_back(check_epochs_call(batch));
   if (!batch.events.empty()) calls.push_back(save_events_call(batch));
   return calls;
 }
 
 class PostgresStore final : public Store {
  public:
-  explicit PostgresStore(const PostgresOptions& options) : pool_(options) {}
+  explicit PostgresStore(const PostgresOptions& options) : options_(options), pool_(options) {}
 
   Result<Coupon> create_coupon(Coupon coupon) override {
     auto connection = pool_.acquire();
@@ -185,6 +210,7 @@ class PostgresStore final : public Store {
     }
     if (rows) return SaveOutcome::saved;
     if (rows.error().sqlstate == sql::fenced_state) return SaveOutcome::fenced;
+    if (rows.error().sqlstate == sql::superseded_state) return SaveOutcome::superseded;
     return to_error(rows.error());
   }
 
@@ -214,11 +240,19 @@ class PostgresStore final : public Store {
     const auto rows = query(
         sql::holders, PostgresParams().text(coupon_id).bigint(after_sequence).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
-    std::vector<Holder> found;
-    for (std::size_t row = 0; row < rows->size(); ++row) {
-      found.push_back({std::string(rows->text(row, 0)), rows->bigint(row, 1), rows->time(row, 2)});
-    }
-    return found;
+    return read_holders(*rows);
+  }
+
+  Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                            std::span<const std::string> users) override {
+    const std::vector<std::string_view> names(users.begin(), users.end());
+    const auto rows = query(sql::holders_among, PostgresParams().text(coupon_id).texts(names));
+    if (!rows) return rows.error();
+    return read_holders(*rows);
+  }
+
+  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
+    return try_postgres_lock(options_, name);
   }
 
   Result<void> check() override {
@@ -239,6 +273,7 @@ class PostgresStore final : public Store {
     return std::move(rows->front());
   }
 
+  const PostgresOptions options_;
   PostgresPool pool_;
 };
 

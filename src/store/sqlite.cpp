@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <mutex>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -40,10 +42,15 @@ Coupon read_coupon(SqliteStatement& row) {
   coupon.epoch = row.integer_at(7);
   coupon.revision = row.integer_at(8);
   coupon.created_at = row.time_at(9);
+  coupon.gate = row.text_at(10);
   return coupon;
 }
 
-/// ?1 to ?8 of sql::create_coupon and sql::update_coupon.
+Holder read_holder(SqliteStatement& row) {
+  return {row.text_at(0), row.integer_at(1), row.time_at(2)};
+}
+
+/// ?1 to ?9 of sql::create_coupon and sql::update_coupon.
 SqliteStatement& bind_coupon(SqliteStatement& statement, const Coupon& coupon) {
   statement.text(coupon.id)
       .text(coupon.name)
@@ -52,7 +59,8 @@ SqliteStatement& bind_coupon(SqliteStatement& statement, const Coupon& coupon) {
       .time(coupon.closes_at);
   return statement.text(coupon.closed ? "closed" : "active")
       .text(to_string(coupon.ack))
-      .integer(coupon.epoch);
+      .integer(coupon.epoch)
+      .text(coupon.gate);
 }
 
 Error not_found(const std::string& id) {
@@ -142,6 +150,9 @@ class SqliteStore final : public Store {
       if (!moved) return moved.error();
       if (!*moved) return SaveOutcome::fenced;
     }
+    const auto current = epochs_match(batch.epochs);
+    if (!current) return current.error();
+    if (!*current) return SaveOutcome::superseded;
     if (const auto inserted = insert_events(batch.events); !inserted) return inserted.error();
     if (const auto committed = transaction->commit(); !committed) return committed.error();
     return SaveOutcome::saved;
@@ -168,14 +179,27 @@ class SqliteStore final : public Store {
 
   Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
                                       std::size_t limit) override {
-    return read(
-        sql::holders,
-        [](SqliteStatement& row) {
-          return Holder{row.text_at(0), row.integer_at(1), row.time_at(2)};
-        },
-        [&](SqliteStatement& query) {
-          query.text(coupon_id).integer(after_sequence).integer(limit_rows(limit));
-        });
+    return read(sql::holders, read_holder, [&](SqliteStatement& query) {
+      query.text(coupon_id).integer(after_sequence).integer(limit_rows(limit));
+    });
+  }
+
+  Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                            std::span<const std::string> users) override {
+    std::vector<Holder> found;
+    for (const std::string& user : users) {
+      auto row =
+          read(sql::holder, read_holder, [&](SqliteStatement& query) { query.text(coupon_id).text(user); });
+      if (!row) return row.error();
+      std::ranges::move(*row, std::back_inserter(found));
+    }
+    return found;
+  }
+
+  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
+    const std::lock_guard guard(locks_mutex_);
+    if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
+    return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
   }
 
   Result<void> check() override {
@@ -186,6 +210,33 @@ class SqliteStore final : public Store {
   }
 
  private:
+  /// Only this process opens the file, so a lock among its threads is enough.
+  class Lock final : public StoreLock {
+   public:
+    Lock(SqliteStore& store, std::string name) : store_(store), name_(std::move(name)) {}
+    ~Lock() override {
+      const std::lock_guard guard(store_.locks_mutex_);
+      store_.locks_.erase(name_);
+    }
+    bool held() override { return true; }
+
+   private:
+    SqliteStore& store_;
+    const std::string name_;
+  };
+
+  Result<bool> epochs_match(const std::vector<CouponEpoch>& epochs) {
+    for (const CouponEpoch& expected : epochs) {
+      const auto query = writer_.prepared(sql::coupon_epoch);
+      if (!query) return query.error();
+      (*query)->text(expected.coupon_id);
+      const auto found = (*query)->rows([](SqliteStatement& row) { return row.integer_at(0); });
+      if (!found) return found.error();
+      if (found->empty() || found->front() != expected.epoch) return false;
+    }
+    return true;
+  }
+
   void set_up_writer(const std::string& path) {
     const auto mode = writer_.value("PRAGMA journal_mode = WAL");
     if (!mode) {
@@ -256,6 +307,8 @@ class SqliteStore final : public Store {
   SqliteConnection writer_;  // guarded by writer_mutex_
   std::mutex reader_mutex_;
   SqliteConnection reader_;  // guarded by reader_mutex_
+  std::mutex locks_mutex_;
+  std::set<std::string> locks_;  // guarded by locks_mutex_
 };
 
 }  // namespace

@@ -82,6 +82,27 @@ class EventPublisher {
   virtual Result<void> check() = 0;
 };
 
+/// Reads the log on its own, outside the consumer group. Used from one thread.
+class EventLogTail {
+ public:
+  virtual ~EventLogTail() = default;
+
+  /// Every issued event from these positions to the end that the log has at the time of the call; a partition
+  /// that is not named is read from its beginning. Other messages are left out. Errors: unavailable;
+  /// overloaded when there are more than `events_max`.
+  virtual Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
+                                                        std::size_t events_max) = 0;
+
+  /// Under which names the store keeps the positions.
+  virtual const std::string& group() const = 0;
+  virtual const std::string& topic() const = 0;
+
+ protected:
+  static Error too_many(std::size_t events_max) {
+    return {Errc::overloaded, "more than " + std::to_string(events_max) + " events wait for the consumers"};
+  }
+};
+
 /// Reads the log as a member of a consumer group. Used from one thread.
 class EventConsumer {
  public:

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,9 +21,10 @@ struct ClaimBatch {
   std::string coupon_id;
   std::int64_t epoch = 0;  ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
   std::int64_t sequence_seen =
-      0;  ///< the highest sequence the caller has seen; a lower state is Errc::gate_behind
+      0;  ///< the highest sequence the caller has seen in this epoch; a lower state is Errc::gate_behind
   std::vector<std::string>
-      users;  ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
+      users;           ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
+  std::string gate{};  ///< coupon.gate: the batch is not sent to any other server (Errc::gate_untrusted)
 };
 
 /// The answer to one user of a batch.
@@ -37,8 +39,9 @@ struct ClaimReply {
   std::vector<Claim> claims;  ///< one per user, in the batch's order
 };
 
-/// Errors: unavailable, gate_missing, gate_epoch, gate_behind, outbox_full. After `unavailable` the batch may
-/// or may not have been decided; asking again is safe, since a user never gets a second sequence.
+/// Errors: unavailable, gate_missing, gate_epoch, gate_untrusted, gate_behind, outbox_full. After
+/// `unavailable` the batch may or may not have been decided; asking again is safe, since a user never gets a
+/// second sequence.
 using ClaimHandler = std::function<void(Result<ClaimReply>)>;
 
 /// Decides, numbers and appends to the outbox in one atomic step. One instance per event loop, used from its
@@ -52,6 +55,15 @@ class Gate {
   virtual void claim(ClaimBatch batch, ClaimHandler handler) = 0;
 };
 
+/// Which server a gate is, as far as the server can tell.
+struct GateIdentity {
+  std::string run_id;          ///< this life of its process
+  std::string replication_id;  ///< the history its data belongs to
+  bool joined = false;         ///< it took over another server's history: its data may have been replaced
+
+  std::string name() const { return run_id + '/' + replication_id; }
+};
+
 /// The coupons of one user that the gate knows of.
 struct Holding {
   std::string coupon_id;
@@ -59,11 +71,13 @@ struct Holding {
   Time issued_at{};
 };
 
-/// One holder, as the store remembers it, to rebuild a gate's state from.
+/// One user's coupon.
 struct Holder {
   std::string user_id;
   std::int64_t sequence = 0;
   Time issued_at{};
+
+  bool operator==(const Holder&) const = default;
 };
 
 /// Everything that is not the hot path. Calls block, up to the adapter's time limit; safe from any thread.
@@ -78,7 +92,7 @@ class GateControl {
   virtual Result<void> install(const Coupon& coupon) = 0;
 
   /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
-  /// Errors: stock_below_issued (nothing changed), gate_missing.
+  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted.
   virtual Result<void> configure(const Coupon& coupon) = 0;
 
   /// Errors: gate_missing.
@@ -88,8 +102,15 @@ class GateControl {
   virtual Result<std::vector<Holding>> holdings(const std::string& user_id,
                                                 std::span<const std::string> coupon_ids) = 0;
 
+  /// The holders of a coupon among `users`, in their order. Errors: gate_missing, gate_epoch, gate_untrusted.
+  virtual Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                                std::span<const std::string> users) = 0;
+
   /// The same decision as Gate::claim, for callers that may block.
   virtual Result<ClaimReply> claim_now(ClaimBatch batch) = 0;
+
+  /// Which server this is; Coupon::gate names the one its state is trusted on.
+  virtual Result<GateIdentity> identity() = 0;
 
   /// Whether the gate answers.
   virtual Result<void> check() = 0;
@@ -106,10 +127,11 @@ struct OutboxEntry {
   std::int64_t last_sequence() const { return first_sequence + static_cast<std::int64_t>(users.size()) - 1; }
 };
 
-/// Up to which sequence of a coupon something has been done.
+/// Up to which sequence of a coupon something has been done, in one epoch.
 struct Mark {
   std::string coupon_id;
   std::int64_t sequence = 0;
+  std::int64_t epoch = 0;
 
   bool operator==(const Mark&) const = default;
 };
@@ -125,10 +147,11 @@ class Outbox {
   virtual Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
                                                 std::chrono::milliseconds wait) = 0;
 
-  /// Raises `published` to each mark; a lower mark than the present one changes nothing.
+  /// Raises `published` to each mark; a mark lower than the present one, or of another epoch, changes
+  /// nothing.
   virtual Result<void> mark_published(std::span<const Mark> marks) = 0;
 
-  /// Raises `persisted` to each mark and trims the entries that lie wholly at or below it.
+  /// Raises `persisted` to each mark, as above, and trims the entries that lie wholly at or below it.
   virtual Result<void> mark_persisted(std::span<const Mark> marks) = 0;
 
   /// Becomes, or stays, the one relay of each coupon for `ttl`. Returns those of `coupon_ids` that `owner`
@@ -139,10 +162,12 @@ class Outbox {
   /// Gives up what `owner` leases.
   virtual Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) = 0;
 
-  /// published and persisted of each coupon, in order; a coupon without state has neither (both 0).
+  /// How far each coupon has come, in order.
   struct Progress {
     std::int64_t published = 0;
     std::int64_t persisted = 0;
+    std::int64_t epoch = 0;   ///< what the marks belong to; 0 without a state, and while it is recovered
+    bool recovering = false;  ///< between GateRecovery::begin and open
   };
   virtual Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) = 0;
 };

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,17 +34,34 @@ struct PositionChange {
   std::int64_t next = 0;
 };
 
+/// A coupon and the epoch it must be in.
+struct CouponEpoch {
+  std::string coupon_id;
+  std::int64_t epoch = 0;
+};
+
 /// What one transaction of the consumer saves.
 struct SaveBatch {
   std::string group;
   std::string topic;
   std::vector<IssuedEvent> events;
   std::vector<PositionChange> positions;
+  std::vector<CouponEpoch> epochs{};  ///< each coupon once
 };
 
 enum class SaveOutcome {
   saved,   ///< rows and positions are committed
   fenced,  ///< another member has moved a position: nothing was saved, and this member must stop reading it
+  superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
+};
+
+/// An exclusive lock among all processes that use the database; ends with the object.
+class StoreLock {
+ public:
+  virtual ~StoreLock() = default;
+
+  /// False once the lock is lost, for example with the connection. May block.
+  virtual bool held() = 0;
 };
 
 /// The database. Calls block; safe from any thread. Every call may fail with `unavailable` (connection lost,
@@ -72,9 +90,9 @@ class Store {
   /// Coupons in order of id, those above `after_id` ("" for the first page), at most `limit`.
   virtual Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) = 0;
 
-  /// Saves rows and positions in one transaction. A (coupon, user) that is there already is left alone; a
-  /// (coupon, sequence) that another user holds is `rejected`, and so is anything else the database will
-  /// never take.
+  /// Saves rows and positions in one transaction, in which no coupon named in `epochs` can change its epoch.
+  /// A (coupon, user) that is there already is left alone; a (coupon, sequence) that another user holds is
+  /// `rejected`, and so is anything else the database will never take.
   virtual Result<SaveOutcome> save(const SaveBatch& batch) = 0;
 
   /// Positions of the group in the topic; a partition never saved is not in the list.
@@ -86,6 +104,13 @@ class Store {
   /// Holders of a coupon in order of sequence, those above `after_sequence`, at most `limit`.
   virtual Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
                                               std::size_t limit) = 0;
+
+  /// Those of `users` who hold the coupon, in any order.
+  virtual Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                                    std::span<const std::string> users) = 0;
+
+  /// The lock of that name, or nothing while somebody else has it.
+  virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
 
   /// Whether the database answers.
   virtual Result<void> check() = 0;

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/ports/gate.hpp"
+
+namespace seonchak {
+
+/// What is known of a coupon's holders when its gate is recovered.
+struct KnownHolders {
+  std::vector<Holder> waiting{};  ///< certain holders that the store does not have
+  std::vector<Holder>
+      candidates{};  ///< said to be issued, not in the store; of two that clash the earlier wins
+  std::vector<std::int64_t> taken{};  ///< sequences of the store's rows, ascending
+  std::int64_t last_sequence = 0;     ///< the highest one known besides these
+  std::int64_t room = 0;              ///< how many of the candidates the stock has room for
+};
+
+/// What the gate is to hold besides the store's rows.
+struct Rebuilt {
+  std::vector<Holder> pending;  ///< ascending sequences: the outbox
+  std::vector<Holder> dropped;  ///< candidates the stock has no room for
+  std::int64_t added = 0;       ///< how many of `pending` were candidates
+  std::int64_t sequence = 0;    ///< the highest of all
+  std::int64_t persisted = 0;   ///< every pending sequence lies above
+};
+
+/// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,
+/// above all. Two servers that both issued can have given more than the stock: those with new sequences are
+/// dropped first, then the highest sequences, and nothing is ever issued beyond the stock.
+Rebuilt rebuild(KnownHolders known);
+
+/// Outbox entries for these holders, ascending, none with more than `users_max`.
+std::vector<OutboxEntry> entries_of(const std::string& coupon_id, std::int64_t epoch,
+                                    const std::vector<Holder>& holders, std::size_t users_max);
+
+}  // namespace seonchak

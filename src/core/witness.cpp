@@ -1,0 +1,86 @@
+#include "core/witness.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace seonchak {
+
+void Witness::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
+  if (holders.empty()) return;
+  const std::lock_guard lock(mutex_);
+  size_ += holders.size();
+  coupons_[coupon_id].push_back({epoch, std::move(holders)});
+  while (size_ > holders_max_) forget_oldest();
+}
+
+void Witness::forget_oldest() {
+  const auto longest =
+      std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.size(); });
+  size_ -= longest->second.front().holders.size();
+  longest->second.pop_front();
+  if (longest->second.empty()) coupons_.erase(longest);
+}
+
+void Witness::persisted(const std::string& coupon_id, std::int64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end()) return;
+  // Chunks of several event loops interleave, so that any of them may be done with.
+  std::erase_if(found->second, [&](const Chunk& chunk) {
+    if (chunk.holders.back().sequence > sequence) return false;
+    size_ -= chunk.holders.size();
+    return true;
+  });
+  if (found->second.empty()) coupons_.erase(found);
+}
+
+void Witness::adopt(const std::string& coupon_id, std::int64_t epoch) {
+  const std::lock_guard lock(mutex_);
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end()) return;
+  for (Chunk& chunk : found->second) chunk.epoch = std::max(chunk.epoch, epoch);
+}
+
+std::vector<std::string> Witness::coupons() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  ids.reserve(coupons_.size());
+  for (const auto& [id, chunks] : coupons_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<Holder> Witness::holders(const std::string& coupon_id) const {
+  return holders_before(coupon_id, INT64_MAX);
+}
+
+std::vector<Holder> Witness::holders_before(const std::string& coupon_id, std::int64_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Holder> holders;
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end()) return holders;
+  for (const Chunk& chunk : found->second) {
+    if (chunk.epoch < epoch) std::ranges::copy(chunk.holders, std::back_inserter(holders));
+  }
+  return holders;
+}
+
+void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {
+  const std::lock_guard lock(mutex_);
+  Doubt& doubt = doubts_[coupon_id];
+  if (epoch < doubt.epoch) return;
+  if (epoch > doubt.epoch) doubt = {epoch, 0};
+  doubt.sequence_seen = std::max(doubt.sequence_seen, sequence_seen);
+}
+
+std::map<std::string, Witness::Doubt> Witness::take_doubts() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(doubts_, {});
+}
+
+std::size_t Witness::size() const {
+  const std::lock_guard lock(mutex_);
+  return size_;
+}
+
+}  // namespace seonchak

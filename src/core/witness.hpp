@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/ports/gate.hpp"
+
+namespace seonchak {
+
+/// What this process was told is issued and does not know to be in the store: should the gate lose it, the
+/// process can say so. Also which coupons' gates it has reason to doubt. Safe from any thread.
+class Witness {
+ public:
+  /// Beyond `holders_max` the oldest are forgotten.
+  explicit Witness(std::size_t holders_max = 1'000'000) : holders_max_(holders_max) {}
+
+  /// New holders of one gate call, in order of sequence.
+  void issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders);
+
+  /// Forgets what is in the store up to `sequence`.
+  void persisted(const std::string& coupon_id, std::int64_t sequence);
+
+  /// Everything up to now belongs to `epoch` from here on.
+  void adopt(const std::string& coupon_id, std::int64_t epoch);
+
+  /// Coupons of which anything is remembered.
+  std::vector<std::string> coupons() const;
+
+  std::vector<Holder> holders(const std::string& coupon_id) const;
+
+  /// Those of an epoch before this one.
+  std::vector<Holder> holders_before(const std::string& coupon_id, std::int64_t epoch) const;
+
+  /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
+  void doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen);
+
+  struct Doubt {
+    std::int64_t epoch = 0;
+    std::int64_t sequence_seen = 0;
+  };
+  std::map<std::string, Doubt> take_doubts();
+
+  std::size_t size() const;
+
+ private:
+  struct Chunk {
+    std::int64_t epoch = 0;
+    std::vector<Holder> holders;
+  };
+  using Chunks = std::deque<Chunk>;
+
+  void forget_oldest();
+
+  const std::size_t holders_max_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Chunks> coupons_;  // guarded by mutex_; no empty value
+  std::size_t size_ = 0;                             // guarded by mutex_
+  std::map<std::string, Doubt> doubts_;              // guarded by mutex_
+};
+
+}  // namespace seonchak

@@ -1,0 +1,160 @@
+#include <algorithm>
+
+#include "gate/memory.hpp"
+
+namespace seonchak {
+
+namespace {
+
+Error not_shut(const std::string& coupon_id) {
+  return {Errc::gate_epoch, "coupon " + coupon_id + " is not shut by this recovery"};
+}
+
+}  // namespace
+
+std::string MemoryGate::name() const {
+  return "memory-" + std::to_string(lives_) + "/memory";
+}
+
+Result<GateIdentity> MemoryGate::identity() {
+  const std::lock_guard lock(mutex_);
+  return GateIdentity{"memory-" + std::to_string(lives_), "memory", false};
+}
+
+void MemoryGate::restart_empty() {
+  const std::lock_guard lock(mutex_);
+  ++lives_;
+  coupons_.clear();
+  leases_.clear();
+}
+
+void MemoryGate::forget(const std::string& coupon_id) {
+  const std::lock_guard lock(mutex_);
+  coupons_.erase(coupon_id);
+}
+
+Result<std::vector<std::optional<Holder>>> MemoryGate::holders_of(const Coupon& coupon,
+                                                                  std::span<const std::string> users) {
+  const std::lock_guard lock(mutex_);
+  const Entry* const entry = find(coupon.id);
+  if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + coupon.id};
+  if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return not_shut(coupon.id);
+  std::vector<std::optional<Holder>> holders;
+  for (const std::string& user : users) {
+    const auto held = entry->holders.find(user);
+    if (held == entry->holders.end()) {
+      holders.emplace_back();
+    } else {
+      holders.emplace_back(Holder{user, held->second.sequence, held->second.issued_at});
+    }
+  }
+  return holders;
+}
+
+Result<MemoryGate::Entry*> MemoryGate::find_shut(const std::string& coupon_id, const std::string& token) {
+  Entry* const entry = find(coupon_id);
+  if (entry == nullptr || entry->token != token) return not_shut(coupon_id);
+  return entry;
+}
+
+Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token) {
+  const std::lock_guard lock(mutex_);
+  const auto [place, created] = coupons_.try_emplace(coupon.id);
+  Entry& entry = place->second;
+  if (created) entry.created_at = coupon.created_at;
+  if (entry.created_at != coupon.created_at)
+    return Error{Errc::gate_epoch, "the gate has another coupon " + coupon.id};
+  const bool unfinished = !entry.token.empty();
+  entry.token = token;
+  entry.witnesses.clear();
+  return Remains{unfinished ? 0 : entry.state.epoch, entry.state.sequence, entry.state.persisted,
+                 static_cast<std::int64_t>(entry.holders.size())};
+}
+
+Result<void> MemoryGate::witness(const std::string& coupon_id, std::span<const Holder> holders) {
+  const std::lock_guard lock(mutex_);
+  Entry* const entry = find(coupon_id);
+  if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + coupon_id};
+  if (entry->token.empty()) return not_shut(coupon_id);
+  for (const Holder& holder : holders) {
+    entry->witnesses.insert_or_assign(holder.user_id, Held{holder.sequence, holder.issued_at});
+  }
+  return {};
+}
+
+Result<std::vector<Holder>> MemoryGate::witnesses(const std::string& coupon_id) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Holder> holders;
+  if (const Entry* const entry = find(coupon_id)) {
+    for (const auto& [user, held] : entry->witnesses)
+      holders.push_back({user, held.sequence, held.issued_at});
+  }
+  return holders;
+}
+
+Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Holder> holders;
+  if (const Entry* const entry = find(coupon_id)) {
+    for (const auto& [user, held] : entry->holders) {
+      if (held.sequence > after) holders.push_back({user, held.sequence, held.issued_at});
+    }
+  }
+  return holders;
+}
+
+Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::string& token,
+                                     std::span<const Holder> holders) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = find_shut(coupon_id, token);
+  if (!entry) return entry.error();
+  for (const Holder& holder : holders) {
+    (*entry)->holders.insert_or_assign(holder.user_id, Held{holder.sequence, holder.issued_at});
+  }
+  return {};
+}
+
+Result<void> MemoryGate::drop_holders(const std::string& coupon_id, const std::string& token,
+                                      std::span<const std::string> users) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = find_shut(coupon_id, token);
+  if (!entry) return entry.error();
+  for (const std::string& user : users) (*entry)->holders.erase(user);
+  return {};
+}
+
+Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::string& token,
+                                    std::span<const OutboxEntry> entries, bool first) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = find_shut(coupon_id, token);
+  if (!entry) return entry.error();
+  if (first) (*entry)->outbox.clear();
+  (*entry)->outbox.insert((*entry)->outbox.end(), entries.begin(), entries.end());
+  return {};
+}
+
+Result<bool> MemoryGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                              std::int64_t persisted, std::size_t witnesses_heard) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = find_shut(coupon.id, token);
+  if (!entry) return entry.error();
+  if ((*entry)->witnesses.size() > witnesses_heard) return false;
+  GateState& state = (*entry)->state;
+  if (state.revision < coupon.revision) {
+    state.stock = coupon.stock;
+    state.opens_at = coupon.opens_at;
+    state.closes_at = coupon.closes_at;
+    state.closed = coupon.closed;
+    state.revision = coupon.revision;
+  }
+  state.epoch = coupon.epoch;
+  state.sequence = sequence;
+  state.published = persisted;
+  state.persisted = persisted;
+  (*entry)->token.clear();
+  (*entry)->witnesses.clear();
+  appended_.notify_all();
+  return true;
+}
+
+}  // namespace seonchak

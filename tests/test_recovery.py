@@ -1,0 +1,75 @@
+"""What Redis forgets comes back by itself, and nobody is answered wrongly meanwhile."""
+
+import shutil
+
+import pytest
+from harness.recovery import STOCK, Sale, sale_of
+from harness.seonchak import Serve
+from harness.servers import RedisServer, SharedServer
+
+
+@pytest.fixture
+def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
+    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
+
+
+def test_everything_forgotten_comes_back_from_the_database(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start()
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 30)
+    sale.wait_until(server, "persisted", 30)
+    own_redis.client().flushall()
+    sale.wait_for_rows(sale.sell_the_rest(server, issued))
+
+
+def test_what_only_the_api_processes_know_comes_back_from_them(sale: Sale, own_redis: RedisServer) -> None:
+    first, second = sale.start("api"), sale.start("api")
+    sale.create(first)
+    issued = sale.issue_all(first, 0, 10)
+    issued["v"] = sale.answer(second, "v").json()["sequence"]
+    issued |= sale.issue_all(first, 11, 20)
+    own_redis.client().flushall()
+    everyone = sale.sell_the_rest(second, issued)
+    assert sale.rows() == {}
+    sale.start("relay,consumer")
+    sale.wait_for_rows(everyone)
+
+
+def test_what_is_only_in_the_log_comes_back_from_there(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start("api,relay")
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 20)
+    sale.wait_until(server, "published", 20)
+    server.kill()
+    own_redis.client().flushall()
+    everyone = sale.sell_the_rest(sale.start("api,relay"), issued)
+    sale.start("consumer")
+    sale.wait_for_rows(everyone)
+
+
+def test_a_redis_that_is_older_than_it_was_catches_up(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start()
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 10)
+    own_redis.stop()
+    shutil.copytree(own_redis.folder / "appendonlydir", own_redis.folder / "older")
+    own_redis.restart()
+    assert sale.answer(server, "u0").status == 200
+    for number in range(10, 30):
+        issued[f"u{number}"] = sale.answer(server, f"u{number}").json()["sequence"]
+    own_redis.kill()
+    shutil.rmtree(own_redis.folder / "appendonlydir")
+    shutil.move(own_redis.folder / "older", own_redis.folder / "appendonlydir")
+    own_redis.restart()
+    sale.wait_for_rows(sale.sell_the_rest(server, issued))
+
+
+def test_a_redis_that_lost_nothing_goes_on_where_it_was(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start()
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 20)
+    own_redis.kill()
+    own_redis.restart()
+    everyone = sale.sell_the_rest(server, issued)
+    assert sorted(everyone.values()) == list(range(1, STOCK + 1))
+    sale.wait_for_rows(everyone)
