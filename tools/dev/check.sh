@@ -47,7 +47,7 @@ check_python() {
 }
 
 check_shell() {
-  (cd "$ROOT" && shellcheck -x dev .ci/run tools/dev/*.sh)
+  (cd "$ROOT" && shellcheck -x dev .ci/run docs/model/check tools/dev/*.sh)
 }
 
 cmd_check() {
@@ -57,6 +57,7 @@ cmd_check() {
   check "format: C++" check_format
   check "style: Python" check_python
   check "style: shell" check_shell
+  check "model: the design survives what it should, and planted mistakes are found" "$ROOT/docs/model/check"
   check "clang-tidy" check_tidy
   echo
   echo "$checks_passed passed, $checks_failed failed"

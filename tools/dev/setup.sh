@@ -16,10 +16,10 @@ build_packages=(
 test_packages=(
   libgtest-dev redis-server redis-tools postgresql postgresql-client
   default-jre-headless maven python3 python3-venv kcat sqlite3 git
-  "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck
+  "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck spin
 )
 build_tools=(g++ cmake ninja pkg-config curl)
-test_tools=(redis-server psql java mvn python3 kcat git "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck)
+test_tools=(redis-server psql java mvn python3 kcat git "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck spin)
 
 # Adds what is named differently from one system to the next. False for a system we have no names for.
 add_system_packages() {
