@@ -57,7 +57,7 @@ void restore(MemoryGate& gate, Store& store) {
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
-      if (coupon.epoch == 0) continue;
+      if (coupon.settled == 0) continue;
       restore_coupon(gate, store, coupon);
       // The file may have been used with another gate before.
       if (coupon.gate != name)

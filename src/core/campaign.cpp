@@ -106,7 +106,7 @@ Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& chan
   // A coupon is opened before its stock is lowered, or a late opening could put the old stock into the gate.
   auto present = store_.coupon(id);
   if (!present) return present;
-  if (present->epoch == 0) {
+  if (present->settled == 0) {
     if (auto opened = open_coupon(store_, gate_, *present); !opened) return opened.error();
   }
   bool superseded = false;
@@ -152,7 +152,7 @@ Result<Coupon> Campaigns::close(const std::string& id) {
 Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
   if (!updated) return updated;
   Coupon coupon = *updated;
-  if (coupon.epoch == 0) {
+  if (coupon.settled == 0) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();

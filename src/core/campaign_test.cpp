@@ -165,7 +165,7 @@ TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
           (void)elsewhere.refresh();
           break;
         case 1:
-          (void)world.memory_gate.claim_now({"c", 1, 0, {"user" + std::to_string(i)}});
+          (void)world.memory_gate.claim_now({"c", world.open_epoch("c"), 0, {"user" + std::to_string(i)}});
           break;
         default:
           (void)world.change_stock("c", 1 + static_cast<std::int64_t>(random() % 12));

@@ -8,8 +8,6 @@ namespace seonchak {
 
 namespace {
 
-constexpr std::int64_t first_epoch = 1;
-
 Result<void> stopped() {
   return Error{Errc::unavailable, "the process is stopping"};
 }
@@ -29,24 +27,34 @@ Coupon proposed_for_gate(Coupon coupon) {
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
   const auto identity = gate.identity();
   if (!identity) return identity.error();
-  Coupon opened = committed_for_gate(coupon);
-  opened.epoch = first_epoch;
-  if (auto installed = gate.install(opened); !installed) return installed.error();
-  auto trusted = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-    if (row.epoch > 0) return {};
-    row.epoch = first_epoch;
+  const Error overtaken{Errc::gate_epoch, "another process opens coupon " + coupon.id};
+  bool already_open = false;
+  auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    already_open = row.settled > 0;
+    if (already_open) return overtaken;
+    ++row.epoch;
     row.gate = identity->name();
     return {};
   });
-  if (!trusted) return trusted.error();
-  coupon = *trusted;
+  if (already_open) drawn = store.coupon(coupon.id);
+  if (!drawn) return drawn.error();
+  if (!already_open) {
+    if (auto installed = gate.install(committed_for_gate(*drawn)); !installed) return installed.error();
+    drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+      if (row.epoch != drawn->epoch) return overtaken;
+      row.settled = row.epoch;
+      return {};
+    });
+    if (!drawn) return drawn.error();
+  }
+  coupon = *drawn;
   return {};
 }
 
 std::vector<std::string> CatalogSnapshot::open_ids() const {
   std::vector<std::string> ids;
   for (const auto& [id, coupon] : coupons_) {
-    if (coupon->epoch > 0) ids.push_back(id);
+    if (coupon->settled > 0) ids.push_back(id);
   }
   return ids;
 }
@@ -112,7 +120,7 @@ void Catalog::refresh_then(AfterRefresh done) {
 }
 
 Result<void> Catalog::carry_to_gate(Coupon& coupon) {
-  if (coupon.epoch == 0) {
+  if (coupon.settled == 0) {
     if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened;
   }
   return gate_->configure(committed_for_gate(coupon));
@@ -121,15 +129,15 @@ Result<void> Catalog::carry_to_gate(Coupon& coupon) {
 std::size_t Catalog::carry_pending() {
   std::size_t opened = 0;
   for (auto it = pending_.begin(); it != pending_.end();) {
-    const bool was_open = it->second.epoch > 0;
+    const bool was_open = it->second.settled > 0;
     auto carried = carry_to_gate(it->second);
-    if (!was_open && it->second.epoch > 0) ++opened;
+    if (!was_open && it->second.settled > 0) ++opened;
     if (carried) {
       it = pending_.erase(it);
       continue;
     }
     // A coupon that is being recovered is carried when it is open again; the recovery tells of itself.
-    const bool recovers = it->second.epoch > 0 && carried.error().code != Errc::unavailable;
+    const bool recovers = it->second.settled > 0 && carried.error().code != Errc::unavailable;
     const auto write = recovers ? log::debug : log::warn;
     write(
         "coupon not carried to the gate yet",

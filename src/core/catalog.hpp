@@ -41,7 +41,7 @@ class CatalogSnapshot {
   std::shared_ptr<const Coupon> find(std::string_view id) const;
   const Coupons& coupons() const { return coupons_; }
 
-  /// The coupons that have a gate.
+  /// The coupons that have been opened, those under recovery included.
   std::vector<std::string> open_ids() const;
 
  private:
@@ -127,9 +127,11 @@ class CatalogReader {
   std::uint64_t version_ = 0;
 };
 
-/// Opens the gate of a coupon that was never opened, in epoch 1: the gate first, then the store's word that
-/// it may be trusted, so that a claim is only ever made in an epoch the store knows. Repeating it is
-/// harmless. Sets coupon.epoch, coupon.gate and coupon.revision on success.
+/// Opens the gate of a coupon that was never opened. Each attempt draws an epoch of its own from the store,
+/// creates the gate's state in it, and only then lets the store say that it may be trusted: a late attempt
+/// that was overtaken can't pass for the trusted one. Does nothing when the coupon is open. Fails with
+/// gate_epoch when another process drew later; then that one opens it. On success `coupon` is as the store
+/// has it.
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon);
 
 /// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the

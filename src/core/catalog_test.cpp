@@ -57,10 +57,26 @@ TEST(Catalog, ServesClosedGatesOnlyAfterTheyOpen) {
   world.faults.fail("install", Fault::before);
   ASSERT_TRUE(world.sqlite->create_coupon(row("c")));
   ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.catalog.snapshot()->find("c")->epoch, 0);
+  EXPECT_FALSE(world.catalog.snapshot()->find("c")->is_open());
   world.faults.heal();
   ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.catalog.snapshot()->find("c")->epoch, 1);
+  EXPECT_TRUE(world.catalog.snapshot()->find("c")->is_open());
+}
+
+TEST(Catalog, AnOpeningThatWasOvertakenIsNotTrusted) {
+  World world;
+  Coupon coupon = world.sqlite->create_coupon(row("c")).value();
+  Coupon slow = coupon;
+  slow.epoch = 1;
+  ASSERT_TRUE(world.sqlite->update_coupon("c", [](Coupon& drawn) -> Result<void> {
+    drawn.epoch = 1;
+    return {};
+  }));
+  ASSERT_TRUE(open_coupon(*world.sqlite, world.memory_gate, coupon));
+  EXPECT_EQ(coupon.settled, 2);
+  world.memory_gate.forget("c");
+  ASSERT_TRUE(world.memory_gate.install(committed_for_gate(slow))) << "the other's call arrives at last";
+  EXPECT_FALSE(world.memory_gate.claim_now({"c", coupon.epoch, 0, {"user"}}));
 }
 
 TEST(Catalog, CarriesAChangeThatItsMakerDidNot) {

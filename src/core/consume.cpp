@@ -150,7 +150,7 @@ bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) 
     const auto coupon = catalog_.find(request.coupon_id);
     const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
     Result<ClaimReply> reply = not_open;
-    if (coupon && coupon->epoch > 0) {
+    if (coupon && coupon->is_open()) {
       reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}, coupon->gate});
     }
     if (!reply && reply.error().code == Errc::outbox_full) {

@@ -32,11 +32,14 @@ struct Coupon {
   std::optional<Time> closes_at;  ///< issuing ends just before this; absent: never
   bool closed = false;            ///< closed by an operator, for good
   Ack ack = Ack::gate;
-  std::int64_t epoch =
-      0;             ///< 0: its gate was never opened; else the life of the gate's state that is trusted
-  std::string gate;  ///< GateControl::identity of the server that state is trusted on
+  std::int64_t epoch = 0;     ///< the latest life of its gate's state, whether open yet or not
+  std::int64_t settled = 0;   ///< the epoch that was opened last; 0: never
+  std::string gate;           ///< GateControl::identity of the server that state is trusted on
   std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
   Time created_at{};
+
+  /// Whether its gate may be asked: not before the first opening, nor during a recovery.
+  bool is_open() const { return settled > 0 && settled == epoch; }
 };
 
 /// 1 to 64 of A-Z a-z 0-9 . _ -  (no braces or colons: an id is part of a Redis key)

@@ -22,7 +22,7 @@ Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waite
 
 void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler) {
   ++in_flight_;
-  if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->epoch > 0) {
+  if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->settled > 0) {
     return issue_known(*coupon, std::string(user_id), std::move(handler));
   }
   // The coupon may have been made by another process a moment ago: look once more after a refresh.
@@ -31,7 +31,7 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
     const auto coupon = catalog_.find(id);
     if (!coupon && !refreshed) return finish(handler, refreshed.error());
     if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
-    if (coupon->epoch == 0)
+    if (coupon->settled == 0)
       return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
     issue_known(*coupon, std::move(user), std::move(handler));
   };
@@ -41,6 +41,7 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
 }
 
 void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler) {
+  if (!coupon.is_open()) return finish(handler, Error{Errc::gate_epoch, "the coupon is being recovered"});
   auto it = queues_.find(coupon.id);
   if (it == queues_.end()) it = queues_.emplace(coupon.id, Queue{}).first;
   Queue& queue = it->second;

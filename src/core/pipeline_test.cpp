@@ -30,6 +30,7 @@ class History {
     for (int i = 0; i < actions; ++i) act();
     world_.faults.heal();
     create();
+    ASSERT_TRUE(world_.catalog.refresh()) << "which opens what is not open yet";
     for (std::size_t steps = 0; !settled() && steps < step_limit; ++steps) {
       (void)world_.catalog.refresh();
       for (auto& relay : relays_) relay->relay.step(no_wait);
@@ -90,7 +91,7 @@ class History {
   void claim() {
     const std::string id = coupon();
     const std::string user = "user" + std::to_string(pick(users));
-    const auto reply = world_.gate.claim_now({id, 1, 0, {user, "user" + std::to_string(pick(users))}});
+    const auto reply = world_.gate.claim_now({id, world_.open_epoch(id), 0, {user, "user" + std::to_string(pick(users))}});
     if (!reply || reply->claims[0].sequence == 0) return;
     const auto [known, added] = answered_[id].emplace(user, reply->claims[0].sequence);
     EXPECT_EQ(known->second, reply->claims[0].sequence) << "a user is told one sequence only";

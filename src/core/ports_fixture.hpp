@@ -57,6 +57,16 @@ class FaultyStore final : public Store {
                                             std::span<const std::string> users) override {
     return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
   }
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+                       std::span<const KnownClaim> claims) override {
+    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, claims); });
+  }
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
+    return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
+  }
+  Result<void> forget_testimony(const std::string& coupon_id) override {
+    return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id); });
+  }
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
     return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
   }

@@ -14,7 +14,7 @@ void ProgressPoller::step() {
   std::vector<Mark> persisted;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Outbox::Progress& found = (*progress)[i];
-    if (found.recovering) continue;
+    if (found.epoch == 0) continue;
     published.push_back({ids[i], found.published, found.epoch});
     persisted.push_back({ids[i], found.persisted, found.epoch});
   }

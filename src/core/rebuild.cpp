@@ -1,7 +1,6 @@
 #include "core/rebuild.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -19,36 +18,35 @@ Rebuilt rebuild(KnownHolders known) {
     result.sequence = std::max(result.sequence, holder.sequence);
     result.pending.push_back(std::move(holder));
   }
+  // Whoever was told a sequence must not meet another user with it, so none of them is given out again.
+  for (const Holder& holder : known.candidates) result.sequence = std::max(result.sequence, holder.sequence);
 
-  std::vector<Holder> keeping;
-  std::vector<Holder> clashing;
+  std::int64_t room = known.room;
   for (Holder& holder : known.candidates) {
-    result.sequence = std::max(result.sequence, holder.sequence);
     if (!users.insert(holder.user_id).second) continue;
+    if (room <= 0) {
+      result.dropped.push_back(std::move(holder));
+      continue;
+    }
+    --room;
     const bool clash =
         std::ranges::binary_search(known.taken, holder.sequence) || !sequences.insert(holder.sequence).second;
-    (clash ? clashing : keeping).push_back(std::move(holder));
+    if (clash) holder.sequence = ++result.sequence;
+    result.pending.push_back(std::move(holder));
   }
-  std::ranges::sort(keeping, {}, &Holder::sequence);
-  const auto room = static_cast<std::size_t>(std::max<std::int64_t>(0, known.room));
-  for (Holder& holder : clashing) {
-    if (keeping.size() < room) {
-      holder.sequence = ++result.sequence;
-      keeping.push_back(std::move(holder));
-    } else {
-      result.dropped.push_back(std::move(holder));
-    }
-  }
-  while (keeping.size() > room) {
-    result.dropped.push_back(std::move(keeping.back()));
-    keeping.pop_back();
-  }
-
-  result.added = static_cast<std::int64_t>(keeping.size());
-  std::ranges::move(keeping, std::back_inserter(result.pending));
   std::ranges::sort(result.pending, {}, &Holder::sequence);
   result.persisted = result.pending.empty() ? result.sequence : result.pending.front().sequence - 1;
   return result;
+}
+
+std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch) {
+  std::ranges::stable_sort(claims, {}, [epoch](const KnownClaim& claim) {
+    return std::pair(claim.epoch != epoch, claim.holder.sequence);
+  });
+  std::vector<Holder> holders;
+  holders.reserve(claims.size());
+  for (KnownClaim& claim : claims) holders.push_back(std::move(claim.holder));
+  return holders;
 }
 
 std::vector<OutboxEntry> entries_of(const std::string& coupon_id, std::int64_t epoch,

@@ -9,9 +9,8 @@ namespace seonchak {
 
 /// What is known of a coupon's holders when its gate is recovered.
 struct KnownHolders {
-  std::vector<Holder> waiting{};  ///< certain holders that the store does not have
-  std::vector<Holder>
-      candidates{};  ///< said to be issued, not in the store; of two that clash the earlier wins
+  std::vector<Holder> waiting{};      ///< certain, and within the stock; the store may not have them
+  std::vector<Holder> candidates{};   ///< said to be issued, and not in the store; the most credible first
   std::vector<std::int64_t> taken{};  ///< sequences of the store's rows, ascending
   std::int64_t last_sequence = 0;     ///< the highest one known besides these
   std::int64_t room = 0;              ///< how many of the candidates the stock has room for
@@ -21,15 +20,17 @@ struct KnownHolders {
 struct Rebuilt {
   std::vector<Holder> pending;  ///< ascending sequences: the outbox
   std::vector<Holder> dropped;  ///< candidates the stock has no room for
-  std::int64_t added = 0;       ///< how many of `pending` were candidates
   std::int64_t sequence = 0;    ///< the highest of all
   std::int64_t persisted = 0;   ///< every pending sequence lies above
 };
 
 /// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,
-/// above all. Two servers that both issued can have given more than the stock: those with new sequences are
-/// dropped first, then the highest sequences, and nothing is ever issued beyond the stock.
+/// above all. Two servers that both issued can have given more than the stock: then the last candidates are
+/// dropped, and nothing is issued beyond the stock.
 Rebuilt rebuild(KnownHolders known);
+
+/// `claims` in order of credibility: those of `epoch` first, then by sequence.
+std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch);
 
 /// Outbox entries for these holders, ascending, none with more than `users_max`.
 std::vector<OutboxEntry> entries_of(const std::string& coupon_id, std::int64_t epoch,

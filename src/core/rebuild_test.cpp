@@ -35,7 +35,6 @@ TEST(Rebuild, CandidatesKeepTheirSequencesAndWaitInOrder) {
   const Rebuilt rebuilt = rebuild(
       {.candidates = {holder("b", 7), holder("a", 6), holder("b", 7)}, .taken = {1, 2, 3}, .room = 10});
   EXPECT_EQ(texts(rebuilt.pending), (std::vector<std::string>{"a6", "b7"}));
-  EXPECT_EQ(rebuilt.added, 2);
   EXPECT_EQ(rebuilt.sequence, 7);
   EXPECT_EQ(rebuilt.persisted, 5) << "nothing that waits lies at or below it";
 }
@@ -68,10 +67,16 @@ TEST(Rebuild, TheStockIsNeverExceeded) {
       rebuild({.waiting = {holder("w", 4)},
                .candidates = {holder("a", 5), holder("x", 4), holder("b", 6), holder("c", 7)},
                .room = 2});
-  EXPECT_EQ(texts(rebuilt.pending), (std::vector<std::string>{"w4", "a5", "b6"}))
-      << "what waits is within it already";
-  EXPECT_EQ(texts(rebuilt.dropped), (std::vector<std::string>{"x4", "c7"}));
+  EXPECT_EQ(texts(rebuilt.pending), (std::vector<std::string>{"w4", "a5", "x8"}))
+      << "what waits is within it";
+  EXPECT_EQ(texts(rebuilt.dropped), (std::vector<std::string>{"b6", "c7"}));
   EXPECT_EQ(rebuild({.candidates = {holder("a", 1)}, .room = -3}).dropped.size(), 1U);
+}
+
+TEST(Rebuild, ClaimsOfTheTrustedEpochComeFirst) {
+  const auto ordered = by_credibility(
+      {{holder("old", 1), 1}, {holder("b", 3), 2}, {holder("older", 0), 1}, {holder("a", 2), 2}}, 2);
+  EXPECT_EQ(texts(ordered), (std::vector<std::string>{"a2", "b3", "older0", "old1"}));
 }
 
 TEST(Rebuild, EntriesHoldConsecutiveSequencesOfOneTime) {

@@ -36,7 +36,7 @@ Result<std::vector<Mark>> find_unmarked(Store& store, Outbox& outbox, const Cata
   std::vector<Mark> marks;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const Outbox::Progress& known = (*progress)[i];
-    if (known.recovering || known.published <= known.persisted) continue;
+    if (known.epoch == 0 || known.published <= known.persisted) continue;
     const Mark after{ids[i], known.persisted, known.epoch};
     const auto entries = outbox.read({&after, 1}, entries_max, no_wait);
     if (!entries) return entries.error();

@@ -14,11 +14,6 @@ using std::chrono::steady_clock;
 const std::string lock_name = "gate-recovery";
 const std::string dependency = "gate_state";
 
-void log_lost(const std::string& coupon_id, const std::string& user_id, std::int64_t sequence) {
-  log::error("an issued coupon was lost with the gate, and the stock has gone to others meanwhile",
-             {{"coupon", coupon_id}, {"user", user_id}, {"sequence", sequence}});
-}
-
 }  // namespace
 
 Recovery::Recovery(Ports ports, Catalog& catalog, Witness& witness, Health& health, Metrics& metrics,
@@ -35,13 +30,14 @@ Recovery::Recovery(Ports ports, Catalog& catalog, Witness& witness, Health& heal
                                     "Holders that could not be given back: the stock had gone to others.")) {}
 
 void Recovery::step() {
+  testify(catalog_.current());
   const auto identity = ports_.control.identity();
   if (!identity) return;  // the gate is down: nothing is issued, and there is nothing to look at
   const CatalogSnapshot& catalog = catalog_.current();
   if (renamed(*identity, catalog)) return;
   const auto progress = look_at(catalog);
   if (!progress) return;
-  testify(catalog, *progress);
+  catch_up(catalog, *progress);
   if (round_) return go_on();
   if (steady_clock::now() < next_try_) return;
   const auto found = suspects(*identity, catalog, *progress);
@@ -95,46 +91,70 @@ Result<Recovery::Progress> Recovery::look_at(const CatalogSnapshot& catalog) {
   return progress;
 }
 
-void Recovery::testify(const CatalogSnapshot& catalog, const Progress& progress) {
+// The catalog was read first: an answer that comes after it in an earlier epoch is not given to the user.
+void Recovery::testify(const CatalogSnapshot& catalog) {
   for (const std::string& id : witness_.coupons()) {
     const auto coupon = catalog.find(id);
-    const auto found = progress.find(id);
-    if (!coupon || found == progress.end()) continue;
-    if (found->second.recovering) {
-      (void)ports_.gate.witness(id, witness_.holders(id));
-    } else if (found->second.epoch == coupon->epoch && coupon->gate == last_identity_->name()) {
-      if (!witness_.holders_before(id, coupon->epoch).empty()) claim_late(*coupon);
-      witness_.persisted(id, found->second.persisted);
-    }
+    if (coupon && !coupon->is_open()) write_down(*coupon, witness_.claims(id));
   }
 }
 
+void Recovery::catch_up(const CatalogSnapshot& catalog, const Progress& progress) {
+  for (const std::string& id : witness_.coupons()) {
+    const auto coupon = catalog.find(id);
+    const auto found = progress.find(id);
+    if (!coupon || !coupon->is_open() || found == progress.end()) continue;
+    if (found->second.epoch != coupon->epoch) continue;
+    claim_late(*coupon, witness_.claims(id));
+    witness_.persisted(id, coupon->epoch, found->second.persisted);
+  }
+}
+
+void Recovery::write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
+  const std::pair known(coupon.epoch, claims.size());
+  if (claims.empty() || testified_[coupon.id] == known) return;
+  const auto heard = ports_.store.testify(coupon.id, coupon.epoch, claims);
+  if (heard && *heard) testified_[coupon.id] = known;
+}
+
 // The coupon was recovered: perhaps without this process, when it was stopped or cut off at the time.
-void Recovery::claim_late(const Coupon& coupon) {
-  const auto known = witness_.holders_before(coupon.id, coupon.epoch);
+void Recovery::claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
+  std::vector<Holder> earlier;
   std::vector<std::string> users;
-  for (const Holder& holder : known) users.push_back(holder.user_id);
+  for (const KnownClaim& claim : claims) {
+    if (claim.epoch >= coupon.epoch) continue;
+    earlier.push_back(claim.holder);
+    users.push_back(claim.holder.user_id);
+  }
+  if (earlier.empty()) return;
   const auto holders = ports_.control.holders_of(coupon, users);
   if (!holders) return;
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if ((*holders)[i]) continue;
-    const auto reply = ports_.control.claim_now({coupon.id, coupon.epoch, 0, {users[i]}, coupon.gate});
-    if (!reply) return;
-    if (reply->claims.front().sequence > 0) continue;
-    holders_lost_.add();
-    log_lost(coupon.id, users[i], known[i].sequence);
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    Holder now_held = (*holders)[i].value_or(Holder{});
+    if (now_held.sequence == 0) {
+      const auto reply = ports_.control.claim_now({coupon.id, coupon.epoch, 0, {users[i]}, coupon.gate});
+      if (!reply) return;
+      const Claim& claim = reply->claims.front();
+      now_held = {users[i], claim.sequence, claim.issued_at};
+    }
+    if (now_held.sequence > 0) {
+      witness_.issued(coupon.id, coupon.epoch, {now_held});
+    } else {
+      lost(coupon.id, earlier[i]);
+    }
   }
-  witness_.adopt(coupon.id, coupon.epoch);
+  witness_.forget_before(coupon.id, coupon.epoch);
 }
 
 std::vector<std::string> Recovery::suspects(const GateIdentity& identity, const CatalogSnapshot& catalog,
                                             const Progress& progress) {
   std::vector<std::string> found;
   for (const auto& [id, coupon] : catalog.coupons()) {
-    if (coupon->epoch == 0) continue;
+    if (coupon->settled == 0) continue;
     const auto state = progress.find(id);
     const bool other_state = state != progress.end() && state->second.epoch != coupon->epoch;
-    if (coupon->gate != identity.name() || other_state || doubts_.contains(id)) found.push_back(id);
+    if (!coupon->is_open() || coupon->gate != identity.name() || other_state || doubts_.contains(id))
+      found.push_back(id);
   }
   return found;
 }
@@ -163,12 +183,11 @@ void Recovery::begin(const GateIdentity& identity, const std::vector<std::string
   round_ = std::move(round);
 }
 
-Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coupon,
-                                Outbox::Progress& progress) {
-  const auto found = ports_.outbox.progress({&coupon.id, 1});
-  if (!found) return found.error();
-  progress = found->front();
-  if (coupon.gate != identity.name() || progress.epoch != coupon.epoch) return false;
+Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coupon) {
+  if (!coupon.is_open() || coupon.gate != identity.name()) return false;
+  const auto progress = ports_.outbox.progress({&coupon.id, 1});
+  if (!progress) return progress.error();
+  if (progress->front().epoch != coupon.epoch) return false;
   const auto doubt = doubts_.find(coupon.id);
   if (doubt == doubts_.end() || doubt->second.epoch != coupon.epoch) return true;
   const auto state = ports_.control.state(coupon.id);
@@ -181,14 +200,13 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
                                                     const std::string& coupon_id) {
   auto row = ports_.store.coupon(coupon_id);
   if (!row) return row.error();
-  Outbox::Progress progress;
-  const auto sound = is_sound(identity, *row, progress);
+  if (row->settled == 0) return std::optional<Job>();
+  const auto sound = is_sound(identity, *row);
   if (!sound) return sound.error();
   if (*sound) {
     doubts_.erase(coupon_id);
     return std::optional<Job>();
   }
-  const std::int64_t trusted_epoch = row->epoch;
   Job job;
   job.coupon = *row;
   job.coupon.gate = identity.name();
@@ -196,7 +214,6 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
   auto remains = ports_.gate.begin(job.coupon, job.token);
   if (!remains) return remains.error();
   job.remains = *remains;
-  job.prefix = remains->epoch == trusted_epoch;
 
   // From this commit on no consumer saves an event of an earlier epoch without asking the gate: what the
   // store has when it is read below is all it will ever have of them.
@@ -207,10 +224,11 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
   });
   if (!fenced) return fenced.error();
   job.coupon = std::move(*fenced);
+  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled;
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", coupon_id},
              {"epoch", job.coupon.epoch},
-             {"gate", job.coupon.gate},
+             {"trusted_epoch", job.coupon.settled},
              {"found_epoch", remains->epoch},
              {"found_sequence", remains->sequence}});
   return std::optional<Job>(std::move(job));
@@ -241,17 +259,18 @@ Result<void> Recovery::finish() {
   if (!positions) return positions.error();
   const auto events = ports_.log.events_after(*positions, options_.log_events_max);
   if (!events) return events.error();
-  std::unordered_map<std::string_view, std::vector<Holder>> logged;
+  std::unordered_map<std::string_view, std::vector<KnownClaim>> logged;
   for (const IssuedEvent& event : *events) {
-    if (event.epoch > 0) logged[event.coupon_id].push_back({event.user_id, event.sequence, event.issued_at});
+    if (event.epoch == 0) continue;
+    logged[event.coupon_id].push_back({{event.user_id, event.sequence, event.issued_at}, event.epoch});
   }
-  for (Job& job : round_->jobs) {
-    while (!job.done) {
-      const auto recovered = recover(job, logged[job.coupon.id]);
-      if (!recovered) return recovered.error();
-      job.done = *recovered;
-    }
+  while (!round_->jobs.empty()) {
+    const Job& job = round_->jobs.back();
+    const auto recovered = recover(job, logged[job.coupon.id]);
+    if (!recovered) return recovered.error();
+    if (!*recovered) continue;  // a witness was late: once more
     doubts_.erase(job.coupon.id);
+    round_->jobs.pop_back();
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/metrics.hpp"
@@ -16,14 +17,16 @@
 #include "core/ports/gate.hpp"
 #include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
+#include "core/rebuild.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
 
 struct RecoveryOptions {
-  /// Between shutting a coupon and taking the union: every process must have seen the new epoch and said what
-  /// it knows by then. With a gate that can fail over, longer than IssuerOptions::fence_lease.
-  std::chrono::milliseconds witness_grace{1'000};
+  /// Between shutting a coupon and taking the union: every process must have seen the new epoch and written
+  /// down what it knows by then, answers to calls that were out included. Longer than a gate's call limit,
+  /// and with a gate that can fail over longer than IssuerOptions::fence_lease.
+  std::chrono::milliseconds witness_grace{1'500};
   std::chrono::milliseconds retry{500};     ///< after a failure of the store, the log or the gate
   std::size_t coupons_checked_max = 512;    ///< per step, taking turns
   std::size_t log_events_max = 5'000'000;   ///< more than this unsaved: wait for the consumers
@@ -58,11 +61,10 @@ class Recovery {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Job {
-    Coupon coupon;  // as committed with the new epoch
+    Coupon coupon;  // as committed with the new epoch; `settled` is the one that was trusted
     std::string token;
     Remains remains;
     bool prefix = false;  // what remains is an earlier moment of the state that was trusted
-    bool done = false;
   };
   struct Round {
     std::unique_ptr<StoreLock> lock;
@@ -73,20 +75,25 @@ class Recovery {
 
   Result<Progress> look_at(const CatalogSnapshot& catalog);
   bool renamed(const GateIdentity& identity, const CatalogSnapshot& catalog);
-  void testify(const CatalogSnapshot& catalog, const Progress& progress);
-  void claim_late(const Coupon& coupon);
+  void testify(const CatalogSnapshot& catalog);
+  void catch_up(const CatalogSnapshot& catalog, const Progress& progress);
+  void write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims);
+  void claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims);
   std::vector<std::string> suspects(const GateIdentity& identity, const CatalogSnapshot& catalog,
                                     const Progress& progress);
   void begin(const GateIdentity& identity, const std::vector<std::string>& suspects);
   Result<std::optional<Job>> shut(const GateIdentity& identity, const std::string& coupon_id);
-  Result<bool> is_sound(const GateIdentity& identity, const Coupon& coupon, Outbox::Progress& progress);
+  Result<bool> is_sound(const GateIdentity& identity, const Coupon& coupon);
   void go_on();
   Result<void> finish();
-  Result<bool> recover(Job& job, const std::vector<Holder>& logged);
+  Result<bool> recover(const Job& job, std::vector<KnownClaim> claims);
+  Result<std::vector<std::int64_t>> sequences_of_rows(const std::string& coupon_id, std::int64_t after);
   Result<std::vector<Holder>> outbox_of(const Job& job);
-  Result<std::int64_t> put_rows(const Job& job, std::int64_t after, std::vector<std::int64_t>& sequences);
-  Result<std::vector<Holder>> without_rows(const std::string& coupon_id, std::vector<Holder> holders);
-  Result<void> write(const Job& job, const std::vector<Holder>& pending);
+  Result<std::vector<KnownClaim>> without_rows(const std::string& coupon_id, std::vector<KnownClaim> claims);
+  Result<void> save(const Job& job, const std::vector<Holder>& pending);
+  Result<bool> settle(const Job& job, std::size_t heard);
+  Result<void> write(const Job& job, const Rebuilt& rebuilt, std::int64_t intact);
+  void lost(const std::string& coupon_id, const Holder& holder);
 
   Ports ports_;
   CatalogReader catalog_;
@@ -96,6 +103,7 @@ class Recovery {
 
   std::optional<GateIdentity> last_identity_;
   std::map<std::string, Witness::Doubt> doubts_;
+  std::map<std::string, std::pair<std::int64_t, std::size_t>> testified_;  // epoch, and how many claims
   std::size_t turn_ = 0;
   std::optional<Round> round_;
   TimePoint next_try_{};

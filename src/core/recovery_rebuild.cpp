@@ -3,7 +3,6 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
-#include "core/rebuild.hpp"
 #include "core/recovery.hpp"
 
 namespace seonchak {
@@ -11,29 +10,31 @@ namespace seonchak {
 namespace {
 
 constexpr std::size_t rows_page = 10'000;
+constexpr std::size_t saved_page = 1'000;
 constexpr std::size_t entries_page = 64;
 constexpr std::chrono::milliseconds no_wait{0};
 
-void append(std::vector<Holder>& holders, const std::vector<Holder>& more, std::int64_t above) {
-  std::ranges::copy_if(more, std::back_inserter(holders),
-                       [above](const Holder& holder) { return holder.sequence > above; });
-}
-
 }  // namespace
 
-// False when a witness was late: once more.
-Result<bool> Recovery::recover(Job& job, const std::vector<Holder>& logged) {
+void Recovery::lost(const std::string& coupon_id, const Holder& holder) {
+  holders_lost_.add();
+  log::error("an issued coupon was lost with the gate, and the stock has gone to others meanwhile",
+             {{"coupon", coupon_id}, {"user", holder.user_id}, {"sequence", holder.sequence}});
+}
+
+// False when a witness was late: once more. The order matters: the union is settled in the store before the
+// gate is touched, so that a coordinator that dies leaves either everything as it was or a store that has it
+// all.
+Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   const std::string& id = job.coupon.id;
   // In a prefix of what was trusted, everything up to its sequence is as it was.
   const std::int64_t intact = job.prefix ? job.remains.sequence : 0;
-  KnownHolders known;
-  known.last_sequence = job.remains.sequence;
-  const auto rows = put_rows(job, intact, known.taken);
+  auto rows = sequences_of_rows(id, intact);
   if (!rows) return rows.error();
-
-  std::vector<Holder> said;
-  append(said, logged, intact);
-  std::int64_t holders = *rows;
+  KnownHolders known;
+  known.taken = std::move(*rows);
+  known.last_sequence = job.remains.sequence;
+  std::int64_t holders = static_cast<std::int64_t>(known.taken.size());
   if (job.prefix) {
     auto waiting = outbox_of(job);
     if (!waiting) return waiting.error();
@@ -42,40 +43,47 @@ Result<bool> Recovery::recover(Job& job, const std::vector<Holder>& logged) {
   } else {
     const auto survivors = ports_.gate.survivors(id, job.remains.persisted);
     if (!survivors) return survivors.error();
-    append(said, *survivors, 0);
+    for (const Holder& holder : *survivors) claims.push_back({holder, job.remains.epoch});
   }
-  const auto witnesses = ports_.gate.witnesses(id);
-  if (!witnesses) return witnesses.error();
-  append(said, *witnesses, intact);
-  auto candidates = without_rows(id, std::move(said));
-  if (!candidates) return candidates.error();
-  known.candidates = std::move(*candidates);
+  const auto testimony = ports_.store.testimony(id);
+  if (!testimony) return testimony.error();
+  std::ranges::copy(*testimony, std::back_inserter(claims));
+  std::erase_if(claims, [&](const KnownClaim& claim) {
+    return claim.epoch == job.coupon.settled && claim.holder.sequence <= intact;
+  });
+  auto unsaved = without_rows(id, std::move(claims));
+  if (!unsaved) return unsaved.error();
+  known.candidates = by_credibility(std::move(*unsaved), job.coupon.settled);
   known.room = job.coupon.stock - holders;
-
   const Rebuilt rebuilt = rebuild(std::move(known));
-  std::vector<std::string> dropped;
-  for (const Holder& holder : rebuilt.dropped) dropped.push_back(holder.user_id);
-  if (auto done = ports_.gate.drop_holders(id, job.token, dropped); !done) return done.error();
-  if (auto done = write(job, rebuilt.pending); !done) return done.error();
-  const auto opened = ports_.gate.open(committed_for_gate(job.coupon), job.token, rebuilt.sequence,
-                                       rebuilt.persisted, witnesses->size());
-  if (opened && !*opened) job.remains.holders += rebuilt.added;
-  if (!opened || !*opened) return opened;
+
+  if (auto saved = save(job, rebuilt.pending); !saved) return saved.error();
+  const auto settled = settle(job, testimony->size());
+  if (!settled || !*settled) return settled;
+  if (auto written = write(job, rebuilt, intact); !written) return written.error();
+  (void)ports_.store.forget_testimony(id);
 
   recovered_.add();
   holders_added_.add(rebuilt.pending.size());
-  holders_lost_.add(rebuilt.dropped.size());
-  for (const Holder& holder : rebuilt.dropped) {
-    log::error("an issued coupon was lost with the gate, and the stock has gone to others meanwhile",
-               {{"coupon", id}, {"user", holder.user_id}, {"sequence", holder.sequence}});
-  }
+  for (const Holder& holder : rebuilt.dropped) lost(id, holder);
   log::info("coupon recovered", {{"coupon", id},
                                  {"epoch", job.coupon.epoch},
                                  {"sequence", rebuilt.sequence},
-                                 {"in_store", *rows},
-                                 {"waiting", rebuilt.pending.size()},
+                                 {"given_back", rebuilt.pending.size()},
                                  {"lost", rebuilt.dropped.size()}});
   return true;
+}
+
+Result<std::vector<std::int64_t>> Recovery::sequences_of_rows(const std::string& coupon_id,
+                                                              std::int64_t after) {
+  std::vector<std::int64_t> sequences;
+  while (true) {
+    const auto page = ports_.store.holders(coupon_id, after, rows_page);
+    if (!page) return page.error();
+    for (const Holder& holder : *page) sequences.push_back(holder.sequence);
+    if (page->size() < rows_page) return sequences;
+    after = page->back().sequence;
+  }
 }
 
 // What the surviving outbox holds: certain, and perhaps not in the store.
@@ -96,45 +104,74 @@ Result<std::vector<Holder>> Recovery::outbox_of(const Job& job) {
   }
 }
 
-// Makes the store's rows above `after` holders; returns how many there are.
-Result<std::int64_t> Recovery::put_rows(const Job& job, std::int64_t after,
-                                        std::vector<std::int64_t>& sequences) {
-  while (true) {
-    const auto page = ports_.store.holders(job.coupon.id, after, rows_page);
-    if (!page) return page.error();
-    if (auto put = ports_.gate.put_holders(job.coupon.id, job.token, *page); !put) return put.error();
-    for (const Holder& holder : *page) sequences.push_back(holder.sequence);
-    if (page->size() < rows_page) return static_cast<std::int64_t>(sequences.size());
-    after = page->back().sequence;
-  }
-}
-
-Result<std::vector<Holder>> Recovery::without_rows(const std::string& coupon_id,
-                                                   std::vector<Holder> holders) {
+Result<std::vector<KnownClaim>> Recovery::without_rows(const std::string& coupon_id,
+                                                       std::vector<KnownClaim> claims) {
   std::unordered_set<std::string> saved;
-  for (std::size_t first = 0; first < holders.size(); first += rows_page) {
+  for (std::size_t first = 0; first < claims.size(); first += rows_page) {
     std::vector<std::string> users;
-    for (std::size_t i = first; i < std::min(holders.size(), first + rows_page); ++i) {
-      users.push_back(holders[i].user_id);
+    for (std::size_t i = first; i < std::min(claims.size(), first + rows_page); ++i) {
+      users.push_back(claims[i].holder.user_id);
     }
     const auto rows = ports_.store.holders_among(coupon_id, users);
     if (!rows) return rows.error();
     for (const Holder& row : *rows) saved.insert(row.user_id);
   }
-  std::erase_if(holders, [&](const Holder& holder) { return saved.contains(holder.user_id); });
-  return holders;
+  std::erase_if(claims, [&](const KnownClaim& claim) { return saved.contains(claim.holder.user_id); });
+  return claims;
 }
 
-Result<void> Recovery::write(const Job& job, const std::vector<Holder>& pending) {
-  if (auto put = ports_.gate.put_holders(job.coupon.id, job.token, pending); !put) return put;
-  const auto entries = entries_of(job.coupon.id, job.coupon.epoch, pending, claim_users_max);
-  std::size_t first = 0;
-  do {
-    const auto part = std::span(entries).subspan(first, std::min(entries_page, entries.size() - first));
-    if (auto put = ports_.gate.put_outbox(job.coupon.id, job.token, part, first == 0); !put) return put;
-    first += entries_page;
-  } while (first < entries.size());
+Result<void> Recovery::save(const Job& job, const std::vector<Holder>& pending) {
+  for (std::size_t first = 0; first < pending.size(); first += saved_page) {
+    SaveBatch batch{ports_.log.group(), ports_.log.topic(), {}, {}, {{job.coupon.id, job.coupon.epoch}}};
+    for (std::size_t i = first; i < std::min(pending.size(), first + saved_page); ++i) {
+      const Holder& holder = pending[i];
+      batch.events.push_back(
+          {job.coupon.id, holder.user_id, holder.sequence, holder.issued_at, job.coupon.epoch});
+    }
+    const auto saved = ports_.store.save(batch);
+    if (!saved) return saved.error();
+    if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "another recovery has begun"};
+  }
   return {};
+}
+
+// The epoch counts from here on, unless somebody has testified since `heard` was read.
+Result<bool> Recovery::settle(const Job& job, std::size_t heard) {
+  bool late = false;
+  const auto settled = ports_.store.update_coupon(job.coupon.id, [&](Coupon& row) -> Result<void> {
+    if (row.epoch != job.coupon.epoch) return Error{Errc::gate_epoch, "another recovery has begun"};
+    const auto testimony = ports_.store.testimony(job.coupon.id);
+    if (!testimony) return testimony.error();
+    late = testimony->size() > heard;
+    if (late) return Error{Errc::unavailable, "a witness was late"};
+    row.settled = row.epoch;
+    return {};
+  });
+  if (late) return false;
+  if (!settled) return settled.error();
+  return true;
+}
+
+Result<void> Recovery::write(const Job& job, const Rebuilt& rebuilt, std::int64_t intact) {
+  const std::string& id = job.coupon.id;
+  bool first = !job.prefix;
+  std::int64_t after = intact;
+  while (true) {
+    const auto page = ports_.store.holders(id, after, rows_page);
+    if (!page) return page.error();
+    if (auto put = ports_.gate.put_holders(id, job.token, *page, first); !put) return put;
+    first = false;
+    if (page->size() < rows_page) break;
+    after = page->back().sequence;
+  }
+  const auto entries = entries_of(id, job.coupon.epoch, rebuilt.pending, claim_users_max);
+  std::size_t begin = 0;
+  do {
+    const auto part = std::span(entries).subspan(begin, std::min(entries_page, entries.size() - begin));
+    if (auto put = ports_.gate.put_outbox(id, job.token, part, begin == 0); !put) return put;
+    begin += entries_page;
+  } while (begin < entries.size());
+  return ports_.gate.open(committed_for_gate(job.coupon), job.token, rebuilt.sequence, rebuilt.persisted);
 }
 
 }  // namespace seonchak

@@ -1,7 +1,6 @@
 #include "core/witness.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace seonchak {
@@ -22,24 +21,28 @@ void Witness::forget_oldest() {
   if (longest->second.empty()) coupons_.erase(longest);
 }
 
-void Witness::persisted(const std::string& coupon_id, std::int64_t sequence) {
+template <class Done>
+void Witness::forget_if(const std::string& coupon_id, Done done) {
   const std::lock_guard lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return;
-  // Chunks of several event loops interleave, so that any of them may be done with.
+  // Chunks of several event loops interleave, so any of them may be done with.
   std::erase_if(found->second, [&](const Chunk& chunk) {
-    if (chunk.holders.back().sequence > sequence) return false;
+    if (!done(chunk)) return false;
     size_ -= chunk.holders.size();
     return true;
   });
   if (found->second.empty()) coupons_.erase(found);
 }
 
-void Witness::adopt(const std::string& coupon_id, std::int64_t epoch) {
-  const std::lock_guard lock(mutex_);
-  const auto found = coupons_.find(coupon_id);
-  if (found == coupons_.end()) return;
-  for (Chunk& chunk : found->second) chunk.epoch = std::max(chunk.epoch, epoch);
+void Witness::persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence) {
+  forget_if(coupon_id, [&](const Chunk& chunk) {
+    return chunk.epoch == epoch && chunk.holders.back().sequence <= sequence;
+  });
+}
+
+void Witness::forget_before(const std::string& coupon_id, std::int64_t epoch) {
+  forget_if(coupon_id, [&](const Chunk& chunk) { return chunk.epoch < epoch; });
 }
 
 std::vector<std::string> Witness::coupons() const {
@@ -50,19 +53,15 @@ std::vector<std::string> Witness::coupons() const {
   return ids;
 }
 
-std::vector<Holder> Witness::holders(const std::string& coupon_id) const {
-  return holders_before(coupon_id, INT64_MAX);
-}
-
-std::vector<Holder> Witness::holders_before(const std::string& coupon_id, std::int64_t epoch) const {
+std::vector<KnownClaim> Witness::claims(const std::string& coupon_id) const {
   const std::lock_guard lock(mutex_);
-  std::vector<Holder> holders;
+  std::vector<KnownClaim> claims;
   const auto found = coupons_.find(coupon_id);
-  if (found == coupons_.end()) return holders;
+  if (found == coupons_.end()) return claims;
   for (const Chunk& chunk : found->second) {
-    if (chunk.epoch < epoch) std::ranges::copy(chunk.holders, std::back_inserter(holders));
+    for (const Holder& holder : chunk.holders) claims.push_back({holder, chunk.epoch});
   }
-  return holders;
+  return claims;
 }
 
 void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {

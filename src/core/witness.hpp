@@ -21,19 +21,16 @@ class Witness {
   /// New holders of one gate call, in order of sequence.
   void issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders);
 
-  /// Forgets what is in the store up to `sequence`.
-  void persisted(const std::string& coupon_id, std::int64_t sequence);
+  /// Forgets what was issued in `epoch` up to `sequence`: the store has it.
+  void persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence);
 
-  /// Everything up to now belongs to `epoch` from here on.
-  void adopt(const std::string& coupon_id, std::int64_t epoch);
+  /// Forgets what was issued before `epoch`.
+  void forget_before(const std::string& coupon_id, std::int64_t epoch);
 
   /// Coupons of which anything is remembered.
   std::vector<std::string> coupons() const;
 
-  std::vector<Holder> holders(const std::string& coupon_id) const;
-
-  /// Those of an epoch before this one.
-  std::vector<Holder> holders_before(const std::string& coupon_id, std::int64_t epoch) const;
+  std::vector<KnownClaim> claims(const std::string& coupon_id) const;
 
   /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
   void doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen);
@@ -54,6 +51,8 @@ class Witness {
   using Chunks = std::deque<Chunk>;
 
   void forget_oldest();
+  template <class Done>
+  void forget_if(const std::string& coupon_id, Done done);
 
   const std::size_t holders_max_;
   mutable std::mutex mutex_;

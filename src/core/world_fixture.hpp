@@ -69,7 +69,13 @@ struct World {
   }
 
   Claim claim(const std::string& coupon_id, const std::string& user_id) {
-    return memory_gate.claim_now({coupon_id, 1, 0, {user_id}}).value().claims.front();
+    return memory_gate.claim_now({coupon_id, open_epoch(coupon_id), 0, {user_id}}).value().claims.front();
+  }
+
+  /// What a process claims in; 0, in which nothing can be claimed, while the coupon is not open.
+  std::int64_t open_epoch(const std::string& coupon_id) const {
+    const auto row = sqlite->coupon(coupon_id);
+    return row && row->is_open() ? row->epoch : 0;
   }
 
   /// Issues to `count` new users, each in an outbox entry of its own.

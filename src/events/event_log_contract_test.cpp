@@ -24,18 +24,20 @@ constexpr auto patience = 60s;
 struct Log {
   std::function<std::unique_ptr<EventPublisher>()> publisher;
   std::function<std::unique_ptr<EventConsumer>()> consumer;
+  std::function<std::unique_ptr<EventLogTail>()> tail;
 };
 
 Log memory_log() {
   const auto log = std::make_shared<MemoryLog>(MemoryLogOptions{.events_max = queue_events});
-  return {[log] { return log->publisher(); }, [log] { return log->consumer(); }};
+  return {[log] { return log->publisher(); }, [log] { return log->consumer(); },
+          [log] { return log->tail(); }};
 }
 
 Log kafka_log() {
   KafkaOptions options = fresh_kafka();
   options.queue_events_max = queue_events;
   return {[options] { return make_kafka_publisher(options); },
-          [options] { return make_kafka_consumer(options); }};
+          [options] { return make_kafka_consumer(options); }, [options] { return make_kafka_tail(options); }};
 }
 
 struct Twin {
@@ -277,6 +279,22 @@ TEST_P(EventLogContract, NamesAndHealth) {
   EXPECT_FALSE(consumer->topic().empty());
   const auto other = GetParam().make();
   EXPECT_NE(other.consumer()->topic(), consumer->topic());
+}
+
+TEST_P(EventLogContract, TheTailReadsFromThePositionsToTheEnd) {
+  const auto tail = log_.tail();
+  EXPECT_TRUE(tail->events_after({}, 100).value().empty());
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5U);
+  settle(*publisher);
+  EXPECT_EQ(tail->events_after({}, 100).value(), events("x", 1, 5))
+      << "a partition never saved is read whole";
+  const LogPosition third{0, 2};
+  EXPECT_EQ(tail->events_after({&third, 1}, 100).value(), events("x", 3, 5));
+  const LogPosition end{0, 5};
+  EXPECT_TRUE(tail->events_after({&end, 1}, 100).value().empty());
+  EXPECT_EQ(tail->events_after({}, 4).error().code, Errc::overloaded);
+  EXPECT_EQ(tail->topic(), log_.consumer()->topic());
 }
 
 TEST(MemoryLog, ConfirmsAtOnceAndDoesNotOutliveTheProcess) {

@@ -56,6 +56,7 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
 
   GateControl& control() { return twin_->control(); }
   Outbox& outbox() { return twin_->outbox(); }
+  GateRecovery& recovery() { return twin_->recovery(); }
 
   std::unique_ptr<GateTwin> twin_ = make_twin(GetParam());
 };

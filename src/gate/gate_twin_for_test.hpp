@@ -14,13 +14,14 @@
 
 namespace seonchak::testing {
 
-/// The three ports of one gate, whichever it is.
+/// The ports of one gate, whichever it is.
 class GateTwin {
  public:
   virtual ~GateTwin() = default;
   virtual Gate& gate() = 0;
   virtual GateControl& control() = 0;
   virtual Outbox& outbox() = 0;
+  virtual GateRecovery& recovery() = 0;
 
   /// Starts every batch before the first is answered, as far as this gate can, and returns the answers in
   /// order.
@@ -59,6 +60,7 @@ class MemoryTwin final : public GateTwin {
   Gate& gate() override { return memory_; }
   GateControl& control() override { return memory_; }
   Outbox& outbox() override { return memory_; }
+  GateRecovery& recovery() override { return memory_; }
 
   std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) override {
     std::vector<std::optional<Result<ClaimReply>>> answers;
@@ -75,10 +77,12 @@ class RedisTwin final : public GateTwin {
   explicit RedisTwin(const RedisOptions& options)
       : gate_(make_redis_gate(context_, options)),
         control_(make_redis_gate_control(options)),
-        outbox_(make_redis_outbox(options)) {}
+        outbox_(make_redis_outbox(options)),
+        recovery_(make_redis_gate_recovery(options)) {}
   Gate& gate() override { return *gate_; }
   GateControl& control() override { return *control_; }
   Outbox& outbox() override { return *outbox_; }
+  GateRecovery& recovery() override { return *recovery_; }
 
   std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) override {
     // A real loop never stands still between two claims.
@@ -96,6 +100,7 @@ class RedisTwin final : public GateTwin {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<GateControl> control_;
   std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<GateRecovery> recovery_;
 };
 
 inline std::unique_ptr<GateTwin> make_twin(const std::string& kind,
@@ -118,7 +123,7 @@ inline Coupon make_coupon(std::int64_t stock, const std::string& id = unique_id(
 }
 
 inline ClaimBatch batch_of(const Coupon& coupon, std::vector<std::string> users) {
-  return {coupon.id, coupon.epoch, 0, std::move(users)};
+  return {coupon.id, coupon.epoch, 0, std::move(users), coupon.gate};
 }
 
 }  // namespace seonchak::testing

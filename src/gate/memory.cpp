@@ -31,9 +31,9 @@ Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
   const auto [place, created] = coupons_.try_emplace(coupon.id);
   Entry& entry = place->second;
   if (!created) {
-    if (entry.created_at != coupon.created_at || entry.state.epoch != coupon.epoch || !entry.token.empty())
-      return other_epoch(coupon.id);
-    return &entry;
+    if (entry.created_at != coupon.created_at || !entry.token.empty()) return other_epoch(coupon.id);
+    if (entry.state.epoch == coupon.epoch) return &entry;
+    if (entry.state.epoch > coupon.epoch || entry.state.sequence > 0) return other_epoch(coupon.id);
   }
   entry.created_at = coupon.created_at;
   entry.state.stock = coupon.stock;
@@ -250,7 +250,7 @@ Result<std::vector<Outbox::Progress>> MemoryGate::progress(std::span<const std::
       continue;
     }
     const bool shut = !entry->token.empty();
-    progress.push_back({entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch, shut});
+    progress.push_back({entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch});
   }
   return progress;
 }

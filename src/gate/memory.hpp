@@ -55,17 +55,13 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
 
   Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
-  Result<void> witness(const std::string& coupon_id, std::span<const Holder> holders) override;
-  Result<std::vector<Holder>> witnesses(const std::string& coupon_id) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
-                           std::span<const Holder> holders) override;
-  Result<void> drop_holders(const std::string& coupon_id, const std::string& token,
-                            std::span<const std::string> users) override;
+                           std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<bool> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted, std::size_t witnesses_heard) override;
+  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                    std::int64_t persisted) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or just forgets
   /// one coupon.
@@ -90,7 +86,6 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
-    TextMap<Held> witnesses;
   };
   struct Lease {
     std::string owner;

@@ -64,32 +64,9 @@ Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token
   if (created) entry.created_at = coupon.created_at;
   if (entry.created_at != coupon.created_at)
     return Error{Errc::gate_epoch, "the gate has another coupon " + coupon.id};
-  const bool unfinished = !entry.token.empty();
   entry.token = token;
-  entry.witnesses.clear();
-  return Remains{unfinished ? 0 : entry.state.epoch, entry.state.sequence, entry.state.persisted,
+  return Remains{entry.state.epoch, entry.state.sequence, entry.state.persisted,
                  static_cast<std::int64_t>(entry.holders.size())};
-}
-
-Result<void> MemoryGate::witness(const std::string& coupon_id, std::span<const Holder> holders) {
-  const std::lock_guard lock(mutex_);
-  Entry* const entry = find(coupon_id);
-  if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + coupon_id};
-  if (entry->token.empty()) return not_shut(coupon_id);
-  for (const Holder& holder : holders) {
-    entry->witnesses.insert_or_assign(holder.user_id, Held{holder.sequence, holder.issued_at});
-  }
-  return {};
-}
-
-Result<std::vector<Holder>> MemoryGate::witnesses(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
-  std::vector<Holder> holders;
-  if (const Entry* const entry = find(coupon_id)) {
-    for (const auto& [user, held] : entry->witnesses)
-      holders.push_back({user, held.sequence, held.issued_at});
-  }
-  return holders;
 }
 
 Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
@@ -104,22 +81,14 @@ Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, 
 }
 
 Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::string& token,
-                                     std::span<const Holder> holders) {
+                                     std::span<const Holder> holders, bool first) {
   const std::lock_guard lock(mutex_);
   const auto entry = find_shut(coupon_id, token);
   if (!entry) return entry.error();
+  if (first) (*entry)->holders.clear();
   for (const Holder& holder : holders) {
     (*entry)->holders.insert_or_assign(holder.user_id, Held{holder.sequence, holder.issued_at});
   }
-  return {};
-}
-
-Result<void> MemoryGate::drop_holders(const std::string& coupon_id, const std::string& token,
-                                      std::span<const std::string> users) {
-  const std::lock_guard lock(mutex_);
-  const auto entry = find_shut(coupon_id, token);
-  if (!entry) return entry.error();
-  for (const std::string& user : users) (*entry)->holders.erase(user);
   return {};
 }
 
@@ -133,12 +102,11 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
   return {};
 }
 
-Result<bool> MemoryGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                              std::int64_t persisted, std::size_t witnesses_heard) {
+Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                              std::int64_t persisted) {
   const std::lock_guard lock(mutex_);
   const auto entry = find_shut(coupon.id, token);
   if (!entry) return entry.error();
-  if ((*entry)->witnesses.size() > witnesses_heard) return false;
   GateState& state = (*entry)->state;
   if (state.revision < coupon.revision) {
     state.stock = coupon.stock;
@@ -152,9 +120,8 @@ Result<bool> MemoryGate::open(const Coupon& coupon, const std::string& token, st
   state.published = persisted;
   state.persisted = persisted;
   (*entry)->token.clear();
-  (*entry)->witnesses.clear();
   appended_.notify_all();
-  return true;
+  return {};
 }
 
 }  // namespace seonchak

@@ -34,6 +34,8 @@ class RedisClient::Impl {
     return replies;
   }
 
+  RedisEndpoint server() const { return connection_.server(); }
+
  private:
   /// Runs the loop here, on the caller's thread, until every reply has come.
   template <class Command>
@@ -78,6 +80,10 @@ Result<Reply> only(Result<std::vector<Reply>> replies) {
 }
 
 }  // namespace
+
+RedisEndpoint RedisClient::server() const {
+  return impl_->server();
+}
 
 Result<Reply> RedisClient::call(std::string command, std::chrono::milliseconds server_wait) {
   return only(impl_->call_all(std::span<const std::string>(&command, 1), server_wait));

@@ -27,6 +27,9 @@ class RedisClient {
   /// Runs many at once, a limited number in flight; replies are in order. The first failure fails the call.
   Result<std::vector<Reply>> call_all(std::span<const std::string> commands);
 
+  /// Where the last call went.
+  RedisEndpoint server() const;
+
   /// With an identity (GateIdentity::name), only on that server: gate_untrusted on another.
   Result<Reply> call(const ScriptCall& script, const std::string& identity = {});
   Result<std::vector<Reply>> call_all(std::span<const ScriptCall> scripts);

@@ -64,6 +64,8 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
     waiting_.push_back({std::move(command), identity, {std::move(handler), deadline}});
   }
 
+  RedisEndpoint server() const { return address_.server; }
+
   void close() {
     closed_ = true;
     ++streams_;
@@ -313,6 +315,10 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
 
 RedisConnection::RedisConnection(asio::io_context& context, const RedisOptions& options, WhenDown when_down)
     : impl_(std::make_shared<Impl>(context, options, when_down)) {}
+
+RedisEndpoint RedisConnection::server() const {
+  return impl_->server();
+}
 
 RedisConnection::~RedisConnection() {
   impl_->close();

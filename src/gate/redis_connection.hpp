@@ -34,6 +34,9 @@ class RedisConnection {
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
 
+  /// Where the present or last stream leads; with Sentinels nowhere while there is none.
+  RedisEndpoint server() const;
+
   /// Sends a formatted command and calls `handler` once, within call_timeout + `server_wait`; possibly before
   /// call returns. `server_wait` is how long the command itself may block in the server.
   void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait = {});

@@ -7,6 +7,7 @@
 #include "gate/redis_client.hpp"
 #include "gate/redis_identity.hpp"
 #include "gate/redis_scripts.hpp"
+#include "gate/redis_sentinel.hpp"
 
 namespace seonchak {
 
@@ -19,7 +20,10 @@ Error malformed_holder(const std::string& coupon_id) {
 class RedisGateControl final : public GateControl {
  public:
   explicit RedisGateControl(const RedisOptions& options)
-      : outbox_sequences_max_(options.outbox_sequences_max), client_(options) {}
+      : address_(parse_redis_url(options.url)),
+        call_timeout_(options.call_timeout),
+        outbox_sequences_max_(options.outbox_sequences_max),
+        client_(options) {}
 
   Result<void> install(const Coupon& coupon) override { return status_of(coupon.id, install_call(coupon)); }
   Result<void> configure(const Coupon& coupon) override {
@@ -85,9 +89,18 @@ class RedisGateControl final : public GateControl {
   }
 
   Result<GateIdentity> identity() override {
+    // Who decides which server is trusted must follow the Sentinels, not a connection that outlived its
+    // master.
+    const bool by_sentinel = !address_.sentinels.empty();
+    const auto master =
+        by_sentinel ? locate_master(address_, call_timeout_) : Result<RedisEndpoint>(address_.server);
+    if (!master) return master.error();
     const std::lock_guard lock(mutex_);
     const auto reply = client_.call(identity_command());
     if (!reply) return reply.error();
+    if (client_.server() != *master) {
+      return Error{Errc::unavailable, "the master is " + master->label() + " now"};
+    }
     return read_identity(**reply);
   }
 
@@ -112,6 +125,8 @@ class RedisGateControl final : public GateControl {
     return read_status(coupon_id, **reply);
   }
 
+  const RedisAddress address_;
+  const std::chrono::milliseconds call_timeout_;
   const std::int64_t outbox_sequences_max_;
   std::mutex mutex_;
   RedisClient client_;  // guarded by mutex_

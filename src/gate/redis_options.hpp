@@ -10,7 +10,7 @@ namespace seonchak {
 /// How to reach a Redis 7+ or Valkey server, and the limits kept towards it.
 struct RedisOptions {
   std::string url;                                ///< see parse_redis_url
-  std::chrono::milliseconds call_timeout{2'000};  ///< an answer that takes longer drops the connection
+  std::chrono::milliseconds call_timeout{1'000};  ///< an answer that takes longer drops the connection
   std::size_t commands_in_flight_max = 4'096;     ///< per connection; one more fails with `unavailable`
   std::int64_t outbox_sequences_max =
       1'000'000;                ///< issued and not persisted, per coupon; beyond it: outbox_full

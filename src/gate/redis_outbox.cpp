@@ -127,8 +127,7 @@ class RedisOutbox final : public Outbox {
         return Error{Errc::unavailable, "redis answered a progress with something else"};
       progress.push_back({integer_of(element(*reply, 0)).value_or(0),
                           integer_of(element(*reply, 1)).value_or(0),
-                          integer_of(element(*reply, 2)).value_or(0),
-                          text_of(element(*reply, 2)).value_or("").starts_with('r')});
+                          integer_of(element(*reply, 2)).value_or(0)});
     }
     return progress;
   }

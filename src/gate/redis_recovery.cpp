@@ -20,66 +20,14 @@ class RedisGateRecovery final : public GateRecovery {
     if (!reply) return reply.error();
     if (auto status = read_status(coupon.id, **reply); !status) return status.error();
     if (size_of(**reply) != 5) return Error{Errc::unavailable, "redis began a recovery with an odd answer"};
-    // An unfinished recovery's epoch is no number: 0.
+    // "" for none is no number: 0.
     return Remains{integer_of(element(**reply, 1)).value_or(0), integer_of(element(**reply, 2)).value_or(0),
                    integer_of(element(**reply, 3)).value_or(0), integer_of(element(**reply, 4)).value_or(0)};
   }
 
-  Result<void> witness(const std::string& coupon_id, std::span<const Holder> holders) override {
-    return in_parts(coupon_id, holders, [&](auto part) { return witness_call(coupon_id, part); });
-  }
-
-  Result<std::vector<Holder>> witnesses(const std::string& coupon_id) override {
-    return scan(coupon_id, CouponKeys(coupon_id).witnesses, 0);
-  }
-
+  /// Page by page, so that the server serves others in between.
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override {
-    return scan(coupon_id, CouponKeys(coupon_id).holders, after);
-  }
-
-  Result<void> put_holders(const std::string& coupon_id, const std::string& token,
-                           std::span<const Holder> holders) override {
-    return in_parts(coupon_id, holders, [&](auto part) { return put_holders_call(coupon_id, token, part); });
-  }
-
-  Result<void> drop_holders(const std::string& coupon_id, const std::string& token,
-                            std::span<const std::string> users) override {
-    return in_parts(coupon_id, users, [&](auto part) { return drop_holders_call(coupon_id, token, part); });
-  }
-
-  Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
-                          std::span<const OutboxEntry> entries, bool first) override {
-    return status_of(coupon_id, put_outbox_call(coupon_id, token, entries, first));
-  }
-
-  Result<bool> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted, std::size_t witnesses_heard) override {
-    const auto reply =
-        client_.call(open_recovered_call(coupon, token, sequence, persisted, witnesses_heard), coupon.gate);
-    if (!reply) return reply.error();
-    if (auto status = read_status(coupon.id, **reply); !status) return status.error();
-    return size_of(**reply) == 2 && integer_of(element(**reply, 1)) == 1;
-  }
-
- private:
-  Result<void> status_of(const std::string& coupon_id, const ScriptCall& call) {
-    const auto reply = client_.call(call);
-    if (!reply) return reply.error();
-    return read_status(coupon_id, **reply);
-  }
-
-  template <class Item, class MakeCall>
-  Result<void> in_parts(const std::string& coupon_id, std::span<const Item> items, MakeCall make_call) {
-    while (!items.empty()) {
-      const auto part = items.first(std::min(items.size(), recovery_holders_max));
-      if (auto done = status_of(coupon_id, make_call(part)); !done) return done;
-      items = items.subspan(part.size());
-    }
-    return {};
-  }
-
-  /// A hash like `holders`, page by page, so that the server serves others in between.
-  Result<std::vector<Holder>> scan(const std::string& coupon_id, const std::string& key, std::int64_t after) {
+    const std::string key = CouponKeys(coupon_id).holders;
     std::vector<Holder> holders;
     std::string cursor = "0";
     do {
@@ -101,6 +49,37 @@ class RedisGateRecovery final : public GateRecovery {
     const auto repeats = std::ranges::unique(holders, {}, &Holder::user_id);
     holders.erase(repeats.begin(), repeats.end());
     return holders;
+  }
+
+  Result<void> put_holders(const std::string& coupon_id, const std::string& token,
+                           std::span<const Holder> holders, bool first) override {
+    do {
+      const auto part = holders.first(std::min(holders.size(), recovery_holders_max));
+      if (auto done = status_of(coupon_id, put_holders_call(coupon_id, token, part, first)); !done)
+        return done;
+      holders = holders.subspan(part.size());
+      first = false;
+    } while (!holders.empty());
+    return {};
+  }
+
+  Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
+                          std::span<const OutboxEntry> entries, bool first) override {
+    return status_of(coupon_id, put_outbox_call(coupon_id, token, entries, first));
+  }
+
+  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                    std::int64_t persisted) override {
+    const auto reply = client_.call(open_recovered_call(coupon, token, sequence, persisted), coupon.gate);
+    if (!reply) return reply.error();
+    return read_status(coupon.id, **reply);
+  }
+
+ private:
+  Result<void> status_of(const std::string& coupon_id, const ScriptCall& call) {
+    const auto reply = client_.call(call);
+    if (!reply) return reply.error();
+    return read_status(coupon_id, **reply);
   }
 
   RedisClient client_;

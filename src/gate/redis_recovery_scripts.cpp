@@ -9,11 +9,6 @@ std::string holder_value(const Holder& holder) {
   return std::to_string(holder.sequence) + ':' + std::to_string(to_millis(holder.issued_at));
 }
 
-ScriptCall& add_holders(ScriptCall& call, std::span<const Holder> holders) {
-  for (const Holder& holder : holders) call.add(holder.user_id).add(holder_value(holder));
-  return call;
-}
-
 std::string join(const std::vector<std::string>& users) {
   std::string joined;
   for (const std::string& user : users) {
@@ -43,37 +38,21 @@ ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users
   return call;
 }
 
-ScriptCall witness_call(const std::string& coupon_id, std::span<const Holder> holders) {
-  static const Script script(embedded::k_witness_lua);
-  const CouponKeys keys(coupon_id);
-  ScriptCall call(script, {keys.state, keys.witnesses});
-  return add_holders(call, holders);
-}
-
 ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token) {
   static const Script script(embedded::k_begin_recovery_lua);
   const CouponKeys keys(coupon.id);
-  ScriptCall call(script, {keys.state, keys.witnesses, keys.holders});
+  ScriptCall call(script, {keys.state, keys.holders});
   call.add(token).add(to_millis(coupon.created_at));
   return call;
 }
 
 ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
-                            std::span<const Holder> holders) {
+                            std::span<const Holder> holders, bool first) {
   static const Script script(embedded::k_put_holders_lua);
   const CouponKeys keys(coupon_id);
   ScriptCall call(script, {keys.state, keys.holders});
-  call.add(token);
-  return add_holders(call, holders);
-}
-
-ScriptCall drop_holders_call(const std::string& coupon_id, const std::string& token,
-                             std::span<const std::string> users) {
-  static const Script script(embedded::k_drop_holders_lua);
-  const CouponKeys keys(coupon_id);
-  ScriptCall call(script, {keys.state, keys.holders});
-  call.add(token);
-  for (const std::string& user : users) call.add(user);
+  call.add(token).add(std::int64_t{first});
+  for (const Holder& holder : holders) call.add(holder.user_id).add(holder_value(holder));
   return call;
 }
 
@@ -90,11 +69,11 @@ ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& toke
 }
 
 ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                               std::int64_t persisted, std::size_t witnesses_heard) {
+                               std::int64_t persisted) {
   static const Script script(embedded::k_open_recovered_lua);
   const CouponKeys keys(coupon.id);
-  ScriptCall call(script, {keys.state, keys.witnesses});
-  call.add(token).add(static_cast<std::int64_t>(witnesses_heard)).add(coupon.epoch);
+  ScriptCall call(script, {keys.state});
+  call.add(token).add(coupon.epoch);
   call.add(sequence).add(persisted).add(coupon.stock);
   call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
   call.add(std::int64_t{coupon.closed}).add(coupon.revision);

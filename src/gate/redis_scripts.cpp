@@ -72,7 +72,6 @@ CouponKeys::CouponKeys(std::string_view coupon_id) {
   holders = prefix + "holders";
   outbox = prefix + "outbox";
   relay = prefix + "relay";
-  witnesses = prefix + "witnesses";
 }
 
 std::optional<std::string> coupon_of_key(std::string_view key) {

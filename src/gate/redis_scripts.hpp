@@ -31,7 +31,6 @@ struct CouponKeys {
   std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
   std::string outbox;   ///< stream: LAST_SEQUENCE-0, e = epoch, t = issued at in ms, u = users joined by ","
   std::string relay;    ///< string with a time limit: the relay that has the lease
-  std::string witnesses;  ///< hash like holders, only during a recovery
 };
 
 /// The coupon's id in a key of CouponKeys, or nothing for another key.
@@ -47,16 +46,13 @@ ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, st
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
 ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users);
-ScriptCall witness_call(const std::string& coupon_id, std::span<const Holder> holders);
 ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token);
 ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
-                            std::span<const Holder> holders);
-ScriptCall drop_holders_call(const std::string& coupon_id, const std::string& token,
-                             std::span<const std::string> users);
+                            std::span<const Holder> holders, bool first);
 ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
                            std::span<const OutboxEntry> entries, bool first);
 ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                               std::int64_t persisted, std::size_t witnesses_heard);
+                               std::int64_t persisted);
 
 /// A window's end as the scripts take it: milliseconds, "" for none.
 std::string millis_or_empty(const std::optional<Time>& time);

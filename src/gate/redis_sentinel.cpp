@@ -112,4 +112,20 @@ bool RedisSentinels::asking() const {
   return impl_->asking();
 }
 
+Result<RedisEndpoint> locate_master(const RedisAddress& address, std::chrono::milliseconds timeout) {
+  boost::asio::io_context context;
+  RedisSentinels sentinels(context, address);
+  Result<RedisEndpoint> found = Error{Errc::unavailable, "no Sentinel answered in time"};
+  sentinels.locate([&](const std::string& error, const RedisEndpoint& master) {
+    if (error.empty()) {
+      found = master;
+    } else {
+      found = Error{Errc::unavailable, error};
+    }
+    context.stop();
+  });
+  context.run_for(timeout);
+  return found;
+}
+
 }  // namespace seonchak

@@ -1,8 +1,10 @@
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "base/error.hpp"
 #include "gate/redis_options.hpp"
 
 namespace boost::asio {
@@ -35,5 +37,8 @@ class RedisSentinels {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Asks them from a thread that may block. Errors: unavailable.
+Result<RedisEndpoint> locate_master(const RedisAddress& address, std::chrono::milliseconds timeout);
 
 }  // namespace seonchak

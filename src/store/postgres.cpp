@@ -39,6 +39,7 @@ Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
   coupon.revision = rows.bigint(row, 8);
   coupon.created_at = rows.time(row, 9);
   coupon.gate = rows.text(row, 10);
+  coupon.settled = rows.bigint(row, 11);
   return coupon;
 }
 
@@ -57,14 +58,15 @@ std::vector<Coupon> read_coupons(const PostgresRows& rows) {
   return coupons;
 }
 
-/// $1 to $9 of create_coupon and update_coupon.
+/// $1 to $10 of create_coupon and update_coupon.
 PostgresParams coupon_params(const Coupon& coupon) {
   PostgresParams params;
   params.text(coupon.id).text(coupon.name).bigint(coupon.stock).time(coupon.opens_at).time(coupon.closes_at);
   params.text(coupon.closed ? "closed" : "active")
       .text(std::string(to_string(coupon.ack)))
       .bigint(coupon.epoch)
-      .text(coupon.gate);
+      .text(coupon.gate)
+      .bigint(coupon.settled);
   return params;
 }
 
@@ -129,6 +131,22 @@ std::vector<PostgresCall> save_calls(const SaveBatch& batch) {
   if (!batch.epochs.empty()) calls.push_back(check_epochs_call(batch));
   if (!batch.events.empty()) calls.push_back(save_events_call(batch));
   return calls;
+}
+
+PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownClaim> claims) {
+  std::vector<std::string_view> users;
+  std::vector<std::int64_t> sequences;
+  std::vector<Time> times;
+  std::vector<std::int64_t> epochs;
+  for (const KnownClaim& claim : claims) {
+    users.push_back(claim.holder.user_id);
+    sequences.push_back(claim.holder.sequence);
+    times.push_back(claim.holder.issued_at);
+    epochs.push_back(claim.epoch);
+  }
+  PostgresParams params;
+  params.text(coupon_id).texts(users).bigints(sequences).times(times).bigints(epochs);
+  return {&sql::testify, std::move(params)};
 }
 
 class PostgresStore final : public Store {
@@ -249,6 +267,36 @@ class PostgresStore final : public Store {
     const auto rows = query(sql::holders_among, PostgresParams().text(coupon_id).texts(names));
     if (!rows) return rows.error();
     return read_holders(*rows);
+  }
+
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+                       std::span<const KnownClaim> claims) override {
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const auto done =
+        (*connection)
+            ->transaction({{&sql::check_unsettled, PostgresParams().text(coupon_id).bigint(epoch)},
+                           testify_call(coupon_id, claims)});
+    if (done) return true;
+    if (done.error().sqlstate == sql::superseded_state) return false;
+    return to_error(done.error());
+  }
+
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
+    const auto rows = query(sql::testimony, PostgresParams().text(coupon_id));
+    if (!rows) return rows.error();
+    std::vector<KnownClaim> claims;
+    for (std::size_t row = 0; row < rows->size(); ++row) {
+      claims.push_back({{std::string(rows->text(row, 0)), rows->bigint(row, 1), rows->time(row, 2)},
+                        rows->bigint(row, 3)});
+    }
+    return claims;
+  }
+
+  Result<void> forget_testimony(const std::string& coupon_id) override {
+    const auto done = query(sql::forget_testimony, PostgresParams().text(coupon_id));
+    if (!done) return done.error();
+    return {};
   }
 
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {

@@ -5,7 +5,7 @@
 namespace seonchak::postgres_sql {
 
 inline const std::string coupon_columns =
-    "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at, gate";
+    "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at, gate, settled";
 
 /// Held to the end of the transaction, so that revisions become visible in order: a reader never sees one
 /// before a lower one. The statement after it takes a new snapshot, which has every revision committed
@@ -14,11 +14,11 @@ inline const PostgresStatement lock_revisions = {"lock_revisions", lock_sql(revi
 
 inline const PostgresStatement create_coupon = {
     "create_coupon",
-    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, created_at, "
-    "revision)"
+    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
+    "created_at, revision)"
     " SELECT CASE WHEN $1 <> '' THEN $1 ELSE"
     " (SELECT (coalesce(max(id::bigint), 0) + 1)::text FROM coupon WHERE id ~ '^[0-9]{1,18}$') END,"
-    " $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+    " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
     " RETURNING id, revision"};
 
 inline const PostgresStatement coupon = {"coupon", "SELECT " + coupon_columns + " FROM coupon WHERE id = $1"};
@@ -28,7 +28,7 @@ inline const PostgresStatement coupon_for_update = {"coupon_for_update", coupon.
 inline const PostgresStatement update_coupon = {
     "update_coupon",
     "UPDATE coupon SET name = $2, stock = $3, opens_at = $4, closes_at = $5, status = $6, ack = $7, epoch = "
-    "$8, gate = $9,"
+    "$8, gate = $9, settled = $10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = $1 RETURNING revision"};
 
 inline const PostgresStatement coupons_since = {
@@ -70,6 +70,19 @@ inline const PostgresStatement holders = {
     "holders",
     "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = $1 AND sequence > $2"
     " ORDER BY sequence LIMIT $3"};
+
+inline const PostgresStatement check_unsettled = {"check_unsettled", "SELECT check_coupon_unsettled($1, $2)"};
+
+inline const PostgresStatement testify = {
+    "testify",
+    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch)"
+    " SELECT $1, * FROM unnest($2, $3, $4, $5) ON CONFLICT DO NOTHING"};
+
+inline const PostgresStatement testimony = {
+    "testimony", "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
+
+inline const PostgresStatement forget_testimony = {"forget_testimony",
+                                                   "DELETE FROM testimony WHERE coupon_id = $1"};
 
 inline const PostgresStatement holders_among = {
     "holders_among",

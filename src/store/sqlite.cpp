@@ -43,6 +43,7 @@ Coupon read_coupon(SqliteStatement& row) {
   coupon.revision = row.integer_at(8);
   coupon.created_at = row.time_at(9);
   coupon.gate = row.text_at(10);
+  coupon.settled = row.integer_at(11);
   return coupon;
 }
 
@@ -50,7 +51,7 @@ Holder read_holder(SqliteStatement& row) {
   return {row.text_at(0), row.integer_at(1), row.time_at(2)};
 }
 
-/// ?1 to ?9 of sql::create_coupon and sql::update_coupon.
+/// ?1 to ?10 of sql::create_coupon and sql::update_coupon.
 SqliteStatement& bind_coupon(SqliteStatement& statement, const Coupon& coupon) {
   statement.text(coupon.id)
       .text(coupon.name)
@@ -60,7 +61,8 @@ SqliteStatement& bind_coupon(SqliteStatement& statement, const Coupon& coupon) {
   return statement.text(coupon.closed ? "closed" : "active")
       .text(to_string(coupon.ack))
       .integer(coupon.epoch)
-      .text(coupon.gate);
+      .text(coupon.gate)
+      .integer(coupon.settled);
 }
 
 Error not_found(const std::string& id) {
@@ -194,6 +196,44 @@ class SqliteStore final : public Store {
       std::ranges::move(*row, std::back_inserter(found));
     }
     return found;
+  }
+
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+                       std::span<const KnownClaim> claims) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto check = writer_.prepared(sql::recovered_epoch);
+    if (!check) return check.error();
+    const auto found =
+        (*check)->text(coupon_id).integer(epoch).rows([](SqliteStatement& row) { return row.integer_at(0); });
+    if (!found) return found.error();
+    if (found->front() == 0) return false;
+    const auto insert = writer_.prepared(sql::testify);
+    if (!insert) return insert.error();
+    for (const KnownClaim& claim : claims) {
+      (*insert)->text(coupon_id).text(claim.holder.user_id).integer(claim.holder.sequence);
+      const auto ran = (*insert)->time(claim.holder.issued_at).integer(claim.epoch).run();
+      if (!ran) return ran.error();
+    }
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return true;
+  }
+
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
+    return read(
+        sql::testimony,
+        [](SqliteStatement& row) {
+          return KnownClaim{{row.text_at(0), row.integer_at(1), row.time_at(2)}, row.integer_at(3)};
+        },
+        [&](SqliteStatement& query) { query.text(coupon_id); });
+  }
+
+  Result<void> forget_testimony(const std::string& coupon_id) override {
+    const std::lock_guard guard(writer_mutex_);
+    const auto remove = writer_.prepared(sql::forget_testimony);
+    if (!remove) return remove.error();
+    return (*remove)->text(coupon_id).run();
   }
 
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {

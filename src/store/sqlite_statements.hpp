@@ -3,19 +3,19 @@
 namespace seonchak::sqlite_sql {
 
 #define SEONCHAK_COUPON_COLUMNS \
-  "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at, gate"
+  "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at, gate, settled"
 
 inline constexpr char create_coupon[] =
-    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, created_at, "
-    "revision)"
+    "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
+    "created_at, revision)"
     " SELECT CASE WHEN ?1 <> '' THEN ?1 ELSE (SELECT CAST(coalesce(max(CAST(id AS INTEGER)), 0) + 1 AS TEXT)"
     " FROM coupon WHERE id NOT GLOB '*[^0-9]*' AND length(id) <= 18) END,"
-    " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+    " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
     " RETURNING id, revision";
 inline constexpr char coupon[] = "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE id = ?1";
 inline constexpr char update_coupon[] =
     "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
-    "?8, gate = ?9,"
+    "?8, gate = ?9, settled = ?10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
 inline constexpr char coupons_since[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
@@ -43,6 +43,14 @@ inline constexpr char holders[] =
     " ORDER BY sequence LIMIT ?3";
 inline constexpr char holder[] =
     "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = ?1 AND user_id = ?2";
+inline constexpr char recovered_epoch[] =
+    "SELECT count(*) FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled <> epoch";
+inline constexpr char testify[] =
+    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch) VALUES (?1, ?2, ?3, ?4, ?5)"
+    " ON CONFLICT DO NOTHING";
+inline constexpr char testimony[] =
+    "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = ?1";
+inline constexpr char forget_testimony[] = "DELETE FROM testimony WHERE coupon_id = ?1";
 inline constexpr char coupon_epoch[] = "SELECT epoch FROM coupon WHERE id = ?1";
 inline constexpr char check[] = "SELECT count(*) FROM schema_migration";
 

@@ -67,6 +67,8 @@ inline void expect_same(const Coupon& found, const Coupon& expected) {
   EXPECT_EQ(found.closed, expected.closed);
   EXPECT_EQ(found.ack, expected.ack);
   EXPECT_EQ(found.epoch, expected.epoch);
+  EXPECT_EQ(found.settled, expected.settled);
+  EXPECT_EQ(found.gate, expected.gate);
   EXPECT_EQ(found.revision, expected.revision);
   EXPECT_EQ(found.created_at, expected.created_at);
 }

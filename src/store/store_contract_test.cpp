@@ -21,6 +21,8 @@ TEST_P(StoreCoupons, ACouponComesBackWithEveryField) {
   full.closed = true;
   full.ack = Ack::log;
   full.epoch = 9'007'199'254'740'993;
+  full.settled = full.epoch - 1;
+  full.gate = "run/replication";
   const Coupon created = store_->create_coupon(full).value();
   full.revision = created.revision;
   expect_same(created, full);

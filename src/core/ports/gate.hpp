@@ -80,6 +80,14 @@ struct Holder {
   bool operator==(const Holder&) const = default;
 };
 
+/// A holder, as somebody outside the gate knows it.
+struct KnownClaim {
+  Holder holder;
+  std::int64_t epoch = 0;  ///< in which it was decided
+
+  bool operator==(const KnownClaim&) const = default;
+};
+
 /// Everything that is not the hot path. Calls block, up to the adapter's time limit; safe from any thread.
 /// Every call may fail with `unavailable`.
 class GateControl {
@@ -87,8 +95,8 @@ class GateControl {
   virtual ~GateControl() = default;
 
   /// Creates the state of a coupon that has never been opened, with coupon.epoch, nothing issued. When the
-  /// state exists already and is of the same coupon (created_at) and epoch, does nothing. Otherwise
-  /// gate_epoch.
+  /// state exists already and is of the same coupon (created_at) and epoch, does nothing; an earlier epoch in
+  /// which nothing was issued is replaced. Otherwise gate_epoch.
   virtual Result<void> install(const Coupon& coupon) = 0;
 
   /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
@@ -124,6 +132,7 @@ struct OutboxEntry {
   Time issued_at{};
   std::vector<std::string> users;  ///< users[i] holds first_sequence + i
 
+  bool operator==(const OutboxEntry&) const = default;
   std::int64_t last_sequence() const { return first_sequence + static_cast<std::int64_t>(users.size()) - 1; }
 };
 
@@ -166,8 +175,7 @@ class Outbox {
   struct Progress {
     std::int64_t published = 0;
     std::int64_t persisted = 0;
-    std::int64_t epoch = 0;   ///< what the marks belong to; 0 without a state, and while it is recovered
-    bool recovering = false;  ///< between GateRecovery::begin and open
+    std::int64_t epoch = 0;  ///< what the marks belong to; 0 without a state, and while it is recovered
   };
   virtual Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) = 0;
 };

@@ -10,12 +10,12 @@
 
 namespace seonchak {
 
-/// The most holders or users one call of GateRecovery may carry.
+/// The most holders one command to the gate may carry.
 inline constexpr std::size_t recovery_holders_max = 1'000;
 
 /// What is left of a coupon's state when its recovery begins.
 struct Remains {
-  std::int64_t epoch = 0;      ///< 0: there is no state, or a recovery that was never finished
+  std::int64_t epoch = 0;      ///< what the state was of when it was last open; 0: there is none
   std::int64_t sequence = 0;   ///< the last one the state knows
   std::int64_t persisted = 0;  ///< every holder up to here is in the store
   std::int64_t holders = 0;    ///< how many
@@ -30,37 +30,25 @@ class GateRecovery {
  public:
   virtual ~GateRecovery() = default;
 
-  /// Shuts the coupon, and forgets earlier witnesses. Errors: gate_epoch when the gate has another coupon of
+  /// Shuts the coupon. Errors: gate_epoch when the gate has another coupon of
   /// this id (created_at), which is left alone.
   virtual Result<Remains> begin(const Coupon& coupon, const std::string& token) = 0;
-
-  /// Lets a process say what it knows to be issued, while the coupon is shut. Errors: gate_missing,
-  /// gate_epoch when it is not shut.
-  virtual Result<void> witness(const std::string& coupon_id, std::span<const Holder> holders) = 0;
-
-  /// What the witnesses have said, in any order.
-  virtual Result<std::vector<Holder>> witnesses(const std::string& coupon_id) = 0;
 
   /// Holders that are left in the gate with a sequence above `after`, in any order.
   virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) = 0;
 
-  /// Makes each of these users a holder, whatever the gate said of them before.
+  /// Forgets all holders when `first`, then makes each of these users one.
   virtual Result<void> put_holders(const std::string& coupon_id, const std::string& token,
-                                   std::span<const Holder> holders) = 0;
-
-  /// Makes each of these users none.
-  virtual Result<void> drop_holders(const std::string& coupon_id, const std::string& token,
-                                    std::span<const std::string> users) = 0;
+                                   std::span<const Holder> holders, bool first) = 0;
 
   /// Empties the outbox when `first`, then appends the entries, which ascend.
   virtual Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                                   std::span<const OutboxEntry> entries, bool first) = 0;
 
   /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
-  /// unless the gate has later ones. `published` and `persisted` become `persisted`. False, and still shut,
-  /// when there are more witnesses than `witnesses_heard`.
-  virtual Result<bool> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                            std::int64_t persisted, std::size_t witnesses_heard) = 0;
+  /// unless the gate has later ones. `published` and `persisted` become `persisted`.
+  virtual Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                            std::int64_t persisted) = 0;
 };
 
 }  // namespace seonchak

@@ -109,6 +109,15 @@ class Store {
   virtual Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                                     std::span<const std::string> users) = 0;
 
+  /// Writes down what a process remembers of a coupon that is under recovery in `epoch`; repeating it is
+  /// harmless. False, and nothing written, when no recovery in that epoch is under way.
+  virtual Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+                               std::span<const KnownClaim> claims) = 0;
+
+  /// What all processes have written down of a coupon.
+  virtual Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) = 0;
+  virtual Result<void> forget_testimony(const std::string& coupon_id) = 0;
+
   /// The lock of that name, or nothing while somebody else has it.
   virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
 

@@ -1,0 +1,86 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "store/store_contract_fixture.hpp"
+
+namespace seonchak {
+namespace {
+
+/// What core/ports/store.hpp promises to a recovery of the gate, of either store.
+class StoreRecovery : public StoreContract {
+ protected:
+  void set_epochs(const std::string& id, std::int64_t epoch, std::int64_t settled) {
+    ASSERT_TRUE(store_->update_coupon(id, [&](Coupon& row) -> Result<void> {
+      row.epoch = epoch;
+      row.settled = settled;
+      return {};
+    }));
+  }
+
+  static SaveBatch in_epochs(std::vector<IssuedEvent> events, std::vector<CouponEpoch> epochs) {
+    SaveBatch batch = batch_of(std::move(events), {{0, 0, 1}});
+    batch.epochs = std::move(epochs);
+    return batch;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Twins, StoreRecovery, store_twins(), twin_name);
+
+TEST_P(StoreRecovery, SavesOnlyWhileEveryCouponIsInItsEpoch) {
+  for (const char* id : {"a", "b"}) {
+    ASSERT_TRUE(store_->create_coupon(coupon_named(id)));
+    set_epochs(id, 2, 2);
+  }
+  const std::vector<IssuedEvent> both = {event("a", 1), event("b", 1)};
+  EXPECT_EQ(store_->save(in_epochs(both, {{"a", 2}, {"b", 1}})).value(), SaveOutcome::superseded);
+  EXPECT_EQ(store_->save(in_epochs(both, {{"a", 2}, {"gone", 2}})).value(), SaveOutcome::superseded);
+  EXPECT_TRUE(sequences("a").empty());
+  EXPECT_TRUE(positions().empty()) << "nothing of the batch was saved";
+  EXPECT_EQ(store_->save(in_epochs(both, {{"a", 2}, {"b", 2}})).value(), SaveOutcome::saved);
+  EXPECT_EQ(sequences("b"), (std::vector<std::int64_t>{1}));
+}
+
+TEST_P(StoreRecovery, FindsHoldersAmongUsers) {
+  ASSERT_TRUE(store_->save(batch_of({event("a", 1), event("a", 2), event("b", 3)})));
+  const std::vector<std::string> users = {"user2", "nobody", "user3", "user1"};
+  auto found = store_->holders_among("a", users).value();
+  std::ranges::sort(found, {}, &Holder::sequence);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].user_id, "user1");
+  EXPECT_EQ(found[1].sequence, 2);
+  EXPECT_TRUE(store_->holders_among("a", {}).value().empty());
+}
+
+TEST_P(StoreRecovery, HearsWitnessesOnlyDuringTheirRecovery) {
+  ASSERT_TRUE(store_->create_coupon(coupon_named("a")));
+  const KnownClaim one{{"u", 7, from_millis(1'700'000'000'007)}, 1};
+  const KnownClaim two{{"v", 8, from_millis(1'700'000'000'008)}, 1};
+  set_epochs("a", 1, 1);
+  EXPECT_FALSE(store_->testify("a", 1, {&one, 1}).value());
+  set_epochs("a", 2, 1);
+  EXPECT_FALSE(store_->testify("a", 1, {&one, 1}).value()) << "of an epoch before";
+  EXPECT_FALSE(store_->testify("gone", 2, {&one, 1}).value());
+  EXPECT_TRUE(store_->testify("a", 2, {&one, 1}).value());
+  EXPECT_TRUE(store_->testify("a", 2, std::vector<KnownClaim>{one, two}).value());
+  auto heard = store_->testimony("a").value();
+  std::ranges::sort(heard, {}, [](const KnownClaim& claim) { return claim.holder.sequence; });
+  EXPECT_EQ(heard, (std::vector<KnownClaim>{one, two}));
+  EXPECT_TRUE(store_->testimony("b").value().empty());
+  ASSERT_TRUE(store_->forget_testimony("a"));
+  EXPECT_TRUE(store_->testimony("a").value().empty());
+}
+
+TEST_P(StoreRecovery, ALockIsHeldByOne) {
+  auto first = store_->try_lock("name");
+  ASSERT_TRUE(first);
+  ASSERT_TRUE(*first);
+  EXPECT_TRUE((*first)->held());
+  EXPECT_FALSE(*store_->try_lock("name"));
+  EXPECT_TRUE(*store_->try_lock("another"));
+  first->reset();
+  EXPECT_TRUE(*store_->try_lock("name"));
+}
+
+}  // namespace
+}  // namespace seonchak
