@@ -7,7 +7,7 @@ answers take seconds. Nothing here ever repeats a request.
 import json
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
@@ -95,11 +95,11 @@ def load(
     failures: list[BaseException] = []
 
     def work() -> None:
-        connection = _Connection(address, timeout_s)
+        connection = Connection(address, timeout_s)
         try:
             for start in starts:
                 group = requests[start : start + pipeline]
-                for index, answer in enumerate(connection.exchange(group), start):
+                for index, answer in enumerate(connection.answers(group), start):
                     answers[index] = answer
         except BaseException as error:
             failures.append(error)
@@ -139,8 +139,8 @@ class _BrokenError(Exception):
     """The connection ended, or the server was silent for too long."""
 
 
-class _Connection:
-    """A kept-alive connection that is made when it is needed."""
+class Connection:
+    """A kept-alive connection that is made when it is needed. For one thread."""
 
     def __init__(self, address: Address, timeout_s: float) -> None:
         self._address = address
@@ -149,24 +149,38 @@ class _Connection:
         self._unread = b""
 
     def close(self) -> None:
+        """Ends it; the next request makes a new one."""
         if self._socket is not None:
             self._socket.close()
         self._socket = None
         self._unread = b""
 
-    def exchange(self, group: Sequence[bytes]) -> list[Answer]:
-        """The answers that came, in order: fewer than asked when the connection broke."""
-        answers: list[Answer] = []
-        try:
-            if self._socket is None:
+    def send(self, group: Sequence[bytes]) -> bool:
+        """Sends the requests together, connecting if need be. False: the server was not reached at all."""
+        if self._socket is None:
+            try:
                 self._socket = socket.create_connection(self._address, timeout=self._timeout_s)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:
+                return False
+        try:
             self._socket.sendall(b"".join(group))
-            for _ in group:
-                answers.append(self._read())
+        except OSError:
+            self.close()
+        return True
+
+    def answers(self, group: Sequence[bytes]) -> Iterator[Answer]:
+        """Sends the requests and yields the answers as they come: fewer when the connection breaks."""
+        if self.send(group):
+            yield from self.receive(len(group))
+
+    def receive(self, count: int) -> Iterator[Answer]:
+        """The next `count` answers: fewer when the connection breaks or is silent for too long."""
+        try:
+            for _ in range(count if self._socket is not None else 0):
+                yield self._read()
         except (OSError, _BrokenError):
             self.close()
-        return answers
 
     def _read(self) -> Answer:
         while (head_end := self._unread.find(b"\r\n\r\n")) < 0:

@@ -1,0 +1,166 @@
+"""A whole installation on one machine: two API processes, two workers, Redis, Kafka and PostgreSQL."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Self
+
+import psycopg
+from confluent_kafka import Consumer, TopicPartition
+from harness import http
+from harness.process import Process, start_all
+from harness.seonchak import Seonchak
+from harness.servers import KafkaServer, PostgresServer, RedisServer
+
+from faults.history import Contents, Coupon, Event, Row, View
+
+TOPIC = "coupon-issue"
+WATCH_EVERY_S = 0.1
+READ_TIMEOUT_S = 30.0
+KILLED = -9
+FAILED_TO_START = 1
+
+
+class Cluster:
+    """The servers of one run. A program that ends by itself is started again, as a supervisor would."""
+
+    def __init__(self, layout: str = "split") -> None:
+        self.redis = RedisServer(appendfsync="always")
+        self.kafka = KafkaServer()
+        self.postgres = PostgresServer()
+        self.programs: dict[str, Seonchak] = {}
+        self.crashes: list[str] = []
+        self._layout = layout
+        self._wanted: dict[str, bool] = {}
+        self._lock = threading.RLock()
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        start_all([self.redis, self.kafka, self.postgres])
+        flags = [
+            *("--gate", self.redis.address, "--log", f"kafka://{self.kafka.address}/{TOPIC}"),
+            *("--store", self.postgres.address, "--ack-timeout-ms", "1500"),
+        ]
+        if self._layout == "split":
+            roles = {"api-1": "api", "api-2": "api", "worker-1": "relay,consumer", "worker-2": "relay,consumer"}
+        else:
+            roles = {"api-1": "api,relay,consumer", "api-2": "api,relay,consumer"}
+        for name, role in roles.items():
+            self.programs[name] = Seonchak(*flags, "--roles", role)
+            self._wanted[name] = True
+        start_all(list(self.programs.values()))
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        everything: list[Process] = [*self.programs.values(), self.redis, self.kafka, self.postgres]
+        with ExitStack() as stack:
+            for process in everything:
+                process.resume()
+                stack.callback(process.close)
+            for program in self.programs.values():
+                program.kill()
+
+    @property
+    def apis(self) -> dict[str, http.Address]:
+        """The addresses of those that answer users."""
+        return {name: program.address for name, program in self.programs.items() if "api" in name}
+
+    @contextmanager
+    def killed(self, name: str) -> Iterator[None]:
+        """kill -9 now; started again at the end, which does not wait until it is ready."""
+        with self._lock:
+            self._wanted[name] = False
+            self.programs[name].kill9()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted[name] = True
+                self.programs[name].launch()
+
+    def create(self, coupon: Coupon) -> None:
+        """Creates a coupon, for certain."""
+        body = {"name": coupon.id, "id": coupon.id, "stock": coupon.stock, "ack": coupon.ack}
+        reply = http.call(self.programs["api-1"].address, "POST", "/v1/coupons", body=body)
+        assert reply.status == 201, reply.text
+
+    def view(self, coupon: str, rng: random.Random) -> View:
+        """A coupon as one of the API processes shows it."""
+        name = rng.choice(sorted(self.apis))
+        body = http.call(self.apis[name], "GET", f"/v1/coupons/{coupon}").json()
+        numbers = [-1 if body[key] is None else body[key] for key in ("issued", "published", "persisted")]
+        return View(body["stock"], *numbers)
+
+    def contents(self, coupons: list[Coupon]) -> Contents:
+        """What Redis, Kafka and PostgreSQL hold."""
+        found = Contents(rows=read_rows(self.postgres.address), events=read_events(self.kafka.address, TOPIC))
+        with self.redis.client() as client:
+            found.holders = {
+                coupon.id: {
+                    user: int(held.split(":")[0])
+                    for user, held in client.hgetall(f"{{coupon:{coupon.id}}}:holders").items()
+                }
+                for coupon in coupons
+            }
+            found.outbox_entries = {
+                coupon.id: client.xlen(f"{{coupon:{coupon.id}}}:outbox") for coupon in coupons
+            }
+        return found
+
+    def _watch(self) -> None:
+        while not self._done.wait(WATCH_EVERY_S):
+            with self._lock:
+                for name, program in self.programs.items():
+                    if not self._wanted[name] or program.running:
+                        continue
+                    if program.exit_code not in (KILLED, FAILED_TO_START):
+                        self.crashes.append(f"{name} ended with {program.exit_code}: {program.log_tail()[-1500:]}")
+                    program.launch()
+
+
+def read_rows(database: str) -> list[Row]:
+    """Every row of user_coupon."""
+    query = (
+        "SELECT coupon_id, user_id, sequence, epoch, extract(epoch FROM issued_at)::float8,"
+        " extract(epoch FROM saved_at)::float8 FROM user_coupon"
+    )
+    with psycopg.connect(database) as connection:
+        return [Row(*row) for row in connection.execute(query).fetchall()]
+
+
+def read_events(brokers: str, topic: str) -> list[Event]:
+    """The whole topic, one partition after another; each coupon is in one of them."""
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "checker", "enable.auto.commit": False})
+    found: list[Event] = []
+    deadline = time.monotonic() + READ_TIMEOUT_S
+    try:
+        for partition in consumer.list_topics(topic, timeout=READ_TIMEOUT_S).topics[topic].partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=READ_TIMEOUT_S)
+            consumer.assign([TopicPartition(topic, partition, low)])
+            offset = low
+            while offset < high:
+                assert time.monotonic() < deadline, f"the topic ends at {high}, read up to {offset}"
+                for message in consumer.consume(5_000, timeout=0.5):
+                    assert message.error() is None, message.error()
+                    offset = message.offset() + 1
+                    found.append(_event(message))
+    finally:
+        consumer.close()
+    return found
+
+
+def _event(message: "object") -> Event:
+    headers = dict(message.headers())  # type: ignore[attr-defined]
+    coupon, epoch, sequence = headers["ce_id"].decode().rsplit(":", 2)
+    value = json.loads(message.value())  # type: ignore[attr-defined]
+    assert (value["couponId"], value["sequence"]) == (coupon, int(sequence)), (headers, value)
+    assert message.key().decode() == coupon  # type: ignore[attr-defined]
+    return Event(coupon, value["userId"], int(sequence), int(epoch), message.timestamp()[1] / 1000)  # type: ignore[attr-defined]
