@@ -2,16 +2,20 @@
 
 import json
 import random
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Self
 
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from harness import http
 from harness.process import Process, start_all
+from harness.proxy import Proxy
 from harness.seonchak import Seonchak
 from harness.servers import KafkaServer, PostgresServer, RedisServer
 
@@ -20,38 +24,75 @@ from faults.history import Contents, Coupon, Event, Row, View
 TOPIC = "coupon-issue"
 WATCH_EVERY_S = 0.1
 READ_TIMEOUT_S = 30.0
+TRIM_TIMEOUT_S = 10.0
 KILLED = -9
+SMALL_DISK = "300m"
+
+LAYOUTS = {
+    "split": {"api-1": "api", "api-2": "api", "worker-1": "relay,consumer", "worker-2": "relay,consumer"},
+    "whole": {"api-1": "api,relay,consumer", "api-2": "api,relay,consumer"},
+}
 FAILED_TO_START = 1
+
+
+class SmallDiskPostgres(PostgresServer):
+    """PostgreSQL on a disk of its own that can be filled. Needs the right to mount."""
+
+    def prepare(self) -> None:
+        _mount(self.folder)
+        super().prepare()
+
+    def command(self) -> list[str]:
+        return [*super().command(), "-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB"]
+
+    def close(self) -> None:
+        self.stop()
+        subprocess.run(["umount", "--lazy", self.folder], check=False, capture_output=True)
+        super().close()
+
+
+def can_mount() -> bool:
+    """Whether this user may mount a small disk here."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _mount(Path(folder))
+        except (subprocess.CalledProcessError, FileNotFoundError):
+            return False
+        subprocess.run(["umount", folder], check=True)
+        return True
+
+
+def _mount(folder: Path) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 class Cluster:
     """The servers of one run. A program that ends by itself is started again, as a supervisor would."""
 
-    def __init__(self, layout: str = "split") -> None:
+    def __init__(self, layout: str, small_disk: bool) -> None:
         self.redis = RedisServer(appendfsync="always")
         self.kafka = KafkaServer()
-        self.postgres = PostgresServer()
+        self.postgres = SmallDiskPostgres() if small_disk else PostgresServer()
+        roles = LAYOUTS[layout]
+        targets = {"kafka": self.kafka.port}
+        for name in roles:
+            targets |= {f"{name}/redis": self.redis.port, f"{name}/postgres": self.postgres.port}
+        self.proxy = Proxy(targets)
+        self.kafka.advertised_port = self.proxy.ports["kafka"]
         self.programs: dict[str, Seonchak] = {}
         self.crashes: list[str] = []
-        self._layout = layout
+        for name, role in roles.items():
+            self.programs[name] = Seonchak(*self._flags(name), "--roles", role)
         self._wanted: dict[str, bool] = {}
         self._lock = threading.RLock()
         self._done = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        self.proxy.start()
         start_all([self.redis, self.kafka, self.postgres])
-        flags = [
-            *("--gate", self.redis.address, "--log", f"kafka://{self.kafka.address}/{TOPIC}"),
-            *("--store", self.postgres.address, "--ack-timeout-ms", "1500"),
-        ]
-        if self._layout == "split":
-            roles = {"api-1": "api", "api-2": "api", "worker-1": "relay,consumer", "worker-2": "relay,consumer"}
-        else:
-            roles = {"api-1": "api,relay,consumer", "api-2": "api,relay,consumer"}
-        for name, role in roles.items():
-            self.programs[name] = Seonchak(*flags, "--roles", role)
-            self._wanted[name] = True
+        self._wanted = dict.fromkeys(self.programs, True)
         start_all(list(self.programs.values()))
         self._watcher.start()
         return self
@@ -60,7 +101,7 @@ class Cluster:
         self._done.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        everything: list[Process] = [*self.programs.values(), self.redis, self.kafka, self.postgres]
+        everything: list[Process] = [*self.programs.values(), self.proxy, self.redis, self.kafka, self.postgres]
         with ExitStack() as stack:
             for process in everything:
                 process.resume()
@@ -72,6 +113,16 @@ class Cluster:
     def apis(self) -> dict[str, http.Address]:
         """The addresses of those that answer users."""
         return {name: program.address for name, program in self.programs.items() if "api" in name}
+
+    @property
+    def links(self) -> list[str]:
+        """The names of the proxy's links."""
+        return sorted(self.proxy.ports)
+
+    def named(self, kind: str) -> list[str]:
+        """The programs of a kind, "api" or "worker"; those that do both are of both."""
+        found = sorted(name for name in self.programs if kind in name)
+        return found or sorted(self.programs)
 
     @contextmanager
     def killed(self, name: str) -> Iterator[None]:
@@ -114,6 +165,22 @@ class Cluster:
                 coupon.id: client.xlen(f"{{coupon:{coupon.id}}}:outbox") for coupon in coupons
             }
         return found
+
+    def settled_contents(self, coupons: list[Coupon]) -> Contents:
+        """The contents once the outbox is trimmed, which happens just after a view shows all persisted."""
+        deadline = time.monotonic() + TRIM_TIMEOUT_S
+        while any((found := self.contents(coupons)).outbox_entries.values()) and time.monotonic() < deadline:
+            time.sleep(WATCH_EVERY_S)
+        return found
+
+    def _flags(self, name: str) -> list[str]:
+        redis, postgres = (self.proxy.ports[f"{name}/{part}"] for part in ("redis", "postgres"))
+        return [
+            *("--gate", f"redis://127.0.0.1:{redis}/0"),
+            *("--log", f"kafka://127.0.0.1:{self.proxy.ports['kafka']}/{TOPIC}"),
+            *("--store", f"postgresql://seonchak@127.0.0.1:{postgres}/seonchak"),
+            *("--ack-timeout-ms", "1500"),
+        ]
 
     def _watch(self) -> None:
         while not self._done.wait(WATCH_EVERY_S):

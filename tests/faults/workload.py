@@ -7,7 +7,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from harness import http
 
@@ -20,9 +20,10 @@ NEW_USER_SHARE = 0.6
 NEAR_USERS = 40
 ABANDON_SHARE = 0.003
 CHANGE_EVERY_S = 0.7
+HOLDERS_ASKED_AGAIN_MAX = 4_000
 
 FAST_THREADS = 3
-SLOW_THREADS = 3
+SLOW_THREADS = 6
 SLOW_PIPELINE_REQUESTS = 4
 
 Servers = dict[str, http.Address]
@@ -64,6 +65,7 @@ class Workload:
         self._asks: list[list[Ask]] = []
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
+        self._decided = {coupon.id: 0.0 for coupon in history.coupons}
 
     def start(self) -> None:
         """Begins to ask."""
@@ -90,6 +92,15 @@ class Workload:
             raise self._failures[0]
         for asks in self._asks:
             self._history.asks += asks
+
+    def wait_decided(self, since: float, timeout_s: float) -> bool:
+        """Waits until each coupon has decided for somebody who asked after `since`."""
+        deadline = time.time() + timeout_s
+        while min(self._decided.values()) < since:
+            if time.time() > deadline or self._failures:
+                return False
+            time.sleep(PAUSE_WITHOUT_ANSWER_S)
+        return True
 
     def _run(self, work: object, *arguments: object) -> None:
         def guarded() -> None:
@@ -126,6 +137,9 @@ class Workload:
             abandon = rng.random() < ABANDON_SHARE
             before = len(asks)
             ask_group(connection, server, pairs, asks, abandon)
+            for ask in asks[before:]:
+                if ask.decided:
+                    self._decided[ask.coupon] = ask.start
             if not any(ask.status for ask in asks[before:]):
                 time.sleep(PAUSE_WITHOUT_ANSWER_S)
         connection.close()
@@ -189,23 +203,31 @@ def ask_group(
         asks.append(to_ask(coupon, user, server, start, time.time(), http.Answer(NO_ANSWER)))
 
 
-def ask_again(history: History, servers: Servers, deadline: float) -> Iterable[tuple[str, str]]:
-    """Asks once more for everybody who asked before; returns those without a decision at the deadline."""
-    waiting = sorted({(ask.coupon, ask.user) for ask in history.asks})
+def ask_again(history: History, servers: Servers, rng: random.Random, deadline: float) -> list[tuple[str, str]]:
+    """Asks once more for everybody who was left in doubt, and for many who hold a coupon.
+
+    Returns those who have no decision at the deadline.
+    """
+    decided = {(ask.coupon, ask.user) for ask in history.asks if ask.decided}
+    doubtful = sorted({(ask.coupon, ask.user) for ask in history.asks} - decided)
+    holding = sorted({(ask.coupon, ask.user) for ask in history.asks if ask.held})
+    waiting = doubtful + rng.sample(holding, min(len(holding), HOLDERS_ASKED_AGAIN_MAX))
     names = list(servers)
     while waiting and time.time() < deadline:
-        left: list[tuple[str, str]] = []
-        for server, part in zip(names, (waiting[0::2], waiting[1::2]), strict=False):
-            connection = http.Connection(servers[server], ANSWER_TIMEOUT_S)
-            asks: list[Ask] = []
-            for start in range(0, len(part), PIPELINE_REQUESTS):
-                ask_group(connection, server, part[start : start + PIPELINE_REQUESTS], asks)
-            connection.close()
-            history.asks += asks
-            decided = {(ask.coupon, ask.user) for ask in asks if ask.decided}
-            left += [pair for pair in part if pair not in decided]
-        waiting = left
+        answers = [_ask_all(servers[name], name, waiting[n :: len(names)]) for n, name in enumerate(names)]
+        history.asks += [ask for asks in answers for ask in asks]
+        known = {(ask.coupon, ask.user) for asks in answers for ask in asks if ask.decided}
+        waiting = [pair for pair in waiting if pair not in known]
         names.reverse()
         if waiting:
-            time.sleep(0.2)
+            time.sleep(PAUSE_WITHOUT_ANSWER_S)
     return waiting
+
+
+def _ask_all(address: http.Address, server: str, pairs: Sequence[tuple[str, str]]) -> list[Ask]:
+    connection = http.Connection(address, ANSWER_TIMEOUT_S)
+    asks: list[Ask] = []
+    for start in range(0, len(pairs), PIPELINE_REQUESTS):
+        ask_group(connection, server, pairs[start : start + PIPELINE_REQUESTS], asks)
+    connection.close()
+    return asks

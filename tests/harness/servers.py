@@ -102,13 +102,17 @@ class SentinelServer(Process):
 
 
 class KafkaServer(Process):
-    """One broker that is its own controller. A topic that is written to exists, with 1 partition."""
+    """One broker that is its own controller. A topic that is written to exists, with 1 partition.
+
+    `advertised_port`, set before the start, is where clients are sent to: a proxy's port, say.
+    """
 
     name = "kafka"
 
     def __init__(self) -> None:
         super().__init__()
         self.controller_port = free_port()
+        self.advertised_port = self.port
         self.config_path = self.folder / "server.properties"
 
     @property
@@ -132,6 +136,7 @@ class KafkaServer(Process):
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.advertised_port}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": self.folder / "data",
             "num.partitions": 1,

@@ -1,0 +1,51 @@
+"""./dev faults: seeds one after another, for some minutes or one alone.
+
+python -m faults [--minutes N] [--seed S] [--scenario cluster]
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+import traceback
+
+from faults import run
+from faults.nemesis import FAULTS
+from faults.outcome import Outcome, summary
+
+SCENARIOS = {run.SCENARIO: run.run}
+
+
+def main() -> int:
+    """The command line. Exit code 1: a promise was broken, or a seed could not be run."""
+    parser = argparse.ArgumentParser(prog="./dev faults", description="Seeded fault tests.")
+    parser.add_argument("--minutes", type=float, help="go on with the next seeds for so long; without it one seed")
+    parser.add_argument("--seed", type=int, help="the first seed; without it any")
+    parser.add_argument("--scenario", choices=SCENARIOS, help="without it each in turn")
+    arguments = parser.parse_args()
+    first = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
+    scenarios = [arguments.scenario] if arguments.scenario else list(SCENARIOS)
+    ends = time.monotonic() + 60 * (arguments.minutes or 0)
+    outcomes: list[Outcome] = []
+    errors = 0
+    seed = first
+    while seed == first or time.monotonic() < ends:
+        for scenario in scenarios:
+            try:
+                outcome = SCENARIOS[scenario](seed)
+            except Exception:
+                errors += 1
+                traceback.print_exc()
+                print(f"could not be run: ./dev faults --scenario {scenario} --seed {seed}", flush=True)
+                continue
+            outcomes.append(outcome)
+            print(outcome.report() if outcome.breaches else outcome.line(), flush=True)
+        seed += 1
+    totals = summary(outcomes, sorted(FAULTS.keys() - run.faults_here().keys())) | {"not_run": errors}
+    print(json.dumps(totals), flush=True)
+    return 1 if errors or totals["breaches"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
