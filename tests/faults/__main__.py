@@ -5,6 +5,7 @@ python -m faults [--minutes N] [--seed S] [--scenario cluster]
 
 import argparse
 import json
+import logging
 import random
 import sys
 import time
@@ -23,7 +24,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="go on with the next seeds for so long; without it one seed")
     parser.add_argument("--seed", type=int, help="the first seed; without it any")
     parser.add_argument("--scenario", choices=SCENARIOS, help="without it each in turn")
+    parser.add_argument("--trace", action="store_true", help="tell each step")
     arguments = parser.parse_args()
+    if arguments.trace:
+        logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     first = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
     scenarios = [arguments.scenario] if arguments.scenario else list(SCENARIOS)
     ends = time.monotonic() + 60 * (arguments.minutes or 0)

@@ -32,7 +32,7 @@ LAYOUTS = {
     "split": {"api-1": "api", "api-2": "api", "worker-1": "relay,consumer", "worker-2": "relay,consumer"},
     "whole": {"api-1": "api,relay,consumer", "api-2": "api,relay,consumer"},
 }
-FAILED_TO_START = 1
+FAILED_TO_START = 2
 
 
 class SmallDiskPostgres(PostgresServer):

@@ -1,5 +1,6 @@
 """One seed against a cluster: load, faults, healing, draining, judgement."""
 
+import logging
 import random
 import time
 from contextlib import ExitStack
@@ -27,6 +28,11 @@ COUPONS = [
     Coupon("stored", 1_500, "store"),
 ]
 CLOSING = "closing"
+
+
+def trace(text: str) -> None:
+    """Tells what a run does at the moment; shown with --trace."""
+    logging.getLogger("faults").info("%s", text)
 
 
 def faults_here() -> dict[str, str]:
@@ -64,6 +70,7 @@ def run(seed: int, steps: list[Step] | None = None, scenario: str = SCENARIO) ->
 def _take(step: Step, cluster: Cluster, history: History, workload: Workload) -> None:
     time.sleep(step.gap_s)
     rng = random.Random(step.seed)
+    trace(f"{' and '.join(step.faults)} for {step.hold_s:.1f} s")
     with ExitStack() as stack:
         for name in step.faults:
             start = time.time()
@@ -71,6 +78,7 @@ def _take(step: Step, cluster: Cluster, history: History, workload: Workload) ->
             stack.callback(lambda name=name, start=start: history.faults.append(FaultSpan(name, start, time.time())))
             stack.enter_context(FAULTS[name].inflict(cluster, rng))
         time.sleep(step.hold_s)
+    trace("healed")
     if step.settle:
         workload.wait_decided(time.time(), SETTLE_TIMEOUT_S)
 
@@ -78,17 +86,22 @@ def _take(step: Step, cluster: Cluster, history: History, workload: Workload) ->
 def _judge(
     scenario: str, seed: int, began: float, cluster: Cluster, history: History, rng: random.Random
 ) -> Outcome:
-    left = ask_again(history, cluster.apis, rng, time.time() + HEAL_TIMEOUT_S)
-    if left:
-        history.undrained.append(f"{len(left)} users without a decision after {HEAL_TIMEOUT_S} s: {left[:3]}")
+    trace("draining")
     deadline = time.time() + DRAIN_TIMEOUT_S
     for coupon in history.coupons:
         while (view := cluster.view(coupon.id, rng)).issued != view.persisted or view.issued < 0:
+            trace(f"{coupon.id}: {view}")
             if time.time() > deadline:
                 history.undrained.append(f"{coupon.id} did not drain in {DRAIN_TIMEOUT_S} s: {view}")
                 break
             time.sleep(POLL_S)
+    trace("asking again")
+    left = ask_again(history, cluster.apis, rng, time.time() + HEAL_TIMEOUT_S)
+    if left:
+        history.undrained.append(f"{len(left)} users without a decision after {HEAL_TIMEOUT_S} s: {left[:3]}")
+    trace("reading")
     contents = cluster.settled_contents(history.coupons)
     contents.views = {coupon.id: cluster.view(coupon.id, rng) for coupon in history.coupons}
     history.crashes += cluster.crashes
+    trace("judging")
     return judge(scenario, seed, time.time() - began, history, contents)

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import http
 
@@ -21,6 +22,8 @@ NEAR_USERS = 40
 ABANDON_SHARE = 0.003
 CHANGE_EVERY_S = 0.7
 HOLDERS_ASKED_AGAIN_MAX = 4_000
+AGAIN_THREADS = 24
+PACE_S = 0.01
 
 FAST_THREADS = 3
 SLOW_THREADS = 6
@@ -140,8 +143,7 @@ class Workload:
             for ask in asks[before:]:
                 if ask.decided:
                     self._decided[ask.coupon] = ask.start
-            if not any(ask.status for ask in asks[before:]):
-                time.sleep(PAUSE_WITHOUT_ANSWER_S)
+            time.sleep(PACE_S if any(ask.status for ask in asks[before:]) else PAUSE_WITHOUT_ANSWER_S)
         connection.close()
 
     def _change(self, rng: random.Random) -> None:
@@ -214,7 +216,9 @@ def ask_again(history: History, servers: Servers, rng: random.Random, deadline: 
     waiting = doubtful + rng.sample(holding, min(len(holding), HOLDERS_ASKED_AGAIN_MAX))
     names = list(servers)
     while waiting and time.time() < deadline:
-        answers = [_ask_all(servers[name], name, waiting[n :: len(names)]) for n, name in enumerate(names)]
+        parts = [(names[n % len(names)], waiting[n::AGAIN_THREADS]) for n in range(AGAIN_THREADS)]
+        with ThreadPoolExecutor(AGAIN_THREADS) as pool:
+            answers = list(pool.map(lambda part: _ask_all(servers[part[0]], *part), parts))
         history.asks += [ask for asks in answers for ask in asks]
         known = {(ask.coupon, ask.user) for asks in answers for ask in asks if ask.decided}
         waiting = [pair for pair in waiting if pair not in known]

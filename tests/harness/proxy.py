@@ -22,7 +22,7 @@ import sys
 from collections.abc import Mapping
 from typing import Literal
 
-from harness.process import Process, free_port
+from harness.process import ROOT, Process, free_port
 
 Mode = Literal["pass", "delay", "stall", "mute", "cut", "reset"]
 
@@ -46,7 +46,7 @@ class Proxy(Process):
         return [sys.executable, "-m", "harness.proxy", str(self.port), *links]
 
     def environment(self) -> dict[str, str]:
-        return {**super().environment(), "PYTHONPATH": ":".join(path for path in sys.path if path)}
+        return {**super().environment(), "PYTHONPATH": str(ROOT / "tests")}
 
     def is_ready(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
