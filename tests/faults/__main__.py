@@ -11,17 +11,15 @@ import sys
 import time
 import traceback
 
-from faults import run
-from faults.nemesis import FAULTS
 from faults.outcome import Outcome, summary
-
-SCENARIOS = {run.SCENARIO: run.run}
+from faults.run import run
+from faults.scenarios import SCENARIOS
 
 
 def main() -> int:
     """The command line. Exit code 1: a promise was broken, or a seed could not be run."""
     parser = argparse.ArgumentParser(prog="./dev faults", description="Seeded fault tests.")
-    parser.add_argument("--minutes", type=float, help="go on with the next seeds for so long; without it one seed")
+    parser.add_argument("--minutes", type=float, help="go on with the next seeds; without it one seed")
     parser.add_argument("--seed", type=int, help="the first seed; without it any")
     parser.add_argument("--scenario", choices=SCENARIOS, help="without it each in turn")
     parser.add_argument("--trace", action="store_true", help="tell each step")
@@ -37,7 +35,7 @@ def main() -> int:
     while seed == first or time.monotonic() < ends:
         for scenario in scenarios:
             try:
-                outcome = SCENARIOS[scenario](seed)
+                outcome = run(SCENARIOS[scenario], seed)
             except Exception:
                 errors += 1
                 traceback.print_exc()
@@ -46,7 +44,8 @@ def main() -> int:
             outcomes.append(outcome)
             print(outcome.report() if outcome.breaches else outcome.line(), flush=True)
         seed += 1
-    totals = summary(outcomes, sorted(FAULTS.keys() - run.faults_here().keys())) | {"not_run": errors}
+    left_out = sorted({name for scenario in scenarios for name in SCENARIOS[scenario].left_out()})
+    totals = summary(outcomes, left_out) | {"not_run": errors}
     print(json.dumps(totals), flush=True)
     return 1 if errors or totals["breaches"] else 0
 

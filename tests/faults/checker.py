@@ -6,6 +6,7 @@ A request without an answer, or with a 503, may have been decided or not; nothin
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from faults.history import Ask, Change, Contents, Coupon, History, Row
@@ -111,7 +112,9 @@ def one_per_user(case: _Case) -> Iterator[Breach]:
         users: dict[int, str] = {}
         for ask in told.values():
             if users.setdefault(ask.sequence, ask.user) != ask.user:
-                yield Breach("shared_sequence", f"{coupon}: {ask.sequence} of {users[ask.sequence]} and {ask}")
+                yield Breach(
+                    "shared_sequence", f"{coupon}: {ask.sequence} of {users[ask.sequence]} and {ask}"
+                )
 
 
 def never_over_issued(case: _Case) -> Iterator[Breach]:
@@ -169,7 +172,7 @@ def rows_are_in_order(case: _Case) -> Iterator[Breach]:
     """One row a sequence; without a loss of the gate no gaps, and later sequences are not older."""
     for coupon, rows in case.rows.items():
         ordered = sorted(rows, key=lambda row: row.sequence)
-        for before, row in zip(ordered, ordered[1:], strict=False):
+        for before, row in pairwise(ordered):
             if before.sequence == row.sequence:
                 yield Breach("shared_row", f"{before} and {row}")
             elif before.issued_at > row.issued_at + CLOCK_SLACK_S and not case.history.gate_lost:
@@ -214,7 +217,7 @@ def sold_out_is_true(case: _Case) -> Iterator[Breach]:
         issued = sorted(row.issued_at for row in case.rows[coupon.id])
         holders = {row.user for row in case.rows[coupon.id]}
         forgotten: list[float] = []
-        if case.history.gate_lost:
+        if case.history.gate_lost or case.history.untold_is_lost:
             unknown: dict[str, float] = {}
             for ask in case.asks[coupon.id]:
                 if not ask.decided and ask.user not in holders:

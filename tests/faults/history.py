@@ -119,7 +119,8 @@ class FaultSpan(NamedTuple):
 class History:
     """Everything a run has done and seen.
 
-    `gate_lost`: some fault took answered state from the gate. `log_remade`: the topic was deleted.
+    `gate_lost`: some fault took answered state from the gate. `untold_is_lost`: what the gate decided and
+    nobody was told may go, as in a gate that lives in its process. `log_remade`: the topic was deleted.
     `crashes`: processes that ended in a way no fault made them.
     """
 
@@ -130,4 +131,5 @@ class History:
     crashes: list[str] = field(default_factory=list)
     undrained: list[str] = field(default_factory=list)
     gate_lost: bool = False
+    untold_is_lost: bool = False
     log_remade: bool = False

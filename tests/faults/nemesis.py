@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 import redis
@@ -18,24 +17,15 @@ from harness.proxy import Mode
 from harness.servers import create_topic
 
 from faults.cluster import TOPIC, Cluster
+from faults.fault import Fault
 
 BUSY_S = 1.2
 DELAY_MS = (20, 400)
 ADMIN_TIMEOUT_S = 20.0
 
-# Whether faults that take answered state from Redis are in the schedule.
-LOST_GATE_FAULTS = False
+FULL_POSTGRES_DISK = "full-postgres-disk"
 
 Inflict = Callable[[Cluster, random.Random], AbstractContextManager[None]]
-
-
-class Fault(NamedTuple):
-    """What it strikes, how, and what that takes for good."""
-
-    part: str
-    inflict: Inflict
-    loses_gate: bool = False
-    remakes_log: bool = False
 
 
 def _kill_program(kind: str) -> Inflict:
@@ -192,7 +182,8 @@ def _remade_topic(cluster: Cluster, _: random.Random) -> Iterator[None]:
 
 @contextmanager
 def _dropped_sessions(cluster: Cluster, _: random.Random) -> Iterator[None]:
-    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'seonchak' AND pid <> pg_backend_pid()"
+    others = "datname = 'seonchak' AND pid <> pg_backend_pid()"
+    query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
     for _ in range(3):
         with psycopg.connect(cluster.postgres.address, connect_timeout=5) as connection:
             connection.execute(query)
@@ -281,19 +272,10 @@ FAULTS: dict[str, Fault] = {
     "pause-postgres": Fault("postgres", _pause(lambda c, _: c.postgres)),
     "drop-postgres-sessions": Fault("postgres", _dropped_sessions),
     "lock-table": Fault("postgres", _locked_table),
-    "full-postgres-disk": Fault("postgres", _full_disk),
+    FULL_POSTGRES_DISK: Fault("postgres", _full_disk),
     "cut-link": Fault("link", _link("cut")),
     "stall-link": Fault("link", _link("stall")),
     "mute-link": Fault("link", _link("mute")),
     "delay-link": Fault("link", _link("delay")),
     "reset-link": Fault("link", _link("reset")),
 }
-
-
-def available(cluster_can_fill_disk: bool) -> dict[str, str]:
-    """The faults there are here and now, and the part each strikes."""
-    return {
-        name: fault.part
-        for name, fault in FAULTS.items()
-        if (LOST_GATE_FAULTS or not fault.loses_gate) and (cluster_can_fill_disk or name != "full-postgres-disk")
-    }

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness import http
 
-from faults.history import NO_ANSWER, Ask, Change, Coupon, History
+from faults.history import NO_ANSWER, Ask, Change, History
 
 PIPELINE_REQUESTS = 16
 ANSWER_TIMEOUT_S = 4.0
@@ -205,7 +205,9 @@ def ask_group(
         asks.append(to_ask(coupon, user, server, start, time.time(), http.Answer(NO_ANSWER)))
 
 
-def ask_again(history: History, servers: Servers, rng: random.Random, deadline: float) -> list[tuple[str, str]]:
+def ask_again(
+    history: History, servers: Servers, rng: random.Random, deadline: float
+) -> list[tuple[str, str]]:
     """Asks once more for everybody who was left in doubt, and for many who hold a coupon.
 
     Returns those who have no decision at the deadline.

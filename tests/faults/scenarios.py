@@ -1,0 +1,67 @@
+"""The compositions that are tested, with their coupons and faults."""
+
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from faults import embedded, nemesis
+from faults.cluster import LAYOUTS, Cluster, can_mount
+from faults.embedded import Embedded
+from faults.fault import Fault
+from faults.history import Coupon
+from faults.installation import Installation
+
+# Whether faults that take answered state from Redis are in the schedule.
+LOST_GATE_FAULTS = False
+
+CLOSING = "closing"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`coupons` has one named CLOSING. `make` gets the names of the faults that will strike."""
+
+    name: str
+    coupons: list[Coupon]
+    all_faults: Mapping[str, Fault]
+    make: Callable[[random.Random, Collection[str]], Installation]
+    untold_is_lost: bool = False
+
+    def faults(self) -> dict[str, Fault]:
+        """Those that can be inflicted on this machine."""
+        return {name: fault for name, fault in self.all_faults.items() if name not in self.left_out()}
+
+    def left_out(self) -> set[str]:
+        """Those that cannot."""
+        out = {name for name, fault in self.all_faults.items() if fault.loses_gate and not LOST_GATE_FAULTS}
+        if nemesis.FULL_POSTGRES_DISK in self.all_faults and not can_mount():
+            out.add(nemesis.FULL_POSTGRES_DISK)
+        return out
+
+
+def _cluster(rng: random.Random, faults: Collection[str]) -> Cluster:
+    return Cluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults)
+
+
+CLUSTER = Scenario(
+    "cluster",
+    [
+        Coupon("busy", 4_000),
+        Coupon(CLOSING, 600),
+        Coupon("large", 1_000_000),
+        Coupon("logged", 1_500, "log"),
+        Coupon("stored", 1_500, "store"),
+    ],
+    nemesis.FAULTS,
+    _cluster,
+)
+
+EMBEDDED = Scenario(
+    "embedded",
+    [Coupon("busy", 2_000, "store"), Coupon(CLOSING, 300, "store"), Coupon("large", 1_000_000, "store")],
+    embedded.FAULTS,
+    lambda _, __: Embedded(),
+    untold_is_lost=True,
+)
+
+SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED)}
