@@ -12,7 +12,7 @@ import time
 import traceback
 
 from faults.outcome import Outcome, summary
-from faults.run import run
+from faults.run import replay, run
 from faults.scenarios import SCENARIOS
 
 
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="go on with the next seeds; without it one seed")
     parser.add_argument("--seed", type=int, help="the first seed; without it any")
     parser.add_argument("--scenario", choices=SCENARIOS, help="without it each in turn")
+    parser.add_argument("--each", type=int, help="as the short run: so many seeds inflict every fault once")
     parser.add_argument("--trace", action="store_true", help="tell each step")
     arguments = parser.parse_args()
     if arguments.trace:
@@ -35,11 +36,12 @@ def main() -> int:
     while seed == first or time.monotonic() < ends:
         for scenario in scenarios:
             try:
-                outcome = run(SCENARIOS[scenario], seed)
+                outcome = run(SCENARIOS[scenario], seed, arguments.each)
             except Exception:
                 errors += 1
                 traceback.print_exc()
-                print(f"could not be run: ./dev faults --scenario {scenario} --seed {seed}", flush=True)
+                command = replay(SCENARIOS[scenario], seed, arguments.each)
+                print(f"could not be run: {command}", flush=True)
                 continue
             outcomes.append(outcome)
             print(outcome.report() if outcome.breaches else outcome.line(), flush=True)

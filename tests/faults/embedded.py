@@ -39,7 +39,8 @@ class Embedded(Installation):
         return sqlite3.connect(self.program.folder / DATABASE, timeout=LOCK_TIMEOUT_S, isolation_level=None)
 
     def contents(self, _: list[Coupon]) -> Contents:
-        query = "SELECT coupon_id, user_id, sequence, epoch, issued_at / 1000.0, saved_at / 1000.0 FROM user_coupon"
+        times = "issued_at / 1000.0, saved_at / 1000.0"
+        query = f"SELECT coupon_id, user_id, sequence, epoch, {times} FROM user_coupon"
         with self.connect() as file:
             assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             return Contents(rows=[Row(*row) for row in file.execute(query).fetchall()])
@@ -78,7 +79,7 @@ def _disk(fault: DiskFault) -> Fault:
         finally:
             embedded.disk.set(DiskFault.PASS)
 
-    return Fault("disk", inflict)
+    return Fault("program", inflict)
 
 
 @contextmanager
@@ -99,5 +100,5 @@ FAULTS: dict[str, Fault] = {
     "sync-error": _disk(DiskFault.SYNC_ERROR),
     "write-error": _disk(DiskFault.WRITE_ERROR),
     "full-disk": _disk(DiskFault.FULL),
-    "lock-database": Fault("disk", _lock),
+    "lock-database": Fault("program", _lock),
 }

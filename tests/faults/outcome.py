@@ -19,13 +19,9 @@ class Outcome:
     answers: int
     acknowledged: int
     breaches: list[Breach]
+    replay: str
     faults: Counter[str] = field(default_factory=Counter)
     recoveries: list[tuple[str, float]] = field(default_factory=list)
-
-    @property
-    def replay(self) -> str:
-        """The one command that runs this seed again."""
-        return f"./dev faults --scenario {self.scenario} --seed {self.seed}"
 
     def line(self) -> str:
         """A line for people."""
@@ -41,7 +37,9 @@ class Outcome:
         return "\n".join([self.line(), *lines, f"replay: {self.replay}"])
 
 
-def judge(scenario: str, seed: int, seconds: float, history: History, contents: Contents) -> Outcome:
+def judge(
+    scenario: str, seed: int, seconds: float, history: History, contents: Contents, replay: str
+) -> Outcome:
     """Checks a finished run."""
     return Outcome(
         scenario,
@@ -50,6 +48,7 @@ def judge(scenario: str, seed: int, seconds: float, history: History, contents: 
         sum(ask.status != 0 for ask in history.asks),
         sum(ask.held for ask in history.asks),
         check(history, contents),
+        replay,
         Counter(fault.name for fault in history.faults),
         times_to_recover(history),
     )

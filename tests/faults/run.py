@@ -5,10 +5,10 @@ import random
 import time
 from contextlib import ExitStack
 
-from faults.history import FaultSpan, History, View
+from faults.history import Contents, FaultSpan, History, View
 from faults.installation import Installation
 from faults.outcome import Outcome, judge
-from faults.plan import Step, plan
+from faults.plan import Step, plan, plan_each
 from faults.scenarios import CLOSING, Scenario
 from faults.workload import Workload, ask_again
 
@@ -30,10 +30,24 @@ def parts(scenario: Scenario) -> dict[str, str]:
     return {name: fault.part for name, fault in scenario.faults().items()}
 
 
-def run(scenario: Scenario, seed: int, steps: list[Step] | None = None) -> Outcome:
-    """Runs and judges a seed; without `steps` the seed chooses them."""
+def replay(scenario: Scenario, seed: int, each: int | None = None) -> str:
+    """The one command that runs it again."""
+    return f"./dev faults --scenario {scenario.name} --seed {seed}" + (f" --each {each}" if each else "")
+
+
+def run(scenario: Scenario, seed: int, each: int | None = None) -> Outcome:
+    """Runs and judges a seed. With `each`, the seeds 0 to `each` - 1 together inflict every fault."""
+    try:
+        return _run(scenario, seed, each)
+    except Exception as error:
+        error.add_note(f"replay: {replay(scenario, seed, each)}")
+        raise
+
+
+def _run(scenario: Scenario, seed: int, each: int | None) -> Outcome:
     rng = random.Random(f"run/{seed}")
-    steps = steps if steps is not None else plan(seed, parts(scenario), STEPS)
+    each_plan = plan_each(parts(scenario), seed % each, each) if each else None
+    steps = each_plan or plan(seed, parts(scenario), STEPS)
     names = {name for step in steps for name in step.faults}
     history = History(
         scenario.coupons,
@@ -54,7 +68,9 @@ def run(scenario: Scenario, seed: int, steps: list[Step] | None = None) -> Outco
             time.sleep(WARM_UP_S)
         finally:
             workload.stop()
-        return _judge(scenario, seed, began, installation, history, rng)
+        contents = _settle(installation, history, rng)
+    trace("judging")
+    return judge(scenario.name, seed, time.time() - began, history, contents, replay(scenario, seed, each))
 
 
 def _take(
@@ -78,14 +94,8 @@ def _take(
         workload.wait_decided(time.time(), SETTLE_TIMEOUT_S)
 
 
-def _judge(
-    scenario: Scenario,
-    seed: int,
-    began: float,
-    installation: Installation,
-    history: History,
-    rng: random.Random,
-) -> Outcome:
+def _settle(installation: Installation, history: History, rng: random.Random) -> Contents:
+    """Waits until all has healed and drained, and reads it."""
     trace("asking again")
     left = ask_again(history, installation.apis, rng, time.time() + HEAL_TIMEOUT_S)
     if left:
@@ -97,8 +107,7 @@ def _judge(
     contents = installation.contents(history.coupons)
     contents.views = views
     history.crashes += installation.crashes
-    trace("judging")
-    return judge(scenario.name, seed, time.time() - began, history, contents)
+    return contents
 
 
 def _drain(

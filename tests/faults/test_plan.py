@@ -18,7 +18,7 @@ def test_two_faults_at_once_strike_different_parts() -> None:
 
 
 def test_the_shares_of_a_plan_hold_every_fault() -> None:
-    shares = [plan_each(3, PARTS, share, 3) for share in range(3)]
+    shares = [plan_each(PARTS, share, 3) for share in range(3)]
     assert {step.faults[0] for share in shares for step in share} == set(PARTS)
 
 
