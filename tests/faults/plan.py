@@ -1,13 +1,14 @@
 """Which faults happen when: a pure function of the seed."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 GAP_S = (0.3, 1.5)
 HOLD_S = (0.2, 2.5)
 DOUBLE_SHARE = 0.25
 SETTLE_SHARE = 0.7
+ALONE = "alone"
 
 
 class Step(NamedTuple):
@@ -26,10 +27,10 @@ class Step(NamedTuple):
 def plan(seed: int, parts: Mapping[str, str], steps: int) -> list[Step]:
     """`steps` steps of faults named in `parts`, which says what part each strikes.
 
-    At times two faults strike together, at different parts.
+    At times two faults strike together, at different parts. A fault of the part ALONE strikes alone.
     """
     rng = random.Random(f"plan/{seed}")
-    return [_step(rng, parts, [rng.choice(sorted(parts))]) for _ in range(steps)]
+    return [_step(rng, parts, rng.choice(sorted(parts))) for _ in range(steps)]
 
 
 def plan_each(parts: Mapping[str, str], share: int, shares: int) -> list[Step]:
@@ -37,16 +38,17 @@ def plan_each(parts: Mapping[str, str], share: int, shares: int) -> list[Step]:
     rng = random.Random("each")
     names = sorted(parts)
     rng.shuffle(names)
-    return [_step(rng, parts, [name]) for name in names][share::shares]
+    return [_step(rng, parts, name) for name in names][share::shares]
 
 
-def _step(rng: random.Random, parts: Mapping[str, str], faults: list[str]) -> Step:
-    others = [name for name in sorted(parts) if parts[name] != parts[faults[0]]]
-    second: Sequence[str] = [rng.choice(others)] if others and rng.random() < DOUBLE_SHARE else []
+def _step(rng: random.Random, parts: Mapping[str, str], fault: str) -> Step:
+    alone = parts[fault] == ALONE
+    others = [name for name in sorted(parts) if parts[name] not in (parts[fault], ALONE)]
+    doubled = rng.random() < DOUBLE_SHARE and not alone and others
     return Step(
         rng.uniform(*GAP_S),
-        (*faults, *second),
+        (fault, rng.choice(others)) if doubled else (fault,),
         rng.uniform(*HOLD_S),
-        rng.random() < SETTLE_SHARE,
+        rng.random() < SETTLE_SHARE or alone,
         rng.getrandbits(32),
     )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from faults.history import Contents, FaultSpan, History, View
 from faults.installation import Installation
 from faults.outcome import Outcome, judge
-from faults.plan import Step, plan, plan_each
+from faults.plan import ALONE, Step, plan, plan_each
 from faults.scenarios import CLOSING, Scenario
 from faults.workload import Workload, ask_again
 
@@ -27,7 +27,7 @@ def trace(text: str) -> None:
 
 def parts(scenario: Scenario) -> dict[str, str]:
     """The faults that can be inflicted here, and what each strikes."""
-    return {name: fault.part for name, fault in scenario.faults().items()}
+    return {name: ALONE if fault.loses_gate else fault.part for name, fault in scenario.faults().items()}
 
 
 def replay(scenario: Scenario, seed: int, each: int | None = None) -> str:
@@ -83,6 +83,8 @@ def _take(
     def note(name: str, start: float) -> None:
         history.faults.append(FaultSpan(name, start, time.time()))
 
+    if any(scenario.all_faults[name].loses_gate for name in step.faults):
+        _wait_saved(installation, history, rng)
     with ExitStack() as stack:
         for name in step.faults:
             # The stack goes backwards: noted once the fault has healed.
@@ -92,6 +94,23 @@ def _take(
     trace("healed")
     if step.settle:
         workload.wait_decided(time.time(), SETTLE_TIMEOUT_S)
+
+
+def _wait_saved(installation: Installation, history: History, rng: random.Random) -> None:
+    """Waits until the store has all that was issued before now.
+
+    A gate that is lost can be brought back but for what only it and a process that was killed knew.
+    """
+    deadline = time.time() + SETTLE_TIMEOUT_S
+    for coupon in history.coupons:
+        issued = None
+        while time.time() < deadline:
+            view = installation.view(coupon.id, rng)
+            if issued is None and view.issued >= 0:
+                issued = view.issued
+            if issued is not None and view.persisted >= issued:
+                break
+            time.sleep(POLL_S)
 
 
 def _settle(installation: Installation, history: History, rng: random.Random) -> Contents:

@@ -1,6 +1,9 @@
 """Makes a process's disk fail on demand: a small library that is compiled here and preloaded into it."""
 
+import atexit
+import functools
 import mmap
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -27,15 +30,12 @@ class FaultyDisk:
 
     def __init__(self, files: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="seonchak-disk-")
-        library = Path(self._folder.name) / "faulty_disk.so"
-        command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
-        subprocess.run(command, check=True)
         page = Path(self._folder.name) / "control"
         page.write_bytes(bytes(mmap.PAGESIZE))
         with page.open("r+b") as file:
             self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
         self.variables = {
-            "LD_PRELOAD": str(library),
+            "LD_PRELOAD": str(_library()),
             "FAULTY_DISK_CONTROL": str(page),
             "FAULTY_DISK_FILES": files,
         }
@@ -51,6 +51,17 @@ class FaultyDisk:
         return LAYOUT.unpack_from(self._page, 0)[2]
 
     def close(self) -> None:
-        """Removes the library and the page."""
+        """Removes the page."""
         self._page.close()
         self._folder.cleanup()
+
+
+@functools.cache
+def _library() -> Path:
+    """Compiled once a run."""
+    folder = Path(tempfile.mkdtemp(prefix="seonchak-disk-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = folder / "faulty_disk.so"
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
