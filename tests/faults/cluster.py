@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 from confluent_kafka import Consumer, TopicPartition
+from harness.process import Process
 from harness.proxy import Proxy
 from harness.seonchak import Seonchak
 from harness.servers import KafkaServer, PostgresServer, RedisServer
@@ -64,18 +65,33 @@ class Cluster(Installation):
 
     def __init__(self, layout: str, small_disk: bool) -> None:
         super().__init__()
-        self.redis = RedisServer(appendfsync="always")
         self.kafka = KafkaServer()
         self.postgres = SmallDiskPostgres() if small_disk else PostgresServer()
         roles = LAYOUTS[layout]
+        self._gate_servers = self._make_gate()
         targets = {"kafka": self.kafka.port}
         for name in roles:
-            targets |= {f"{name}/redis": self.redis.port, f"{name}/postgres": self.postgres.port}
+            targets |= self._gate_targets(name) | {f"{name}/postgres": self.postgres.port}
         self.proxy = Proxy(targets)
         self.kafka.advertised_port = self.proxy.ports["kafka"]
-        self.servers = [self.proxy, self.redis, self.kafka, self.postgres]
+        self.servers = [self.proxy, *self._gate_servers, self.kafka, self.postgres]
         for name, role in roles.items():
             self.programs[name] = Seonchak(*self._flags(name), "--roles", role)
+
+    @property
+    def redis(self) -> RedisServer:
+        """The Redis that is the gate."""
+        return self._redis
+
+    def _make_gate(self) -> list[Process]:
+        self._redis = RedisServer(appendfsync="always")
+        return [self._redis]
+
+    def _gate_targets(self, program: str) -> dict[str, int]:
+        return {f"{program}/redis": self.redis.port}
+
+    def _gate_url(self, program: str) -> str:
+        return f"redis://127.0.0.1:{self.proxy.ports[f'{program}/redis']}/0"
 
     @property
     def links(self) -> list[str]:
@@ -107,9 +123,9 @@ class Cluster(Installation):
         return found
 
     def _flags(self, name: str) -> list[str]:
-        redis, postgres = (self.proxy.ports[f"{name}/{part}"] for part in ("redis", "postgres"))
+        postgres = self.proxy.ports[f"{name}/postgres"]
         return [
-            *("--gate", f"redis://127.0.0.1:{redis}/0"),
+            *("--gate", self._gate_url(name)),
             *("--log", f"kafka://127.0.0.1:{self.proxy.ports['kafka']}/{TOPIC}"),
             *("--store", f"postgresql://seonchak@127.0.0.1:{postgres}/seonchak"),
             *("--ack-timeout-ms", "1500"),

@@ -4,15 +4,19 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from faults import embedded, nemesis
+from faults import embedded, nemesis, replicated
 from faults.cluster import LAYOUTS, Cluster, can_mount
 from faults.embedded import Embedded
 from faults.fault import Fault
 from faults.history import Coupon
 from faults.installation import Installation
+from faults.replicated import ReplicatedCluster
 
 # Whether faults that take answered state from Redis are in the schedule.
 LOST_GATE_FAULTS = False
+
+# Whether the program can be told to ask Sentinel for the gate.
+SENTINEL = False
 
 CLOSING = "closing"
 
@@ -39,10 +43,6 @@ class Scenario:
         return out
 
 
-def _cluster(rng: random.Random, faults: Collection[str]) -> Cluster:
-    return Cluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults)
-
-
 CLUSTER = Scenario(
     "cluster",
     [
@@ -53,7 +53,14 @@ CLUSTER = Scenario(
         Coupon("stored", 1_500, "store"),
     ],
     nemesis.FAULTS,
-    _cluster,
+    lambda rng, faults: Cluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults),
+)
+
+REPLICATED = Scenario(
+    "sentinel",
+    CLUSTER.coupons,
+    replicated.FAULTS,
+    lambda rng, faults: ReplicatedCluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults),
 )
 
 EMBEDDED = Scenario(
@@ -65,3 +72,5 @@ EMBEDDED = Scenario(
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED)}
+if SENTINEL:
+    SCENARIOS[REPLICATED.name] = REPLICATED
