@@ -35,27 +35,30 @@ class ReplicatedCluster(Cluster):
 @contextmanager
 def _kill_master(cluster: ReplicatedCluster, _: random.Random) -> Iterator[None]:
     """The replica is promoted with what it has; the old master comes back as its replica."""
+    cluster.sentinel.wait_in_step()
     old = cluster.redis
     old.kill()
     yield
     cluster.sentinel.wait_promoted(other_than=old)
-    old.start()
-    cluster.sentinel.wait_in_step()
+    old.launch()
 
 
 @contextmanager
-def _promote_behind(cluster: ReplicatedCluster, rng: random.Random) -> Iterator[None]:
+def _promote_behind(cluster: ReplicatedCluster, _: random.Random) -> Iterator[None]:
     """The replica is not fed for a while, and is promoted then."""
+    cluster.sentinel.wait_in_step()
     old = cluster.redis
     old.admit_replicas(False)
     yield
-    with _kill_master(cluster, rng):
-        pass
+    old.kill()
+    cluster.sentinel.wait_promoted(other_than=old)
+    old.launch()
 
 
 @contextmanager
 def _two_masters(cluster: ReplicatedCluster, _: random.Random) -> Iterator[None]:
     """The master stands still until another is promoted, and goes on as if nothing had been."""
+    cluster.sentinel.wait_in_step()
     old = cluster.redis
     old.pause()
     try:
@@ -63,17 +66,15 @@ def _two_masters(cluster: ReplicatedCluster, _: random.Random) -> Iterator[None]
         cluster.sentinel.wait_promoted(other_than=old)
     finally:
         old.resume()
-    cluster.sentinel.wait_in_step()
 
 
 @contextmanager
 def _planned_failover(cluster: ReplicatedCluster, _: random.Random) -> Iterator[None]:
+    cluster.sentinel.wait_in_step()
     old = cluster.redis
-    with cluster.sentinel.client() as client:
-        client.execute_command("SENTINEL", "FAILOVER", MASTER_NAME)
+    cluster.sentinel.fail_over()
     yield
     cluster.sentinel.wait_promoted(other_than=old)
-    cluster.sentinel.wait_in_step()
 
 
 @contextmanager

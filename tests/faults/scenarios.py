@@ -13,10 +13,10 @@ from faults.installation import Installation
 from faults.replicated import ReplicatedCluster
 
 # Whether faults that take answered state from Redis are in the schedule.
-LOST_GATE_FAULTS = False
+LOST_GATE_FAULTS = True
 
 # Whether the program can be told to ask Sentinel for the gate.
-SENTINEL = False
+SENTINEL = True
 
 CLOSING = "closing"
 

@@ -24,6 +24,7 @@ STOP_TIMEOUT_S = 20.0
 POLL_S = 0.02
 LOG_TAIL_BYTES = 8_000
 
+_given: set[int] = set()
 _live: "weakref.WeakSet[Process]" = weakref.WeakSet()
 
 
@@ -31,12 +32,15 @@ def free_port() -> int:
     """A loopback port nobody listens on.
 
     It lies below the range the kernel gives to outgoing connections, so that no client takes it
-    while a server that is to come back on it is down.
+    while a server that is to come back on it is down. It is given out once.
     """
     for _ in range(100):
         port = random.randint(15_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise RuntimeError("no free port between 15000 and 32000 on 127.0.0.1")
 

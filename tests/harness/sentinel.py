@@ -95,6 +95,20 @@ class Sentinel(Process):
             _, port = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
         return next(node for node in self.nodes if node.port == int(port))
 
+    def fail_over(self) -> None:
+        """Begins a failover though the master is well."""
+        deadline = time.monotonic() + FAILOVER_WAIT_S
+        while True:
+            try:
+                with self.client() as client:
+                    client.execute_command("SENTINEL", "FAILOVER", MASTER_NAME)
+                return
+            except redis.ResponseError:
+                # The last failover is not over, or no replica is known to be well yet.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
+
     def wait_promoted(self, other_than: ReplicatedRedis) -> ReplicatedRedis:
         """Waits until another node is the master, and says so itself."""
         deadline = time.monotonic() + FAILOVER_WAIT_S
