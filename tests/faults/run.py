@@ -46,8 +46,9 @@ def run(scenario: Scenario, seed: int, each: int | None = None) -> Outcome:
 
 def _run(scenario: Scenario, seed: int, each: int | None) -> Outcome:
     rng = random.Random(f"run/{seed}")
-    each_plan = plan_each(parts(scenario), seed % each, each) if each else None
-    steps = each_plan or plan(seed, parts(scenario), STEPS)
+    known = parts(scenario)
+    new = {name: part for name, part in known.items() if name not in scenario.tried_elsewhere}
+    steps = plan_each(new, seed % each, each) if each else plan(seed, known, STEPS)
     names = {name for step in steps for name in step.faults}
     history = History(
         scenario.coupons,

@@ -12,24 +12,22 @@ from faults.history import Coupon
 from faults.installation import Installation
 from faults.replicated import ReplicatedCluster
 
-# Whether faults that take answered state from Redis are in the schedule.
-LOST_GATE_FAULTS = True
-
-# Whether the program can be told to ask Sentinel for the gate.
-SENTINEL = True
-
 CLOSING = "closing"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`coupons` has one named CLOSING. `make` gets the names of the faults that will strike."""
+    """`coupons` has one named CLOSING. `make` gets the names of the faults that will strike.
+
+    `tried_elsewhere`: faults that the short run of another scenario inflicts.
+    """
 
     name: str
     coupons: list[Coupon]
     all_faults: Mapping[str, Fault]
     make: Callable[[random.Random, Collection[str]], Installation]
     untold_is_lost: bool = False
+    tried_elsewhere: Collection[str] = ()
 
     def faults(self) -> dict[str, Fault]:
         """Those that can be inflicted on this machine."""
@@ -37,10 +35,8 @@ class Scenario:
 
     def left_out(self) -> set[str]:
         """Those that cannot."""
-        out = {name for name, fault in self.all_faults.items() if fault.loses_gate and not LOST_GATE_FAULTS}
-        if nemesis.FULL_POSTGRES_DISK in self.all_faults and not can_mount():
-            out.add(nemesis.FULL_POSTGRES_DISK)
-        return out
+        disk = {nemesis.FULL_POSTGRES_DISK} & self.all_faults.keys()
+        return set() if can_mount() else disk
 
 
 CLUSTER = Scenario(
@@ -61,6 +57,7 @@ REPLICATED = Scenario(
     CLUSTER.coupons,
     replicated.FAULTS,
     lambda rng, faults: ReplicatedCluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults),
+    tried_elsewhere=nemesis.FAULTS.keys(),
 )
 
 EMBEDDED = Scenario(
@@ -71,6 +68,4 @@ EMBEDDED = Scenario(
     untold_is_lost=True,
 )
 
-SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED)}
-if SENTINEL:
-    SCENARIOS[REPLICATED.name] = REPLICATED
+SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED, REPLICATED)}
