@@ -1,7 +1,14 @@
 """A short run of each scenario: every fault strikes at least once. `./dev faults` runs longer."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
 import pytest
 
+from faults.embedded import Embedded
+from faults.fault import Fault
 from faults.run import run
 from faults.scenarios import CLUSTER, EMBEDDED, REPLICATED, Scenario
 
@@ -21,3 +28,17 @@ def test_the_promises_hold_under_faults(scenario: Scenario, seed: int, runs: int
     outcome = run(scenario, seed, each=runs)
     assert not outcome.breaches, outcome.report()
     assert outcome.acknowledged > ACKNOWLEDGED_MIN
+
+
+@contextmanager
+def _steal_a_row(embedded: Embedded, _: random.Random) -> Iterator[None]:
+    with embedded.connect() as file:
+        file.execute("DELETE FROM user_coupon WHERE coupon_id = 'large' AND sequence = 5")
+    yield
+
+
+def test_a_stolen_row_does_not_go_unnoticed() -> None:
+    sabotage = replace(EMBEDDED, all_faults={"steal-a-row": Fault("program", _steal_a_row)})
+    outcome = run(sabotage, 0, each=1)
+    assert {"lost", "gap"} <= {breach.kind for breach in outcome.breaches}
+    assert outcome.replay in outcome.report()

@@ -13,6 +13,7 @@ DOWN_AFTER_MS = 700
 FAILOVER_TIMEOUT_MS = 3_000
 FAILOVER_WAIT_S = 30.0
 INFO_PERIOD_MS = 500
+PUBLISH_PERIOD_MS = 1_000
 POLL_S = 0.05
 REPLICATION_USER = "replication"
 REPLICATION_PASSWORD = "of-a-test"
@@ -82,8 +83,9 @@ class Sentinel(Process):
     def is_ready(self) -> bool:
         """It has found every node."""
         with contextlib.suppress(redis.RedisError), self.client() as client:
-            # It looks every 10 s otherwise.
-            client.execute_command("SENTINEL", "DEBUG", "info-period", INFO_PERIOD_MS)
+            # It looks every 10 s otherwise, and leaves a former master writable for 8 s.
+            periods = ("info-period", INFO_PERIOD_MS, "publish-period", PUBLISH_PERIOD_MS)
+            client.execute_command("SENTINEL", "DEBUG", *periods)
             replicas = client.execute_command("SENTINEL", "REPLICAS", MASTER_NAME)
             return len(replicas) == len(self.nodes) - 1
         return False
