@@ -7,6 +7,7 @@ import argparse
 import json
 import logging
 import random
+import signal
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.trace:
         logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     first = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
     scenarios = [arguments.scenario] if arguments.scenario else list(SCENARIOS)
     ends = time.monotonic() + 60 * (arguments.minutes or 0)
