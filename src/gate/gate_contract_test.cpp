@@ -248,15 +248,28 @@ TEST_P(GateContract, InstallingAgainChangesNothing) {
   EXPECT_EQ(control().state(coupon.id)->issued, 1);
 }
 
-TEST_P(GateContract, InstallingOverAnotherEpochOrCouponIsRefused) {
-  const Coupon coupon = installed(make_coupon(3));
-  Coupon epoch = coupon;
-  epoch.epoch = 2;
-  EXPECT_EQ(control().install(epoch).error().code, Errc::gate_epoch);
+TEST_P(GateContract, InstallingOverAnotherCouponOrALaterEpochIsRefused) {
+  Coupon coupon = make_coupon(3);
+  coupon.epoch = 2;
+  installed(coupon);
+  Coupon earlier = coupon;
+  earlier.epoch = 1;
+  EXPECT_EQ(control().install(earlier).error().code, Errc::gate_epoch);
   Coupon created = coupon;
   created.created_at += 1ms;
   EXPECT_EQ(control().install(created).error().code, Errc::gate_epoch);
-  EXPECT_EQ(control().state(coupon.id)->epoch, 1);
+  EXPECT_EQ(control().state(coupon.id)->epoch, 2);
+}
+
+TEST_P(GateContract, AnEarlierEpochIsReplacedUnlessItHasIssued) {
+  Coupon coupon = installed(make_coupon(3));
+  coupon.epoch = 2;
+  coupon.stock = 4;
+  ASSERT_TRUE(control().install(coupon));
+  EXPECT_EQ(control().state(coupon.id)->stock, 4);
+  EXPECT_EQ(decision_of(coupon, "a"), Decision::issued);
+  coupon.epoch = 3;
+  EXPECT_EQ(control().install(coupon).error().code, Errc::gate_epoch);
 }
 
 TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.process import Process
-from harness.sentinel import MASTER_NAME, ReplicatedRedis, Sentinel
+from harness.sentinel import ReplicatedRedis, Sentinel
 
 from faults import nemesis
 from faults.cluster import Cluster
@@ -29,7 +29,7 @@ class ReplicatedCluster(Cluster):
         return {}
 
     def _gate_url(self, _: str) -> str:
-        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{MASTER_NAME}"
+        return self.sentinel.gate
 
 
 @contextmanager

@@ -86,4 +86,5 @@ class Sale:
 
 
 def sale_of(serve: Serve, gate: str, log: str, database: str, group: str) -> Sale:
+    """A sale on these servers; the consumer group is `group`."""
     return Sale(serve, ("--gate", gate, "--log", log, "--store", database, "--log-group", group), database)

@@ -76,6 +76,11 @@ class Sentinel(Process):
     def command(self) -> list[str]:
         return ["redis-server", str(self.folder / "sentinel.conf"), "--sentinel"]
 
+    @property
+    def gate(self) -> str:
+        """What the server's --gate takes."""
+        return f"redis+sentinel://127.0.0.1:{self.port}/{MASTER_NAME}"
+
     def client(self) -> redis.Redis:
         """A new client of the Sentinel itself."""
         return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)

@@ -65,42 +65,6 @@ class RedisServer(Process):
         return False
 
 
-class SentinelServer(Process):
-    """A Sentinel that alone decides when its master is replaced, half a second after it falls silent."""
-
-    name = "sentinel"
-    MASTER = "campaign"
-
-    def __init__(self, master: RedisServer) -> None:
-        super().__init__()
-        self.config_path = self.folder / "sentinel.conf"
-        self.config_path.write_text(
-            f"bind 127.0.0.1\nport {self.port}\ndir {self.folder}\n"
-            f"sentinel monitor {self.MASTER} 127.0.0.1 {master.port} 1\n"
-            f"sentinel down-after-milliseconds {self.MASTER} 500\n"
-            f"sentinel failover-timeout {self.MASTER} 2000\n"
-        )
-
-    @property
-    def address(self) -> str:
-        return f"redis+sentinel://127.0.0.1:{self.port}/{self.MASTER}"
-
-    def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, decode_responses=True, socket_timeout=5)
-
-    def master_port(self) -> int:
-        with self.client() as client:
-            return int(client.sentinel_get_master_addr_by_name(self.MASTER)[1])
-
-    def command(self) -> list[str]:
-        return ["redis-server", str(self.config_path), "--sentinel"]
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(redis.RedisError), self.client() as client:
-            return bool(client.sentinel_master(self.MASTER)["num-slaves"])
-        return False
-
-
 class KafkaServer(Process):
     """One broker that is its own controller. A topic that is written to exists, with 1 partition.
 
