@@ -18,6 +18,13 @@ if(SEONCHAK_SANITIZE)
   target_link_options(seonchak_options INTERFACE -fsanitize=${SEONCHAK_SANITIZE})
 endif()
 
+if(SEONCHAK_FUZZ)
+  # Coverage for libFuzzer in every object; only the targets link its main.
+  target_compile_options(seonchak_options INTERFACE -fsanitize=fuzzer-no-link)
+  # The stable_sort of libstdc++ 12 uses what it deprecates.
+  target_compile_options(seonchak_options INTERFACE -Wno-deprecated-declarations)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

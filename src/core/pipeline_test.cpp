@@ -91,7 +91,8 @@ class History {
   void claim() {
     const std::string id = coupon();
     const std::string user = "user" + std::to_string(pick(users));
-    const auto reply = world_.gate.claim_now({id, world_.open_epoch(id), 0, {user, "user" + std::to_string(pick(users))}});
+    const auto reply =
+        world_.gate.claim_now({id, world_.open_epoch(id), 0, {user, "user" + std::to_string(pick(users))}});
     if (!reply || reply->claims[0].sequence == 0) return;
     const auto [known, added] = answered_[id].emplace(user, reply->claims[0].sequence);
     EXPECT_EQ(known->second, reply->claims[0].sequence) << "a user is told one sequence only";

@@ -58,7 +58,7 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   const Rebuilt rebuilt = rebuild(std::move(known));
 
   if (auto saved = save(job, rebuilt.pending); !saved) return saved.error();
-  const auto settled = settle(job, testimony->size());
+  auto settled = settle(job, testimony->size());
   if (!settled || !*settled) return settled;
   if (auto written = write(job, rebuilt, intact); !written) return written.error();
   (void)ports_.store.forget_testimony(id);

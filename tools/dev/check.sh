@@ -58,6 +58,7 @@ cmd_check() {
   check "style: Python" check_python
   check "style: shell" check_shell
   check "model: the design survives what it should, and planted mistakes are found" "$ROOT/docs/model/check"
+  check "fuzz: a minute of each target" check_fuzz
   check "clang-tidy" check_tidy
   echo
   echo "$checks_passed passed, $checks_failed failed"

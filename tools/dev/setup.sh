@@ -4,6 +4,7 @@
 # One version on every system, so that everybody sees the same findings.
 CLANG_FORMAT=clang-format-14
 CLANG_TIDY=clang-tidy-19
+CLANG=clang-19
 
 VENV=$ROOT/.venv
 KAFKA_JARS=$ROOT/build/kafka
@@ -16,10 +17,10 @@ build_packages=(
 test_packages=(
   libgtest-dev redis-server redis-tools postgresql postgresql-client
   default-jre-headless maven python3 python3-venv kcat sqlite3 git
-  "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck spin
+  "$CLANG_FORMAT" "$CLANG_TIDY" "$CLANG" libclang-rt-19-dev shellcheck spin
 )
 build_tools=(g++ cmake ninja pkg-config curl)
-test_tools=(redis-server psql java mvn python3 kcat git "$CLANG_FORMAT" "$CLANG_TIDY" shellcheck spin)
+test_tools=(redis-server psql java mvn python3 kcat git "$CLANG_FORMAT" "$CLANG_TIDY" "$CLANG" shellcheck spin)
 
 # Adds what is named differently from one system to the next. False for a system we have no names for.
 add_system_packages() {
