@@ -1,8 +1,10 @@
 """What Redis forgets comes back by itself, and nobody is answered wrongly meanwhile."""
 
 import shutil
+import time
 
 import pytest
+from harness import http
 from harness.recovery import STOCK, Sale, sale_of
 from harness.seonchak import Serve
 from harness.servers import RedisServer, SharedServer
@@ -73,3 +75,36 @@ def test_a_redis_that_lost_nothing_goes_on_where_it_was(sale: Sale, own_redis: R
     everyone = sale.sell_the_rest(server, issued)
     assert sorted(everyone.values()) == list(range(1, STOCK + 1))
     sale.wait_for_rows(everyone)
+
+
+@pytest.mark.parametrize("delay_s", [0.3, 0.9, 1.8, 2.2])
+def test_whoever_recovers_may_die_on_the_way(sale: Sale, own_redis: RedisServer, delay_s: float) -> None:
+    first, second = sale.start(), sale.start()
+    sale.create(first)
+    issued = sale.issue_all(first, 0, 15)
+    for number in range(15, 30):
+        issued[f"u{number}"] = sale.answer(second, f"u{number}").json()["sequence"]
+    sale.wait_until(first, "persisted", 30)
+    own_redis.client().flushall()
+    time.sleep(delay_s)
+    first.kill9()
+    sale.wait_for_rows(sale.sell_the_rest(second, issued))
+
+
+def test_many_coupons_come_back(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start()
+    coupons = [f"many-{number}" for number in range(200)]
+    for coupon in coupons:
+        body = {"id": coupon, "name": "Test", "stock": 2}
+        assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
+    answers = http.load(server.address, [http.issue(coupon, "first") for coupon in coupons])
+    assert {answer.status for answer in answers} == {201}
+    own_redis.client().flushall()
+    began = time.monotonic()
+    waiting = coupons
+    while waiting:
+        assert time.monotonic() - began < 60, f"{len(waiting)} coupons are still shut"
+        again = http.load(server.address, [http.issue(coupon, "first") for coupon in waiting])
+        assert {answer.status for answer in again} <= {200, 503}
+        waiting = [coupon for coupon, answer in zip(waiting, again, strict=True) if answer.status == 503]
+        time.sleep(0.2)

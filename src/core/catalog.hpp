@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/text_hash.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
 
@@ -24,16 +25,10 @@ struct CatalogOptions {
   std::size_t misses_max = 100'000;   ///< waiting for one refresh; the next is `overloaded`
 };
 
-struct TransparentStringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
 /// All coupons as of one moment; immutable.
 class CatalogSnapshot {
  public:
-  using Coupons =
-      std::unordered_map<std::string, std::shared_ptr<const Coupon>, TransparentStringHash, std::equal_to<>>;
+  using Coupons = TextMap<std::shared_ptr<const Coupon>>;
 
   explicit CatalogSnapshot(Coupons coupons) : coupons_(std::move(coupons)) {}
 

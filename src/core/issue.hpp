@@ -84,7 +84,7 @@ class Issuer {
   ProgressBoard& board_;
   Witness& witness_;
   const IssuerOptions options_;
-  std::unordered_map<std::string, Queue, TransparentStringHash, std::equal_to<>> queues_;  // nodes are stable
+  TextMap<Queue> queues_;  // nodes are stable
   std::size_t in_flight_ = 0;
 
   Counter& gate_calls_;

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "base/text_hash.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/gate_recovery.hpp"
 
@@ -69,13 +69,6 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   void forget(const std::string& coupon_id);
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-  template <class Value>
-  using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
-
   struct Held {
     std::int64_t sequence = 0;
     Time issued_at{};
