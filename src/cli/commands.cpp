@@ -16,6 +16,9 @@ constexpr std::string_view usage =
     "  seonchak serve [flags]                 run the server (seonchak serve --help)\n"
     "  seonchak coupon create|list|show|set|close [flags]\n"
     "                                         talk to a running server (seonchak coupon --help)\n"
+    "  seonchak audit [flags]                 compare gate, log and store (seonchak audit --help)\n"
+    "  seonchak dead-letter list|replay|drop [flags]\n"
+    "                                         what could not be saved (seonchak dead-letter --help)\n"
     "  seonchak version                       print the version\n";
 
 void print(std::FILE* stream, std::string_view text) {
@@ -29,6 +32,8 @@ int run_command(int argc, char** argv) {
   try {
     if (command == "serve") return serve_command(argc - 1, argv + 1);
     if (command == "coupon") return coupon_command(argc - 1, argv + 1);
+    if (command == "audit") return audit_command(argc - 1, argv + 1);
+    if (command == "dead-letter") return dead_letter_command(argc - 1, argv + 1);
   } catch (const StartupError& error) {
     print(stderr, std::string("seonchak: ") + error.what() + '\n');
     return exit_usage;

@@ -38,6 +38,27 @@ struct ServeConfig {
 /// be understood, and for a composition that cannot keep the promises (see require_possible).
 std::optional<ServeConfig> read_serve_config(int argc, char** argv);
 
+/// What `seonchak audit` was told: the flags of serve, those that matter and those that do not, and two more.
+struct AuditConfig {
+  ServeConfig serve;
+  std::string coupon_id;  ///< "": all
+  bool json = false;
+};
+std::optional<AuditConfig> read_audit_config(int argc, char** argv);
+
+/// What `seonchak dead-letter` was told.
+struct DeadLetterConfig {
+  enum class Action { list, replay, drop };
+  Action action = Action::list;
+  ServeConfig serve;      ///< log, log_group and log_options
+  std::size_t limit = 0;  ///< 0: none
+  bool all = false;
+  int partition = -1;
+  std::int64_t offset = -1;
+  bool json = false;
+};
+std::optional<DeadLetterConfig> read_dead_letter_config(int argc, char** argv);
+
 /// Throws StartupError, saying what to change, for combinations of gate, log, store and roles that cannot
 /// work.
 void require_possible(const ServeConfig& config);

@@ -68,15 +68,17 @@ void restore(MemoryGate& gate, Store& store) {
   }
 }
 
-std::unique_ptr<Store> open_store(const ServeConfig& config) {
+std::unique_ptr<Store> open_store(const ServeConfig& config, bool read_only = false) {
   constexpr std::string_view sqlite_scheme = "sqlite:";
   if (config.store.starts_with(sqlite_scheme)) {
     SqliteOptions options;
     options.path = config.store.substr(sqlite_scheme.size());
+    options.read_only = read_only;
     return open_sqlite(options);
   }
   PostgresOptions options;
   options.url = config.store;
+  options.read_only = read_only;
   return open_postgres(options);
 }
 
@@ -111,12 +113,7 @@ void wire_memory_log(Adapters& adapters, const ServeConfig& config) {
 }
 
 void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
-  KafkaOptions options;
-  options.url = config.log;
-  options.group = config.log_group;
-  options.properties = config.log_options;
-  options.partitions = config.log_partitions;
-  options.close_wait_ms = 2'000;  // a stop has ten seconds for everything
+  const KafkaOptions options = kafka_options(config);
   if (config.has(Role::relay) || config.has(Role::consumer)) require_kafka(options);
   adapters.make_tail = [options] { return make_kafka_tail(options); };
   adapters.make_publisher = [options] { return make_kafka_publisher(options); };
@@ -124,6 +121,32 @@ void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
 }
 
 }  // namespace
+
+KafkaOptions kafka_options(const ServeConfig& config) {
+  KafkaOptions options;
+  options.url = config.log;
+  options.group = config.log_group;
+  options.properties = config.log_options;
+  options.partitions = config.log_partitions;
+  options.close_wait_ms = 2'000;  // a stop has ten seconds for everything
+  return options;
+}
+
+Readers wire_readers(const ServeConfig& config) {
+  Readers readers;
+  readers.store = open_store(config, true);
+  if (!config.gate_is_memory()) {
+    RedisOptions options;
+    options.url = config.gate;
+    readers.gate = make_redis_gate_control(options);
+    or_startup_error(readers.gate->check(),
+                     "the gate cannot be read; check --gate " + without_password(config.gate));
+    readers.outbox = make_redis_outbox(options);
+    readers.holders = make_redis_gate_recovery(options);
+  }
+  if (!config.log_is_memory()) readers.log = make_kafka_tail(kafka_options(config));
+  return readers;
+}
 
 Adapters wire(const ServeConfig& config) {
   Adapters adapters;

@@ -14,6 +14,8 @@ class io_context;
 
 namespace seonchak {
 
+struct KafkaOptions;
+
 /// The adapters of one process, chosen by the config: the only place that names them.
 struct Adapters {
   std::unique_ptr<Store> store;
@@ -28,6 +30,22 @@ struct Adapters {
   std::function<std::unique_ptr<EventPublisher>()> make_publisher;
   std::function<std::unique_ptr<EventConsumer>()> make_consumer;
 };
+
+/// What `seonchak audit` reads, and writes nothing to.
+struct Readers {
+  std::unique_ptr<Store> store;
+  std::shared_ptr<GateControl> gate;  ///< none, like the two below: it lives in a server's process
+  std::shared_ptr<Outbox> outbox;
+  std::unique_ptr<GateRecovery> holders;
+  std::unique_ptr<EventLogTail> log;  ///< none: it lives in a server's process
+};
+
+/// Opens them for reading. Nothing is created or brought up to date, and an unsafe Redis is as good as any.
+/// Throws StartupError that says what to change, also when the gate or the store does not answer.
+Readers wire_readers(const ServeConfig& config);
+
+/// The Kafka of the config.
+KafkaOptions kafka_options(const ServeConfig& config);
 
 /// Opens the store, the gate and the log; blocks until each has answered. The memory gate comes back rebuilt
 /// from the store. Throws StartupError that says what to change.

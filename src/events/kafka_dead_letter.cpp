@@ -116,7 +116,7 @@ Result<void> DeadLetterWriter::write(const rd_kafka_message_t& original, const s
   if (auto ready = connect(); !ready) return ready;
   auto outcome = send(original, reason, original.len);
   if (outcome && *outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && original.len > value_bytes_max) {
-    const std::string note = " (value cut: " + std::to_string(value_bytes_max) + " of its " +
+    const std::string note = std::string(cut_note) + std::to_string(value_bytes_max) + " of its " +
                              std::to_string(original.len) + " bytes; the original offset has it whole)";
     outcome = send(original, reason + note, value_bytes_max);
   }

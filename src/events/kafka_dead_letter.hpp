@@ -1,10 +1,14 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "events/kafka_client.hpp"
 
 namespace seonchak::kafka {
+
+/// What the reason of a letter says before the sizes, when its value is not all of it.
+inline constexpr std::string_view cut_note = " (value cut: ";
 
 /// Writes records that can never succeed to `<topic>-dlt`, as Spring Kafka's DeadLetterPublishingRecoverer
 /// does: same key, value and headers, same partition where that topic has it, and the kafka_dlt-* headers.

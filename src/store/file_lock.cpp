@@ -17,7 +17,7 @@ constexpr int lock_file_mode = 0600;
 
 }  // namespace
 
-FileLock::FileLock(const std::string& path) {
+FileLock::FileLock(const std::string& path, bool shared) {
   const std::string lock_path = path + "-lock";
   descriptor_ = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, lock_file_mode);
   if (descriptor_ < 0) {
@@ -25,7 +25,7 @@ FileLock::FileLock(const std::string& path) {
         "cannot create " + lock_path + ": " + std::generic_category().message(errno) +
         ": create its folder and let seonchak write there, or choose another path for the store");
   }
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  if (flock(descriptor_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) return;
   const int reason = errno;
   close(descriptor_);
   if (reason != EWOULDBLOCK) {

@@ -8,8 +8,8 @@ namespace seonchak {
 /// however it ends.
 class FileLock {
  public:
-  /// Throws StartupError when the lock cannot be taken.
-  explicit FileLock(const std::string& path);
+  /// With `shared`, beside other shared ones. Throws StartupError when the lock cannot be taken.
+  explicit FileLock(const std::string& path, bool shared = false);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

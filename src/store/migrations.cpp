@@ -36,6 +36,13 @@ const Migration* next_migration(std::span<const Migration> all, int version) {
   return version == all.back().version ? nullptr : &all[static_cast<std::size_t>(version)];
 }
 
+void require_up_to_date(const Migration* next) {
+  if (next == nullptr) return;
+  throw StartupError("the database is not of this program yet (schema version " +
+                     std::to_string(next->version - 1) +
+                     "): check that it is the right one, and start `seonchak serve` of this version once");
+}
+
 int to_number(std::string_view text) {
   int number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -130,6 +137,14 @@ void migrate(SqliteConnection& connection) {
     run_or_throw(connection, "COMMIT");
     log_applied("sqlite", *next);
   }
+}
+
+void require_migrated(PostgresConnection& connection) {
+  require_up_to_date(next_migration(postgres_migrations(), postgres_version(connection)));
+}
+
+void require_migrated(SqliteConnection& connection) {
+  require_up_to_date(next_migration(sqlite_migrations(), sqlite_version(connection)));
 }
 
 }  // namespace seonchak

@@ -23,4 +23,8 @@ std::span<const Migration> sqlite_migrations();
 void migrate(PostgresConnection& connection);
 void migrate(SqliteConnection& connection);
 
+/// For a reader, which changes nothing: throws StartupError unless the schema is up to date.
+void require_migrated(PostgresConnection& connection);
+void require_migrated(SqliteConnection& connection);
+
 }  // namespace seonchak

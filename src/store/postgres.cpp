@@ -342,7 +342,11 @@ std::unique_ptr<Store> open_postgres(const PostgresOptions& options) {
     throw StartupError("the database's encoding is " + connection.server_encoding() +
                        ": create it with ENCODING 'UTF8'");
   }
-  migrate(connection);
+  if (options.read_only) {
+    require_migrated(connection);
+  } else {
+    migrate(connection);
+  }
   return std::make_unique<PostgresStore>(options);
 }
 

@@ -18,6 +18,7 @@ struct PostgresOptions {
   int statement_timeout_ms = 10'000;       ///< the server cancels a statement after this
   int call_grace_ms = 5'000;     ///< a silent server is given up this long after statement_timeout_ms
   int peer_timeout_ms = 15'000;  ///< TCP gives up an unreachable server after this
+  bool read_only = false;        ///< the schema is not brought up to date, but must be
 };
 
 /// Connects, checks the server (version 15 or later, UTF8) and brings its schema up to date.

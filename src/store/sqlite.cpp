@@ -72,11 +72,15 @@ Error not_found(const std::string& id) {
 class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const SqliteOptions& options)
-      : lock_(options.path),
-        writer_(options.path, options.busy_timeout_ms),
-        reader_(options.path, options.busy_timeout_ms) {
-    set_up_writer(options.path);
-    migrate(writer_);
+      : lock_(options.path, options.read_only),
+        writer_(options.path, options.busy_timeout_ms, options.read_only),
+        reader_(options.path, options.busy_timeout_ms, options.read_only) {
+    if (options.read_only) {
+      require_migrated(reader_);
+    } else {
+      set_up_writer(options.path);
+      migrate(writer_);
+    }
     if (const auto set = reader_.script("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF"); !set) {
       throw StartupError("cannot open " + options.path + ": " + set.error().message);
     }
@@ -364,6 +368,10 @@ std::unique_ptr<Store> open_sqlite(const SqliteOptions& options) {
   const auto path = std::filesystem::weakly_canonical(options.path, failed);
   if (failed) throw StartupError("cannot use " + options.path + " as the store: " + failed.message());
   named.path = path.string();
+  if (options.read_only && !std::filesystem::exists(path, failed)) {
+    throw StartupError("there is no store at " + options.path +
+                       ": name the file of `seonchak serve --store`");
+  }
   return std::make_unique<SqliteStore>(named);
 }
 

@@ -9,11 +9,12 @@ namespace seonchak {
 struct SqliteOptions {
   std::string path;             ///< the database file, created when it is missing; its folder must exist
   int busy_timeout_ms = 5'000;  ///< how long a call waits for another program's lock on the file
+  bool read_only = false;       ///< for a file that no server uses: nothing is created or brought up to date
 };
 
 /// Opens the file (WAL, synchronous=FULL: a committed transaction survives a power cut) and brings its schema
 /// up to date. One server at a time: a lock on "PATH-lock" is held as long as the store lives, and ends with
-/// the process. Throws StartupError.
+/// the process. Read-only stores share the lock, and their writes fail. Throws StartupError.
 ///
 /// Writes take turns on one connection; reads take turns on another and never wait for a commit.
 /// update_coupon holds back other changes of coupons, but not save(), while `change` runs; a `change` that

@@ -90,16 +90,16 @@ void SqliteConnection::Close::operator()(sqlite3* connection) const {
   sqlite3_close_v2(connection);
 }
 
-SqliteConnection::SqliteConnection(const std::string& path, int busy_timeout_ms) {
+SqliteConnection::SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only) {
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int access = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int code = sqlite3_open_v2(path.c_str(), &opened, access | SQLITE_OPEN_NOMUTEX, nullptr);
   connection_.reset(opened);
   if (code != SQLITE_OK) {
     throw StartupError("cannot open " + path + ": " + sqlite3_errstr(code) +
                        ": let seonchak write this file and its folder, or choose another path for the store");
   }
-  if (sqlite3_db_readonly(opened, "main") == 1) {
+  if (!read_only && sqlite3_db_readonly(opened, "main") == 1) {
     throw StartupError("cannot write " + path +
                        ": let seonchak write this file, or choose another path for the store");
   }

@@ -64,8 +64,8 @@ class SqliteStatement {
 /// One connection to a file, used by one thread at a time.
 class SqliteConnection {
  public:
-  /// Throws StartupError.
-  SqliteConnection(const std::string& path, int busy_timeout_ms);
+  /// A file that is missing is created, unless `read_only`. Throws StartupError.
+  SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only = false);
 
   /// The statement of this text, prepared once. Errors: unavailable, when the file cannot be read.
   Result<SqliteStatement*> prepared(const char* sql);
