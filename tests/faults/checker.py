@@ -283,11 +283,13 @@ def parts_agree(case: _Case) -> Iterator[Breach]:
 
 
 def it_heals(case: _Case) -> Iterator[Breach]:
-    """Everything drained in time, and no process ended by itself."""
+    """Everything drained in time, no process ended by itself, and the program's own audit is clean."""
     for text in case.history.undrained:
         yield Breach("not_healed", text)
     for text in case.history.crashes:
         yield Breach("crashed", text)
+    for text in case.history.audit:
+        yield Breach("audit", text)
 
 
 RULES: list[Rule] = [

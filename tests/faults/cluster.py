@@ -10,7 +10,7 @@ import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from harness.process import Process
 from harness.proxy import Proxy
-from harness.seonchak import Seonchak
+from harness.seonchak import Seonchak, run_command
 from harness.servers import KafkaServer, PostgresServer, RedisServer
 
 from faults.history import Contents, Coupon, Event, Row
@@ -20,6 +20,7 @@ TOPIC = "coupon-issue"
 POLL_S = 0.1
 READ_TIMEOUT_S = 30.0
 TRIM_TIMEOUT_S = 10.0
+AUDIT_TEXT_MAX = 2_000
 SMALL_DISK = "300m"
 
 LAYOUTS = {
@@ -107,6 +108,11 @@ class Cluster(Installation):
                 return found
             time.sleep(POLL_S)
 
+    def audit(self) -> list[str]:
+        """What `seonchak audit` complains of, through the links of one of the programs."""
+        done = run_command("audit", *self._urls(next(iter(self.programs))))
+        return [] if done.returncode == 0 else [done.stdout[-AUDIT_TEXT_MAX:] + done.stderr[-AUDIT_TEXT_MAX:]]
+
     def _contents_now(self, coupons: list[Coupon]) -> Contents:
         found = Contents(rows=read_rows(self.postgres.address), events=read_events(self.kafka.address, TOPIC))
         with self.redis.client() as client:
@@ -123,12 +129,14 @@ class Cluster(Installation):
         return found
 
     def _flags(self, name: str) -> list[str]:
+        return [*self._urls(name), "--ack-timeout-ms", "1500"]
+
+    def _urls(self, name: str) -> list[str]:
         postgres = self.proxy.ports[f"{name}/postgres"]
         return [
             *("--gate", self._gate_url(name)),
             *("--log", f"kafka://127.0.0.1:{self.proxy.ports['kafka']}/{TOPIC}"),
             *("--store", f"postgresql://seonchak@127.0.0.1:{postgres}/seonchak"),
-            *("--ack-timeout-ms", "1500"),
         ]
 
 

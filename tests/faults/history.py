@@ -121,7 +121,7 @@ class History:
 
     `gate_lost`: some fault took answered state from the gate. `untold_is_lost`: what the gate decided and
     nobody was told may go, as in a gate that lives in its process. `log_remade`: the topic was deleted.
-    `crashes`: processes that ended in a way no fault made them.
+    `crashes`: processes that ended in a way no fault made them. `audit`: what `seonchak audit` complained of.
     """
 
     coupons: list[Coupon]
@@ -130,6 +130,7 @@ class History:
     faults: list[FaultSpan] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
     undrained: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
     gate_lost: bool = False
     untold_is_lost: bool = False
     log_remade: bool = False

@@ -38,6 +38,10 @@ class Installation:
         """What the servers hold, read once all has drained."""
         raise NotImplementedError
 
+    def audit(self) -> list[str]:
+        """What `seonchak audit` complains of; nothing when it is clean, or cannot look from outside."""
+        return []
+
     def __enter__(self) -> Self:
         try:
             start_all(self.servers)

@@ -127,6 +127,8 @@ def _settle(installation: Installation, history: History, rng: random.Random) ->
     contents = installation.contents(history.coupons)
     contents.views = views
     history.crashes += installation.crashes
+    trace("auditing")
+    history.audit += installation.audit()
     return contents
 
 

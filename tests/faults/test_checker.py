@@ -173,6 +173,7 @@ BREACHES: list[tuple[str, Callable[[World], object]]] = [
     ("view_differs", lambda w: w.contents.views.update(c=View(3, 2, 3, 3))),
     ("not_healed", lambda w: w.history.undrained.append("c")),
     ("crashed", lambda w: w.history.crashes.append("api-1 ended with -6")),
+    ("audit", lambda w: w.history.audit.append("breach lost: coupon c sequence 5")),
 ]
 
 
