@@ -5,6 +5,10 @@ target_include_directories(seonchak_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(seonchak_options INTERFACE SEONCHAK_VERSION="${PROJECT_VERSION}"
                                                       BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 
+if(SEONCHAK_PLANTED_BUGS)
+  target_compile_definitions(seonchak_options INTERFACE SEONCHAK_PLANTED_BUGS)
+endif()
+
 if(SEONCHAK_SANITIZE)
   # GCC's own manual warns that sanitizers make this warning report false positives (here: in variant2).
   target_compile_options(seonchak_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/ticker.hpp"
+
 namespace seonchak {
 
 namespace {
@@ -54,7 +56,7 @@ std::optional<std::chrono::minutes> take_offset(std::string_view& text) {
 }  // namespace
 
 Time now() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return ticker().wall();
 }
 
 std::string format_rfc3339(Time time) {

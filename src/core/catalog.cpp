@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -172,7 +173,7 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
 
 Result<void> Catalog::refresh() {
   const std::lock_guard refreshing(refresh_mutex_);
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = ticker().now();
   CatalogSnapshot::Coupons coupons;
   bool changed = false;
   auto fetched = fetch_changes(coupons, changed);
@@ -204,7 +205,7 @@ void Catalog::run() {
     }
     store_up = refreshed.has_value();
     for (const auto& call : done) call(refreshed);
-    if (!done.empty()) std::this_thread::sleep_for(options_.refresh_spacing);
+    if (!done.empty()) ticker().sleep_for(options_.refresh_spacing);
     lock.lock();
   }
   const auto done = std::exchange(after_refresh_, {});

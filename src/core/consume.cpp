@@ -1,10 +1,11 @@
 #include "core/consume.hpp"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/planted.hpp"
+#include "base/ticker.hpp"
 #include "core/reconcile.hpp"
 
 namespace seonchak {
@@ -12,7 +13,6 @@ namespace seonchak {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr milliseconds stop_check_period{20};
 
@@ -56,9 +56,9 @@ void Consumer::step(milliseconds wait) {
 bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& error) {
   retries_.add();
   log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
-  const auto until = steady_clock::now() + backoff;
-  while (steady_clock::now() < until && !stopping_)
-    std::this_thread::sleep_for(std::min(backoff, stop_check_period));
+  const auto until = ticker().now() + backoff;
+  while (ticker().now() < until && !stopping_)
+    ticker().sleep_for(std::min(backoff, stop_check_period));
   backoff = std::min(backoff * 2, options_.backoff_max);
   return !stopping_;
 }
@@ -219,7 +219,7 @@ SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
     batch.events.push_back(event);
     if (event.coupon_id == std::exchange(last, event.coupon_id)) continue;
     const auto coupon = catalog_.find(event.coupon_id);
-    if (coupon &&
+    if (coupon && !planted("no_epoch_check_in_save") &&
         std::ranges::find(batch.epochs, coupon->id, &CouponEpoch::coupon_id) == batch.epochs.end()) {
       batch.epochs.push_back({coupon->id, coupon->epoch});
     }
@@ -305,13 +305,21 @@ Consumer::Saved Consumer::save_bisecting(std::span<const LogRecord* const> kept)
   return Saved::yes;
 }
 
+// The mistake "trim_before_commit".
+void Consumer::trim_too_early(const SaveBatch& batch) {
+  for (const IssuedEvent& event : batch.events) raise({event.coupon_id, event.sequence, event.epoch});
+  mark_persisted();
+}
+
 Consumer::Saved Consumer::commit(const SaveBatch& batch, Error& rejection) {
   milliseconds backoff = options_.backoff_min;
   rejection = {};
   while (true) {
-    const auto began = steady_clock::now();
+    if (planted("trim_before_commit")) trim_too_early(batch);
+    if (planted("offset_first")) (void)store_.save({batch.group, batch.topic, {}, batch.positions});
+    const auto began = ticker().now();
     const auto outcome = store_.save(batch);
-    commit_seconds_.observe_seconds(std::chrono::duration<double>(steady_clock::now() - began).count());
+    commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
     if (outcome) {
       if (*outcome == SaveOutcome::fenced) return Saved::fenced;
       if (*outcome == SaveOutcome::superseded) return Saved::superseded;
@@ -367,7 +375,7 @@ void Consumer::mark_persisted() {
 }
 
 void Consumer::reconcile() {
-  const auto time = steady_clock::now();
+  const auto time = ticker().now();
   if (time < next_reconcile_) return;
   next_reconcile_ = time + options_.reconcile_period;
   auto marks = find_unmarked(store_, outbox_, catalog_.current());

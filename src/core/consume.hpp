@@ -72,6 +72,7 @@ class Consumer {
   SaveBatch batch_of(std::span<const LogRecord* const> kept,
                      const std::unordered_map<std::int32_t, std::int64_t>& next);
   Saved commit(const SaveBatch& batch, Error& rejection);
+  void trim_too_early(const SaveBatch& batch);
   void after_commit(const SaveBatch& batch);
   void raise(const Mark& mark);
   std::vector<Mark> unmarked() const;

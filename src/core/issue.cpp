@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "base/planted.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -63,6 +65,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
     queue.sequence_seen = 0;
   }
   ClaimBatch claims{coupon_id, epoch, queue.sequence_seen, {}, coupon ? coupon->gate : std::string()};
+  if (planted("no_fence")) claims.gate.clear();
   claims.users.reserve(users);
   for (std::size_t i = 0; i < users; ++i) {
     batch.push_back(std::move(queue.waiting.front()));
@@ -95,7 +98,7 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
     for (Request& request : batch) finish(request.handler, reply.error());
     return;
   }
-  remember(coupon_id, *reply, batch);
+  if (!planted("ack_before_remembering")) remember(coupon_id, *reply, batch);
   const Mark published{coupon_id, reply->state.published, epoch};
   const Mark persisted{coupon_id, reply->state.persisted, epoch};
   board_.published({&published, 1});
@@ -108,6 +111,9 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
+  }
+  if (planted("ack_before_remembering")) {
+    loop_.post([this, coupon_id, reply = *reply, batch = std::move(batch)] { remember(coupon_id, reply, batch); });
   }
 }
 
@@ -125,8 +131,8 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
 
 bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch) const {
   if (coupon != nullptr && coupon->epoch != epoch) return true;
-  if (options_.fence_lease.count() == 0) return false;
-  return std::chrono::steady_clock::now() - catalog_.catalog().current_as_of() > options_.fence_lease;
+  if (options_.fence_lease.count() == 0 || planted("no_lease")) return false;
+  return ticker().now() - catalog_.catalog().current_as_of() > options_.fence_lease;
 }
 
 void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim,

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <memory>
 
+#include "base/ticker.hpp"
+
 namespace seonchak {
 
 void ProgressBoard::persisted(std::span<const Mark> marks) {
@@ -104,7 +106,7 @@ void AckWaiters::wait(const std::string& coupon_id, Ack ack, std::int64_t sequen
   const auto [it, added] = coupons_.try_emplace(coupon_id);
   if (added) board_.want(coupon_id);
   Queue& queue = ack == Ack::log ? it->second.log : it->second.store;
-  queue.emplace(sequence, Waiter{std::chrono::steady_clock::now() + options_.timeout, std::move(done)});
+  queue.emplace(sequence, Waiter{ticker().now() + options_.timeout, std::move(done)});
   ++size_;
   if (!ticking_) tick();
 }
@@ -150,7 +152,7 @@ void AckWaiters::tick() {
     if (!life->alive) return;
     ticking_ = false;
     std::vector<Done> done;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = ticker().now();
     for (auto it = coupons_.begin(); it != coupons_.end();) {
       expire(it->second.log, now, done);
       expire(it->second.store, now, done);

@@ -1,14 +1,14 @@
 #include "core/progress_poller.hpp"
 
-#include <thread>
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
 void ProgressPoller::step() {
   const auto ids = board_.wanted();
-  if (ids.empty()) return std::this_thread::sleep_for(period);
+  if (ids.empty()) return ticker().sleep_for(period);
   const auto progress = outbox_.progress(ids);
-  if (!progress) return std::this_thread::sleep_for(backoff);
+  if (!progress) return ticker().sleep_for(backoff);
 
   std::vector<Mark> published;
   std::vector<Mark> persisted;
@@ -20,7 +20,7 @@ void ProgressPoller::step() {
   }
   board_.published(published);
   board_.persisted(persisted);
-  std::this_thread::sleep_for(period);
+  ticker().sleep_for(period);
 }
 
 }  // namespace seonchak

@@ -4,6 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/planted.hpp"
+
 namespace seonchak {
 
 Rebuilt rebuild(KnownHolders known) {
@@ -41,7 +43,8 @@ Rebuilt rebuild(KnownHolders known) {
 
 std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch) {
   std::ranges::stable_sort(claims, {}, [epoch](const KnownClaim& claim) {
-    return std::pair(claim.epoch != epoch, claim.holder.sequence);
+    const bool counts_less = claim.epoch != epoch && !planted("plain_union");
+    return std::pair(counts_less, claim.holder.sequence);
   });
   std::vector<Holder> holders;
   holders.reserve(claims.size());

@@ -15,6 +15,7 @@ namespace seonchak {
 struct MemoryGateOptions {
   std::int64_t outbox_sequences_max =
       1'000'000;  ///< issued and not persisted, per coupon; beyond it: outbox_full
+  std::string name = "memory";  ///< what its identity begins with
 };
 
 /// The gate of a single process: one object, shared by all its threads, is every port of a gate.
@@ -63,9 +64,12 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
                     std::int64_t persisted) override;
 
-  /// What may happen to a server's memory, for tests: it comes back empty under another name, or just forgets
-  /// one coupon.
+  /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
+  /// had once, or just forgets one coupon.
+  class Image;
   void restart_empty();
+  void restart_with(const Image& image);
+  Image image();
   void forget(const std::string& coupon_id);
 
  private:
@@ -80,12 +84,14 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
   };
+
   struct Lease {
     std::string owner;
     std::chrono::steady_clock::time_point expires_at;
   };
 
   std::string name() const;  // under mutex_
+  static bool same_epoch(const Entry& entry, const Mark& mark);
   Entry* find(std::string_view coupon_id);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
   Result<Entry*> create(const Coupon& coupon);
@@ -98,6 +104,12 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   TextMap<Entry> coupons_;  // guarded by mutex_
   TextMap<Lease> leases_;   // guarded by mutex_
   int lives_ = 1;           // guarded by mutex_
+};
+
+/// Everything a gate has at one moment.
+class MemoryGate::Image {
+  friend MemoryGate;
+  TextMap<Entry> coupons_;
 };
 
 }  // namespace seonchak

@@ -13,18 +13,29 @@ Error not_shut(const std::string& coupon_id) {
 }  // namespace
 
 std::string MemoryGate::name() const {
-  return "memory-" + std::to_string(lives_) + "/memory";
+  return options_.name + "-" + std::to_string(lives_) + "/" + options_.name;
 }
 
 Result<GateIdentity> MemoryGate::identity() {
   const std::lock_guard lock(mutex_);
-  return GateIdentity{"memory-" + std::to_string(lives_), "memory", false};
+  return GateIdentity{options_.name + "-" + std::to_string(lives_), options_.name, false};
 }
 
 void MemoryGate::restart_empty() {
+  restart_with({});
+}
+
+MemoryGate::Image MemoryGate::image() {
+  const std::lock_guard lock(mutex_);
+  Image image;
+  image.coupons_ = coupons_;
+  return image;
+}
+
+void MemoryGate::restart_with(const Image& image) {
   const std::lock_guard lock(mutex_);
   ++lives_;
-  coupons_.clear();
+  coupons_ = image.coupons_;
   leases_.clear();
 }
 

@@ -1,0 +1,88 @@
+#include "sim/actor.hpp"
+
+#include <utility>
+
+namespace seonchak::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Micros slow_least = milliseconds(20);
+constexpr Micros slow_most = milliseconds(900);
+constexpr Micros restart_least = milliseconds(5);
+constexpr Micros restart_most = milliseconds(250);
+constexpr Micros look_again{500};
+constexpr unsigned no_travel_per_mille = 350;  // the call returns before anybody else does anything
+
+}  // namespace
+
+Actor::Actor(Environment& environment, std::string name, Faults faults)
+    : environment_(environment), name_(std::move(name)), faults_(faults), gate_(environment.gates.back()) {}
+
+void Actor::begin() {
+  process_ = std::make_unique<Process>();
+  life_ = std::make_shared<Life>();
+  alive_ = true;
+  stopped_until_ = {};
+  open();
+}
+
+void Actor::crash() {
+  if (!alive_) return;
+  alive_ = false;
+  life_->alive = false;
+  environment_.fault(faults_.crash, name_);
+  environment_.scheduler.after(Micros(0), [this] { begin_again_when_ended(); });
+  environment_.scheduler.kill(*process_);
+}
+
+void Actor::end_for_good() {
+  for_good_ = true;
+  if (!std::exchange(alive_, false)) return;
+  environment_.scheduler.kill(*process_);
+}
+
+void Actor::begin_again_when_ended() {
+  if (for_good_) return;
+  if (!ended()) return environment_.scheduler.after(look_again, [this] { begin_again_when_ended(); });
+  close();
+  environment_.scheduler.after(environment_.random.between(restart_least, restart_most), [this] {
+    if (!for_good_) begin();
+  });
+}
+
+void Actor::stop_for(Micros pause) {
+  if (!alive_) return;
+  environment_.fault(faults_.pause, name_);
+  stopped_until_ = environment_.scheduler.now() + pause;
+  life_->hindered_at = stopped_until_;
+}
+
+void Actor::travel() {
+  Scheduler& scheduler = environment_.scheduler;
+  Random& random = environment_.random;
+  if (faulty(faults_.crash_per_mille)) crash();
+  if (stopped_until_ > scheduler.now() && !environment_.healed) {
+    scheduler.pause(std::chrono::ceil<Micros>(stopped_until_ - scheduler.now()));
+  }
+  if (faulty(faults_.slow_per_mille)) {
+    environment_.fault(faults_.pause, name_);
+    return scheduler.pause(random.between(slow_least, slow_most));
+  }
+  if (random.chance(no_travel_per_mille)) return;
+  scheduler.pause(random.between(Micros(0), environment_.plan.travel_max));
+}
+
+Error Actor::failed(const char* what, bool to_store, const char* why) {
+  if (to_store) life_->hindered_at = std::max(life_->hindered_at, environment_.scheduler.now());
+  if (environment_.tracing()) trace_call(what, std::string("failed: ") + why);
+  travel();
+  return {Errc::unavailable, std::string("simulated: ") + why};
+}
+
+void Actor::trace_call(const char* what, const std::string& error) {
+  environment_.note(name_, std::string(what) + (error.empty() ? "" : " -> " + error));
+}
+
+}  // namespace seonchak::sim

@@ -1,0 +1,83 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "sim/environment.hpp"
+
+namespace seonchak::sim {
+
+/// A process that serves one role, dies, and begins anew with nothing but what the servers keep.
+class Actor {
+ public:
+  struct Faults {
+    FaultKind crash;
+    FaultKind pause;
+    unsigned crash_per_mille;
+    unsigned fail_per_mille;
+    unsigned slow_per_mille;
+  };
+
+  Actor(Environment& environment, std::string name, Faults faults);
+  virtual ~Actor() = default;
+  Actor(const Actor&) = delete;
+  Actor& operator=(const Actor&) = delete;
+
+  void begin();
+  void crash();                ///< from outside of any fiber
+  void end_for_good();         ///< from outside of any fiber
+  void stop_for(Micros pause);
+  void follow(std::shared_ptr<MemoryGate> gate) { gate_ = std::move(gate); }
+
+  bool alive() const { return alive_; }
+  bool ended() const { return process_->running == 0; }
+  const std::string& name() const { return name_; }
+  Environment& environment() { return environment_; }
+  const std::shared_ptr<MemoryGate>& gate() const { return gate_; }
+  const std::shared_ptr<Life>& life() const { return life_; }
+
+  /// Makes a call of a port: it takes its time, may fail before or after its effect, or be the process's last.
+  template <class Call>
+  auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
+    travel();
+    if (to_store && environment_.store_down) return failed(what, to_store, "server down");
+    const bool fails = faulty(faults_.fail_per_mille);
+    const bool after = fails && environment_.random.chance(500);
+    if (fails && !after) {
+      environment_.fault(FaultKind::call_failed_before, name_ + " " + what);
+      return failed(what, to_store, "before");
+    }
+    auto result = effect();
+    if (environment_.tracing()) trace_call(what, result.has_value() ? "" : result.error().message);
+    travel();
+    if (!after) return result;
+    environment_.fault(FaultKind::call_failed_after, name_ + " " + what);
+    return failed(what, to_store, "after");
+  }
+
+  /// The same for a call that cannot fail.
+  void travel();
+
+  bool faulty(unsigned per_mille) { return !environment_.healed && environment_.random.chance(per_mille); }
+
+ protected:
+  virtual void open() = 0;   ///< makes the objects of a life and starts its fibers
+  virtual void close() = 0;  ///< destroys them, once the fibers have ended
+  void start(std::function<void()> body) { environment_.scheduler.start(*process_, std::move(body)); }
+
+ private:
+  Error failed(const char* what, bool to_store, const char* why);
+  void trace_call(const char* what, const std::string& error);
+  void begin_again_when_ended();
+
+  Environment& environment_;
+  const std::string name_;
+  const Faults faults_;
+  std::unique_ptr<Process> process_;
+  std::shared_ptr<Life> life_;
+  std::shared_ptr<MemoryGate> gate_;
+  Ticker::TimePoint stopped_until_{};
+  bool alive_ = false;
+  bool for_good_ = false;
+};
+
+}  // namespace seonchak::sim

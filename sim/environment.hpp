@@ -1,0 +1,57 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/health.hpp"
+#include "base/metrics.hpp"
+#include "gate/memory.hpp"
+#include "sim/ledger.hpp"
+#include "sim/memory_log.hpp"
+#include "sim/memory_store.hpp"
+#include "sim/plan.hpp"
+#include "sim/scheduler.hpp"
+
+namespace seonchak::sim {
+
+/// Counts over all schedules of a run.
+struct Totals {
+  std::array<std::uint64_t, fault_kinds> faults{};
+  std::uint64_t events = 0;
+  std::uint64_t promises = 0;
+  std::uint64_t within_limit = 0;  ///< promises lost within the documented limit
+  std::uint64_t recoveries = 0;
+  void add(FaultKind kind) { ++faults[static_cast<std::size_t>(kind)]; }
+};
+
+/// Everything outside the processes: servers, and what happens to them.
+struct Environment {
+  Environment(std::uint64_t seed, Totals& totals, bool trace);
+
+  /// One line with --trace.
+  void note(const std::string& who, const std::string& what);
+  bool tracing() const { return trace; }
+  void fault(FaultKind kind, const std::string& what);
+
+  /// A server with a name of its own.
+  std::shared_ptr<MemoryGate> new_gate();
+
+  Scheduler scheduler;
+  Random& random = scheduler.random();
+  const Plan plan;
+  Totals& totals;
+  const bool trace;
+  MemoryStore store;
+  MemoryLog log;
+  Ledger ledger{store};
+  std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
+  bool healed = false;      // no fault happens from here on
+  bool store_down = false;
+  int locks_to_lose = 0;
+  int tokens = 0;
+  static Metrics& metrics();
+};
+
+}  // namespace seonchak::sim

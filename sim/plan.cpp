@@ -1,0 +1,48 @@
+#include "sim/plan.hpp"
+
+namespace seonchak::sim {
+
+using std::chrono::milliseconds;
+
+std::string_view to_string(FaultKind kind) {
+  static constexpr std::array<std::string_view, fault_kinds> names = {
+      "call_failed_before", "call_failed_after",    "crash_api",     "crash_relay",
+      "crash_consumer",     "pause_api",            "pause_relay",   "pause_consumer",
+      "gate_restarted_empty", "gate_forgot_a_coupon", "gate_set_back", "gate_failed_over",
+      "publisher_lost_its_queue", "sent_by_the_dead", "rebalance",   "store_down",
+      "lock_lost",          "log_lost_with_its_process"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+Plan::Plan(Random& random) {
+  const auto some = [&](unsigned per_mille, int most) {
+    return random.chance(per_mille) ? 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most))) : 0;
+  };
+  const auto rate = [&](unsigned per_mille, unsigned most) {
+    return random.chance(per_mille) ? static_cast<unsigned>(random.below(most)) : 0U;
+  };
+  coupons = random.chance(200) ? 2 : 1;
+  partitions = random.chance(200) ? 2 : 1;
+  stock = 1 + static_cast<std::int64_t>(random.below(8));
+  ack = random.chance(700) ? Ack::gate : random.chance(500) ? Ack::log : Ack::store;
+  users = static_cast<int>(stock) + 1 + static_cast<int>(random.below(4));
+  requests = users + static_cast<int>(random.below(12));
+  active = random.between(milliseconds(300), milliseconds(1'500));
+  travel_max = random.between(Micros(50), milliseconds(8));
+  slow_per_mille = rate(600, 40);
+  fail_per_mille = rate(500, 120);
+  api_fail_per_mille = rate(300, 80);
+  crash_per_mille = rate(500, 15);
+  api_crash_per_mille = rate(250, 6);
+  api_pauses = some(120, 2);
+  log_is_durable = !random.chance(150);
+  gate_losses = log_is_durable ? some(600, 3) : 0;
+  fails_over = gate_losses > 0 && random.chance(400);
+  log_losses = log_is_durable ? 0 : some(800, 2);
+  publisher_loss_per_mille = rate(400, 100);
+  rebalances = some(300, 4);
+  store_outages = some(200, 2);
+  lock_losses = some(200, 2);
+}
+
+}  // namespace seonchak::sim

@@ -1,0 +1,65 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "core/coupon.hpp"
+#include "sim/scheduler.hpp"
+
+namespace seonchak::sim {
+
+/// What can go wrong in a schedule; counted by these names.
+enum class FaultKind {
+  call_failed_before,
+  call_failed_after,
+  crash_api,
+  crash_relay,
+  crash_consumer,
+  pause_api,
+  pause_relay,
+  pause_consumer,
+  gate_restarted_empty,
+  gate_forgot_a_coupon,
+  gate_set_back,
+  gate_failed_over,
+  publisher_lost_its_queue,
+  sent_by_the_dead,
+  rebalance,
+  store_down,
+  lock_lost,
+  log_lost_with_its_process,
+  count,
+};
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count);
+std::string_view to_string(FaultKind kind);
+
+/// Which faults a schedule has, and how many: drawn once, so that some schedules have many of one kind and others
+/// none.
+struct Plan {
+  explicit Plan(Random& random);
+
+  int coupons = 1;
+  int partitions = 1;
+  std::int64_t stock = 3;
+  Ack ack = Ack::gate;
+  int users = 6;
+  int requests = 12;
+  Micros active{};            ///< how long requests and faults go on
+  Micros travel_max{};        ///< a call's way to its server, and back
+  unsigned slow_per_mille = 0;  ///< of relays' and consumers' calls take much longer
+  unsigned fail_per_mille = 0;  ///< of relays' and consumers' calls
+  unsigned api_fail_per_mille = 0;
+  unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
+  unsigned api_crash_per_mille = 0;
+  int api_pauses = 0;
+  int gate_losses = 0;
+  bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
+  bool log_is_durable = true;
+  int log_losses = 0;
+  unsigned publisher_loss_per_mille = 0;
+  int rebalances = 0;
+  int store_outages = 0;
+  int lock_losses = 0;
+};
+
+}  // namespace seonchak::sim

@@ -1,0 +1,224 @@
+#include "sim/ports.hpp"
+
+#include <algorithm>
+
+namespace seonchak::sim {
+
+class ActorStore::Lock final : public StoreLock {
+ public:
+  Lock(Actor& actor, std::unique_ptr<StoreLock> inner) : actor_(actor), inner_(std::move(inner)) {}
+
+  // Lost without notice, as with a connection; its owner finds out when it asks.
+  bool held() override {
+    actor_.travel();
+    return inner_ != nullptr;
+  }
+  void lose() { inner_.reset(); }
+
+ private:
+  Actor& actor_;
+  std::unique_ptr<StoreLock> inner_;
+};
+
+Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
+  return actor_.call("create_coupon", true, [&] { return store_.create_coupon(std::move(coupon)); });
+}
+Result<Coupon> ActorStore::coupon(const std::string& id) {
+  return actor_.call("coupon", true, [&] { return store_.coupon(id); });
+}
+Result<std::vector<Coupon>> ActorStore::coupons_since(std::int64_t after, std::size_t limit) {
+  return actor_.call("coupons_since", true, [&] { return store_.coupons_since(after, limit); });
+}
+Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id, std::size_t limit) {
+  return actor_.call("list_coupons", true, [&] { return store_.list_coupons(after_id, limit); });
+}
+Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
+  return actor_.call("save", true, [&] { return store_.save(batch); });
+}
+Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
+  return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
+}
+Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
+  return actor_.call("coupons_of_user", true, [&] { return store_.coupons_of_user(user_id, limit); });
+}
+Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after, std::size_t limit) {
+  return actor_.call("holders", true, [&] { return store_.holders(coupon_id, after, limit); });
+}
+Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_id, std::span<const std::string> users) {
+  return actor_.call("holders_among", true, [&] { return store_.holders_among(coupon_id, users); });
+}
+Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, std::span<const KnownClaim> claims) {
+  return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, claims); });
+}
+Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
+  return actor_.call("testimony", true, [&] { return store_.testimony(coupon_id); });
+}
+Result<void> ActorStore::forget_testimony(const std::string& coupon_id) {
+  return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id); });
+}
+Result<void> ActorStore::check() {
+  return actor_.call("check", true, [&] { return store_.check(); });
+}
+
+// A transaction can fail at its end, too: then `change` has run and nothing is committed.
+Result<Coupon> ActorStore::update_coupon(const std::string& id,
+                                         const std::function<Result<void>(Coupon&)>& change) {
+  return actor_.call("update_coupon", true, [&] {
+    const auto updated = store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
+      if (auto changed = change(row); !changed) return changed;
+      return actor_.call("commit", true, [] { return Result<void>(); });
+    });
+    if (updated) {
+      actor_.environment().ledger.committed(*updated);
+      if (actor_.environment().tracing()) {
+        actor_.environment().note(actor_.name(), "row " + id + " epoch " + std::to_string(updated->epoch) +
+                                                     " settled " + std::to_string(updated->settled));
+      }
+    }
+    return updated;
+  });
+}
+
+Result<std::unique_ptr<StoreLock>> ActorStore::try_lock(const std::string& name) {
+  auto taken = actor_.call("try_lock", true, [&] { return store_.try_lock(name); });
+  if (!taken || !*taken) return taken;
+  Environment& environment = actor_.environment();
+  auto lock = std::make_unique<Lock>(actor_, std::move(*taken));
+  if (environment.locks_to_lose > 0 && !environment.healed) {
+    --environment.locks_to_lose;
+    environment.fault(FaultKind::lock_lost, actor_.name());
+    lock->lose();
+  }
+  return std::unique_ptr<StoreLock>(std::move(lock));
+}
+
+Result<void> ActorGate::install(const Coupon& coupon) {
+  return call("install", [&](MemoryGate& gate) { return gate.install(coupon); });
+}
+Result<void> ActorGate::configure(const Coupon& coupon) {
+  return call("configure", [&](MemoryGate& gate) { return gate.configure(coupon); });
+}
+Result<GateState> ActorGate::state(const std::string& coupon_id) {
+  return call("state", [&](MemoryGate& gate) { return gate.state(coupon_id); });
+}
+Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id, std::span<const std::string> coupon_ids) {
+  return call("holdings", [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
+}
+Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const Coupon& coupon, std::span<const std::string> users) {
+  return call("holders_of", [&](MemoryGate& gate) { return gate.holders_of(coupon, users); });
+}
+Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
+  return call("claim_now", [&](MemoryGate& gate) { return gate.claim_now(std::move(batch)); });
+}
+Result<void> ActorGate::check() {
+  return call("check", [&](MemoryGate& gate) { return gate.check(); });
+}
+Result<void> ActorGate::mark_published(std::span<const Mark> marks) {
+  return call("mark_published", [&](MemoryGate& gate) { return gate.mark_published(marks); });
+}
+Result<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
+  return call("mark_persisted", [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
+}
+Result<std::vector<std::string>> ActorGate::lease(std::span<const std::string> coupon_ids, const std::string& owner, std::chrono::milliseconds ttl) {
+  return call("lease", [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
+}
+Result<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
+  return call("release", [&](MemoryGate& gate) { return gate.release(coupon_ids, owner); });
+}
+Result<std::vector<Outbox::Progress>> ActorGate::progress(std::span<const std::string> coupon_ids) {
+  return call("progress", [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
+}
+Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token) {
+  return call("begin", [&](MemoryGate& gate) { return gate.begin(coupon, token); });
+}
+Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, std::int64_t after) {
+  return call("survivors", [&](MemoryGate& gate) { return gate.survivors(coupon_id, after); });
+}
+Result<void> ActorGate::put_holders(const std::string& coupon_id, const std::string& token, std::span<const Holder> holders, bool first) {
+  return call("put_holders", [&](MemoryGate& gate) { return gate.put_holders(coupon_id, token, holders, first); });
+}
+Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::string& token, std::span<const OutboxEntry> entries, bool first) {
+  return call("put_outbox", [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
+}
+Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence, std::int64_t persisted) {
+  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, sequence, persisted); });
+}
+
+Result<GateIdentity> ActorGate::identity() {
+  return call("identity", [&](MemoryGate& gate) -> Result<GateIdentity> {
+    if (&gate != actor_.environment().gates.back().get()) {
+      return Error{Errc::unavailable, "another server is the master"};
+    }
+    return gate.identity();
+  });
+}
+
+Result<std::vector<OutboxEntry>> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
+                                                 std::chrono::milliseconds wait) {
+  const auto once = [&](MemoryGate& gate) { return gate.read(after, entries_max, std::chrono::milliseconds(0)); };
+  auto entries = call("read", once);
+  if (!entries || !entries->empty() || wait.count() == 0) return entries;
+  ticker().sleep_for(wait);
+  return call("read", once);
+}
+
+ActorPublisher::~ActorPublisher() {
+  Environment& environment = actor_.environment();
+  if (queue_.empty() || environment.healed || !environment.plan.log_is_durable) return;
+  if (environment.random.chance(500)) return;
+  const auto end = static_cast<std::ptrdiff_t>(environment.random.below(queue_.size()) + 1);
+  std::vector<IssuedEvent> sent(queue_.begin(), queue_.begin() + end);
+  const Micros delay = environment.random.between(Micros(0), std::chrono::milliseconds(600));
+  environment.scheduler.after(delay, [&environment, sent = std::move(sent)] {
+    environment.fault(FaultKind::sent_by_the_dead, std::to_string(sent.front().sequence));
+    environment.log.append(sent);
+  });
+}
+
+std::size_t ActorPublisher::publish(std::span<const IssuedEvent> events) {
+  const std::size_t room = 8 - std::min<std::size_t>(8, queue_.size());
+  const std::size_t taken = std::min(events.size(), room);
+  queue_.insert(queue_.end(), events.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken));
+  return taken;
+}
+
+EventPublisher::Report ActorPublisher::lose() {
+  actor_.environment().fault(FaultKind::publisher_lost_its_queue, actor_.name());
+  queue_.clear();
+  Report report;
+  report.lost = true;
+  return report;
+}
+
+EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
+  if (queue_.empty()) {
+    if (wait.count() > 0) ticker().sleep_for(wait);
+    return {};
+  }
+  actor_.travel();
+  const bool loses = actor_.faulty(actor_.environment().plan.publisher_loss_per_mille);
+  const bool before = actor_.environment().random.chance(500);
+  if (loses && before) return lose();
+  std::vector<IssuedEvent> part(queue_.begin(), queue_.end());
+  part.resize(actor_.environment().random.below(part.size()) + 1);
+  const std::size_t taken = inner_->publish(part);
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(taken));
+  Report report = inner_->poll(wait);
+  if (actor_.environment().tracing()) actor_.environment().note(actor_.name(), "append " + std::to_string(part.front().sequence) + ".. " + std::to_string(taken));
+  actor_.travel();
+  return loses ? lose() : report;
+}
+
+Result<EventConsumer::Polled> ActorConsumer::poll(std::size_t records_max, std::chrono::milliseconds wait) {
+  return actor_.call("poll", false, [&] { return inner_->poll(records_max, wait); });
+}
+
+Result<void> ActorConsumer::start_at(std::span<const LogPosition> positions) {
+  return actor_.call("start_at", false, [&] { return inner_->start_at(positions); });
+}
+
+Result<void> ActorConsumer::dead_letter(const LogRecord& record, const std::string& reason) {
+  return actor_.call("dead_letter", false, [&] { return inner_->dead_letter(record, reason); });
+}
+
+}  // namespace seonchak::sim

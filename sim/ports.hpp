@@ -1,0 +1,144 @@
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ports/event_log.hpp"
+#include "core/ports/gate.hpp"
+#include "core/ports/gate_recovery.hpp"
+#include "core/ports/store.hpp"
+#include "sim/actor.hpp"
+
+namespace seonchak::sim {
+
+/// An actor's way to the store.
+class ActorStore final : public Store {
+ public:
+  explicit ActorStore(Actor& actor) : actor_(actor), store_(actor.environment().store) {}
+
+  Result<Coupon> create_coupon(Coupon coupon) override;
+  Result<Coupon> coupon(const std::string& id) override;
+  Result<Coupon> update_coupon(const std::string& id,
+                               const std::function<Result<void>(Coupon&)>& change) override;
+  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
+  Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
+  Result<SaveOutcome> save(const SaveBatch& batch) override;
+  Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
+  Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override;
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+                                      std::size_t limit) override;
+  Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                            std::span<const std::string> users) override;
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+                       std::span<const KnownClaim> claims) override;
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
+  Result<void> forget_testimony(const std::string& coupon_id) override;
+  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
+  Result<void> check() override;
+
+ private:
+  class Lock;
+  Actor& actor_;
+  MemoryStore& store_;
+};
+
+/// An actor's way to the gate that it follows at the moment.
+class ActorGate final : public GateControl, public Outbox, public GateRecovery {
+ public:
+  explicit ActorGate(Actor& actor) : actor_(actor) {}
+
+  Result<void> install(const Coupon& coupon) override;
+  Result<void> configure(const Coupon& coupon) override;
+  Result<GateState> state(const std::string& coupon_id) override;
+  Result<std::vector<Holding>> holdings(const std::string& user_id,
+                                        std::span<const std::string> coupon_ids) override;
+  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                        std::span<const std::string> users) override;
+  Result<ClaimReply> claim_now(ClaimBatch batch) override;
+  /// Fails when another server is the master by now, as the Sentinels would say.
+  Result<GateIdentity> identity() override;
+  Result<void> check() override;
+
+  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
+                                        std::chrono::milliseconds wait) override;
+  Result<void> mark_published(std::span<const Mark> marks) override;
+  Result<void> mark_persisted(std::span<const Mark> marks) override;
+  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                         std::chrono::milliseconds ttl) override;
+  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
+  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+
+  Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
+  Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
+  Result<void> put_holders(const std::string& coupon_id, const std::string& token,
+                           std::span<const Holder> holders, bool first) override;
+  Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
+                          std::span<const OutboxEntry> entries, bool first) override;
+  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                    std::int64_t persisted) override;
+
+ private:
+  template <class Call>
+  auto call(const char* what, Call effect) {
+    return actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+  }
+  Actor& actor_;
+};
+
+/// A publisher with a network between its queue and the log. What is under way when its process dies may still
+/// arrive, or not.
+class ActorPublisher final : public EventPublisher {
+ public:
+  explicit ActorPublisher(Actor& actor) : actor_(actor), inner_(actor.environment().log.publisher()) {}
+  ~ActorPublisher() override;
+
+  std::size_t publish(std::span<const IssuedEvent> events) override;
+  Report poll(std::chrono::milliseconds wait) override;
+  std::size_t in_flight() const override { return queue_.size(); }
+  bool durable() const override { return inner_->durable(); }
+  Result<void> check() override { return {}; }
+
+ private:
+  Report lose();
+
+  Actor& actor_;
+  const std::unique_ptr<EventPublisher> inner_;
+  std::deque<IssuedEvent> queue_;
+};
+
+class ActorConsumer final : public EventConsumer {
+ public:
+  explicit ActorConsumer(Actor& actor) : actor_(actor), inner_(actor.environment().log.consumer()) {}
+
+  Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override;
+  Result<void> start_at(std::span<const LogPosition> positions) override;
+  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override;
+  void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
+  Result<void> check() override { return {}; }
+  const std::string& group() const override { return inner_->group(); }
+  const std::string& topic() const override { return inner_->topic(); }
+
+ private:
+  Actor& actor_;
+  const std::unique_ptr<EventConsumer> inner_;
+};
+
+class ActorTail final : public EventLogTail {
+ public:
+  explicit ActorTail(Actor& actor) : actor_(actor), inner_(actor.environment().log.tail()) {}
+
+  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
+                                                std::size_t events_max) override {
+    return actor_.call("events_after", false, [&] { return inner_->events_after(positions, events_max); });
+  }
+  const std::string& group() const override { return inner_->group(); }
+  const std::string& topic() const override { return inner_->topic(); }
+
+ private:
+  Actor& actor_;
+  const std::unique_ptr<EventLogTail> inner_;
+};
+
+}  // namespace seonchak::sim

@@ -1,0 +1,236 @@
+#include "sim/processes.hpp"
+
+#include <utility>
+
+namespace seonchak::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
+constexpr milliseconds refresh_period{60};
+constexpr milliseconds recovery_period{40};
+constexpr milliseconds witness_grace{450};
+constexpr milliseconds fence_lease{250};
+constexpr milliseconds step_wait{30};
+constexpr milliseconds task_pause{1};
+constexpr Micros claim_timeout = milliseconds(150);
+
+Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
+  return Relay(common.gate, publisher, common.reader, common.board, Environment::metrics(), common.health,
+               {.owner = actor.name(),
+                .lease_ttl = milliseconds(300),
+                .lease_period = milliseconds(60),
+                .entries_max = 1 + actor.environment().random.below(4),
+                .in_flight_events_max = 1 + actor.environment().random.below(8),
+                .backoff = milliseconds(20)});
+}
+
+}  // namespace
+
+void FiberLoop::post(std::function<void()> task) {
+  tasks_.push_back(std::move(task));
+  if (waiting_ != nullptr) actor_.environment().scheduler.wake(std::exchange(waiting_, nullptr));
+}
+
+void FiberLoop::after(milliseconds delay, std::function<void()> task) {
+  actor_.environment().scheduler.after(delay, [this, life = life_, task = std::move(task)]() mutable {
+    if (life->alive) post(std::move(task));
+  });
+}
+
+void FiberLoop::run() {
+  Scheduler& scheduler = actor_.environment().scheduler;
+  while (true) {
+    while (tasks_.empty()) {
+      waiting_ = scheduler.current();
+      scheduler.wait_to_be_woken();
+    }
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+    actor_.travel();
+  }
+}
+
+struct ActorClaims::Call {
+  ClaimBatch batch;
+  ClaimHandler handler;
+  std::shared_ptr<Life> life;
+  std::shared_ptr<MemoryGate> gate;  // the connection it was sent on
+  bool answered = false;
+};
+
+void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
+  Environment& environment = actor_.environment();
+  auto call = std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
+  environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
+                              [this, call] { arrive(call); });
+  environment.scheduler.after(claim_timeout, [this, call] {
+    answer(call, Error{Errc::unavailable, "simulated: no answer in time"});
+  });
+}
+
+// Whether or not who asked still lives.
+void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
+  // The actor outlives its lives; `this` does not.
+  Environment& environment = actor_.environment();
+  if (actor_.faulty(environment.plan.api_fail_per_mille)) {
+    environment.fault(FaultKind::call_failed_before, "claim");
+    return;
+  }
+  auto reply = call->gate->claim_now(call->batch);
+  if (environment.tracing()) {
+    std::string what = "claim " + call->batch.users.front() + " in " + std::to_string(call->batch.epoch);
+    what += reply ? " sequence " + std::to_string(reply->claims.front().sequence) : ": " + reply.error().message;
+    environment.note(actor_.name(), what);
+  }
+  if (actor_.faulty(environment.plan.api_fail_per_mille)) {
+    environment.fault(FaultKind::call_failed_after, "claim");
+    return;
+  }
+  environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
+                              [this, call, reply = std::move(reply)] { answer(call, reply); });
+}
+
+void ActorClaims::answer(const std::shared_ptr<Call>& call, Result<ClaimReply> reply) {
+  if (!call->life->alive || std::exchange(call->answered, true)) return;
+  if (reply) {
+    for (const std::string& user : call->batch.users)
+      epochs_[{call->batch.coupon_id, user}] = reply->state.epoch;
+  }
+  loop_.post([call, reply = std::move(reply)] { call->handler(reply); });
+}
+
+std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id) const {
+  const auto found = epochs_.find({coupon_id, user_id});
+  return found == epochs_.end() ? 0 : found->second;
+}
+
+void Common::keep_catalog() {
+  while (true) {
+    (void)catalog.refresh();
+    ticker().sleep_for(refresh_period);
+  }
+}
+
+ApiActor::ApiActor(Environment& environment, const std::string& name)
+    : Actor(environment, name,
+            {FaultKind::crash_api, FaultKind::pause_api, environment.plan.api_crash_per_mille,
+             environment.plan.api_fail_per_mille, 0}) {}
+
+ApiActor::Objects::Objects(ApiActor& actor)
+    : common(actor, true),
+      loop(actor),
+      claims(actor, loop),
+      waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
+      issuer(loop, claims, common.reader, waiters, common.board, witness, Environment::metrics(),
+             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+      tail(actor),
+      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness, common.health,
+               Environment::metrics(),
+               {.witness_grace = witness_grace,
+                .retry = milliseconds(50),
+                .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
+      poller(common.gate, common.board) {}
+
+void ApiActor::open() {
+  objects_ = std::make_unique<Objects>(*this);
+  start([this] { objects_->loop.run(); });
+  start([this] { objects_->common.keep_catalog(); });
+  start([this] {
+    while (true) {
+      objects_->recovery.step();
+      ticker().sleep_for(recovery_period);
+    }
+  });
+  if (environment().plan.ack == Ack::gate) return;
+  start([this] {
+    while (true) objects_->poller.step();
+  });
+}
+
+void ApiActor::note_answer(const std::string& coupon_id, const std::string& user_id,
+                           const Result<IssueAnswer>& answer) {
+  Environment& env = environment();
+  if (env.tracing()) {
+    env.note(name(), "answers " + user_id + ": " +
+                         (answer ? std::string(to_string(answer->decision)) + " " + std::to_string(answer->sequence) +
+                                       (answer->pending ? " pending" : "")
+                                 : answer.error().message));
+  }
+  if (!answer || answer->sequence == 0) return;
+  ++env.totals.promises;
+  Ledger::Promise promise;
+  promise.coupon_id = coupon_id;
+  promise.user_id = user_id;
+  promise.sequence = answer->sequence;
+  promise.epoch = objects_->claims.epoch_of(coupon_id, user_id);
+  promise.reached_log = env.plan.ack != Ack::gate && !answer->pending;
+  promise.told_by = life();
+  env.ledger.promised(std::move(promise));
+}
+
+void ApiActor::request(const std::string& coupon_id, const std::string& user_id,
+                       std::function<void(bool, Decision)> done) {
+  environment().ledger.asked(coupon_id, user_id);
+  if (!alive() || !objects_) return done(false, {});
+  objects_->loop.post([this, coupon_id, user_id, done = std::move(done)] {
+    const auto coupon = objects_->common.reader.find(coupon_id);
+    if (!coupon || coupon->settled == 0) return done(false, {});
+    objects_->issuer.issue(coupon_id, user_id, [=, this](const Result<IssueAnswer>& answer) {
+      note_answer(coupon_id, user_id, answer);
+      done(answer.has_value(), answer ? answer->decision : Decision::not_found);
+    });
+  });
+}
+
+RelayActor::RelayActor(Environment& environment, const std::string& name)
+    : Actor(environment, name,
+            {FaultKind::crash_relay, FaultKind::pause_relay, environment.plan.crash_per_mille,
+             environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
+
+void RelayActor::open() {
+  common_ = std::make_unique<Common>(*this, false);
+  publisher_ = std::make_unique<ActorPublisher>(*this);
+  relay_ = std::make_unique<Relay>(make_relay(*this, *common_, *publisher_));
+  start([this] { common_->keep_catalog(); });
+  start([this] {
+    while (true) relay_->step(step_wait);
+  });
+}
+
+void RelayActor::close() {
+  relay_.reset();
+  publisher_.reset();
+  common_.reset();
+}
+
+ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
+    : Actor(environment, name,
+            {FaultKind::crash_consumer, FaultKind::pause_consumer, environment.plan.crash_per_mille,
+             environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
+
+void ConsumerActor::open() {
+  common_ = std::make_unique<Common>(*this, false);
+  log_ = std::make_unique<ActorConsumer>(*this);
+  consumer_ = std::make_unique<Consumer>(
+      *log_, common_->store, common_->gate, common_->gate, common_->reader, common_->board, Environment::metrics(),
+      ConsumerOptions{.batch_records_max = 1 + environment().random.below(6),
+                      .backoff_min = milliseconds(10),
+                      .backoff_max = milliseconds(100),
+                      .reconcile_period = milliseconds(150)});
+  start([this] { common_->keep_catalog(); });
+  start([this] {
+    while (true) consumer_->step(step_wait);
+  });
+}
+
+void ConsumerActor::close() {
+  consumer_.reset();
+  log_.reset();
+  common_.reset();
+}
+
+}  // namespace seonchak::sim

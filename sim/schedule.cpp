@@ -1,0 +1,196 @@
+#include "sim/schedule.hpp"
+
+#include <algorithm>
+
+namespace seonchak::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds rest_max{15'000};
+constexpr milliseconds look_period{20};
+constexpr std::uint64_t events_max = 2'000'000;
+
+}  // namespace
+
+Schedule::Schedule(std::uint64_t seed, Totals& totals, bool trace) : environment_(seed, totals, trace) {
+  for (int i = 0; i < environment_.plan.coupons; ++i) {
+    Coupon coupon;
+    coupon.id = std::string(1, static_cast<char>('a' + i));
+    coupon.name = coupon.id;
+    coupon.stock = environment_.plan.stock;
+    coupon.ack = environment_.plan.ack;
+    coupon.created_at = ticker().wall();
+    coupons_.push_back(environment_.store.create_coupon(coupon).value().id);
+  }
+  for (const char* name : {"api1", "api2"}) {
+    auto api = std::make_unique<ApiActor>(environment_, name);
+    apis_.push_back(api.get());
+    actors_.push_back(std::move(api));
+  }
+  for (const char* name : {"relay1", "relay2"}) actors_.push_back(std::make_unique<RelayActor>(environment_, name));
+  for (const char* name : {"consumer1", "consumer2"})
+    actors_.push_back(std::make_unique<ConsumerActor>(environment_, name));
+}
+
+// A fiber is never abandoned: each unwinds first.
+Schedule::~Schedule() {
+  environment_.healed = true;
+  for (const auto& actor : actors_) actor->end_for_good();
+  const auto ended = [](const auto& actor) { return actor->ended(); };
+  while (!std::ranges::all_of(actors_, ended) && environment_.scheduler.step()) {
+  }
+}
+
+void Schedule::ask(std::size_t api, const std::string& coupon_id, const std::string& user_id) {
+  apis_[api]->request(coupon_id, user_id, [=, this](bool answered, Decision) {
+    Random& random = environment_.random;
+    if (answered || !random.chance(600)) return;
+    environment_.scheduler.after(random.between(milliseconds(10), milliseconds(200)),
+                                 [=, this] { ask(environment_.random.below(2), coupon_id, user_id); });
+  });
+}
+
+void Schedule::plan_requests() {
+  Random& random = environment_.random;
+  for (int i = 0; i < environment_.plan.requests; ++i) {
+    const std::string& coupon = coupons_[random.below(coupons_.size())];
+    const std::string user = "u" + std::to_string(random.below(static_cast<std::uint64_t>(environment_.plan.users)));
+    environment_.scheduler.after(random.between(milliseconds(20), environment_.plan.active),
+                                 [=, this] { ask(environment_.random.below(2), coupon, user); });
+  }
+}
+
+void Schedule::plan_faults() {
+  const Plan& plan = environment_.plan;
+  const auto at_some_time = [&](int times, const std::function<void()>& what) {
+    for (int i = 0; i < times; ++i) {
+      environment_.scheduler.after(environment_.random.between(milliseconds(20), plan.active), [=, this] {
+        if (!environment_.healed) what();
+      });
+    }
+  };
+  at_some_time(plan.gate_losses, [this] { lose_gate(); });
+  at_some_time(plan.gate_losses * 3, [this] { images_.push_back(environment_.gates.back()->image()); });
+  at_some_time(plan.log_losses, [this] { lose_log(); });
+  at_some_time(plan.rebalances, [this] {
+    environment_.fault(FaultKind::rebalance, "");
+    environment_.log.expel_a_member();
+  });
+  at_some_time(plan.api_pauses, [this] {
+    apis_[environment_.random.below(2)]->stop_for(environment_.random.between(milliseconds(50), milliseconds(1'500)));
+  });
+  at_some_time(plan.lock_losses, [this] { ++environment_.locks_to_lose; });
+  at_some_time(plan.store_outages, [this] {
+    environment_.fault(FaultKind::store_down, "");
+    environment_.store_down = true;
+    environment_.scheduler.after(environment_.random.between(milliseconds(20), milliseconds(700)),
+                                 [this] { environment_.store_down = false; });
+  });
+}
+
+void Schedule::lose_gate() {
+  if (environment_.plan.fails_over) return fail_over();
+  Random& random = environment_.random;
+  MemoryGate& gate = *environment_.gates.back();
+  environment_.ledger.gate_lost();
+  const auto kind = random.below(3);
+  if (kind == 0) {
+    environment_.fault(FaultKind::gate_restarted_empty, "");
+    gate.restart_empty();
+  } else if (kind == 1) {
+    environment_.fault(FaultKind::gate_forgot_a_coupon, "");
+    gate.forget(coupons_[random.below(coupons_.size())]);
+  } else {
+    environment_.fault(FaultKind::gate_set_back, "");
+    gate.restart_with(images_.empty() ? gate.image() : images_[random.below(images_.size())]);
+  }
+}
+
+// A replica takes over, with what it has; who is connected to the old master finds out sooner or later.
+void Schedule::fail_over() {
+  Random& random = environment_.random;
+  environment_.fault(FaultKind::gate_failed_over, "");
+  environment_.ledger.gate_lost();
+  auto image = images_.empty() || random.chance(500) ? environment_.gates.back()->image()
+                                                     : images_[random.below(images_.size())];
+  environment_.gates.push_back(environment_.new_gate());
+  environment_.gates.back()->restart_with(image);
+  const std::shared_ptr<MemoryGate> master = environment_.gates.back();
+  for (const auto& actor : actors_) {
+    const Micros late = random.chance(300) ? milliseconds(1'200) : milliseconds(80);
+    environment_.scheduler.after(random.between(Micros(0), late), [this, master, actor = actor.get()] {
+      if (master == environment_.gates.back()) actor->follow(master);
+    });
+  }
+}
+
+void Schedule::lose_log() {
+  environment_.fault(FaultKind::log_lost_with_its_process, "");
+  for (const auto& actor : actors_) actor->crash();
+  environment_.log.lose_everything();
+}
+
+void Schedule::heal() {
+  environment_.healed = true;
+  environment_.store_down = false;
+  for (const auto& actor : actors_) actor->follow(environment_.gates.back());
+  environment_.note("ALL", "no more faults");
+}
+
+bool Schedule::coupon_at_rest(const std::string& id) {
+  const auto row = environment_.store.coupon(id);
+  MemoryGate& gate = *environment_.gates.back();
+  if (!row->is_open() || row->gate != gate.identity()->name()) return false;
+  const auto state = gate.state(id);
+  if (!state || state->epoch != row->epoch || state->persisted != state->sequence) return false;
+  const auto rows = environment_.store.holders(id, 0, 1'000).value();
+  return static_cast<std::int64_t>(rows.size()) == state->issued;
+}
+
+bool Schedule::at_rest() {
+  for (const auto& actor : actors_) {
+    if (!actor->alive()) return false;
+  }
+  for (const ApiActor* api : apis_) {
+    if (!api->idle()) return false;
+  }
+  return std::ranges::all_of(coupons_, [this](const std::string& id) { return coupon_at_rest(id); });
+}
+
+void Schedule::run_for(Micros duration) {
+  bool over = false;
+  environment_.scheduler.after(duration, [&over] { over = true; });
+  while (!over && environment_.scheduler.events() < events_max && environment_.scheduler.step()) {
+  }
+}
+
+bool Schedule::run_until_rest() {
+  const auto deadline = environment_.scheduler.now() + rest_max;
+  while (!at_rest()) {
+    if (environment_.scheduler.now() > deadline || environment_.scheduler.events() >= events_max) return false;
+    run_for(look_period);
+  }
+  return true;
+}
+
+std::vector<std::string> Schedule::play() {
+  std::vector<std::string> wrong;
+  for (const auto& actor : actors_) actor->begin();
+  plan_requests();
+  plan_faults();
+  run_for(environment_.plan.active);
+  heal();
+  if (!run_until_rest()) wrong.push_back("it did not come to rest");
+  // Everybody who was promised a coupon asks again.
+  const auto promises = environment_.ledger.promises();
+  for (const auto& promise : promises) ask(environment_.random.below(2), promise.coupon_id, promise.user_id);
+  run_for(milliseconds(400));
+  if (wrong.empty() && !run_until_rest()) wrong.push_back("it did not come to rest after everybody asked again");
+  check(wrong);
+  environment_.totals.events += environment_.scheduler.events();
+  return wrong;
+}
+
+}  // namespace seonchak::sim

@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/processes.hpp"
+
+namespace seonchak::sim {
+
+/// One history drawn from a seed.
+class Schedule {
+ public:
+  Schedule(std::uint64_t seed, Totals& totals, bool trace);
+  ~Schedule();
+
+  /// Plays it to the end. Returns what is wrong then; nothing when all promises were kept.
+  std::vector<std::string> play();
+
+ private:
+  void plan_requests();
+  void plan_faults();
+  void ask(std::size_t api, const std::string& coupon_id, const std::string& user_id);
+  void lose_gate();
+  void fail_over();
+  void lose_log();
+  void heal();
+  bool at_rest();
+  bool coupon_at_rest(const std::string& id);
+  void run_for(Micros duration);
+  bool run_until_rest();
+
+  void check(std::vector<std::string>& wrong);
+  void check_rows(const std::string& id, std::vector<std::string>& wrong);
+  void check_log(std::vector<std::string>& wrong);
+
+  Environment environment_;
+  std::vector<std::string> coupons_;
+  std::vector<std::unique_ptr<Actor>> actors_;
+  std::vector<ApiActor*> apis_;
+  std::vector<MemoryGate::Image> images_;  // earlier moments of the master
+};
+
+}  // namespace seonchak::sim
