@@ -210,7 +210,9 @@ EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
 }
 
 Result<EventConsumer::Polled> ActorConsumer::poll(std::size_t records_max, std::chrono::milliseconds wait) {
-  return actor_.call("poll", false, [&] { return inner_->poll(records_max, wait); });
+  // Fails before it has taken anything: records that were handed out are never lost on the way.
+  if (auto reached = actor_.call("poll", false, [] { return Result<void>(); }); !reached) return reached.error();
+  return inner_->poll(records_max, wait);
 }
 
 Result<void> ActorConsumer::start_at(std::span<const LogPosition> positions) {

@@ -144,9 +144,26 @@ bool Schedule::coupon_at_rest(const std::string& id) {
   MemoryGate& gate = *environment_.gates.back();
   if (!row->is_open() || row->gate != gate.identity()->name()) return false;
   const auto state = gate.state(id);
-  if (!state || state->epoch != row->epoch || state->persisted != state->sequence) return false;
+  if (!state || state->epoch != row->epoch) return false;
+  const Mark all{id, 0, state->epoch};
+  if (!gate.read({&all, 1}, 1, milliseconds(0)).value().empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   return static_cast<std::int64_t>(rows.size()) == state->issued;
+}
+
+std::string Schedule::state_of(const std::string& id) {
+  const auto row = environment_.store.coupon(id);
+  MemoryGate& gate = *environment_.gates.back();
+  std::string text = "coupon " + id + ": epoch " + std::to_string(row->epoch) + " settled " +
+                     std::to_string(row->settled) + " on " + row->gate + ", master " + gate.identity()->name() +
+                     ", rows";
+  const auto rows = environment_.store.holders(id, 0, 1'000).value();
+  for (const Holder& holder : rows) text += " " + holder.user_id + "=" + std::to_string(holder.sequence);
+  const auto state = gate.state(id);
+  if (!state) return text + "; gate: " + state.error().message;
+  return text + "; gate: epoch " + std::to_string(state->epoch) + " sequence " + std::to_string(state->sequence) +
+         " published " + std::to_string(state->published) + " persisted " + std::to_string(state->persisted) +
+         " holders " + std::to_string(state->issued);
 }
 
 bool Schedule::at_rest() {
@@ -189,6 +206,9 @@ std::vector<std::string> Schedule::play() {
   run_for(milliseconds(400));
   if (wrong.empty() && !run_until_rest()) wrong.push_back("it did not come to rest after everybody asked again");
   check(wrong);
+  if (!wrong.empty()) {
+    for (const std::string& id : coupons_) wrong.push_back(state_of(id));
+  }
   environment_.totals.events += environment_.scheduler.events();
   return wrong;
 }

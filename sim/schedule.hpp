@@ -26,6 +26,7 @@ class Schedule {
   void lose_log();
   void heal();
   bool at_rest();
+  std::string state_of(const std::string& id);
   bool coupon_at_rest(const std::string& id);
   void run_for(Micros duration);
   bool run_until_rest();
