@@ -123,8 +123,11 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
   std::vector<Holder> fresh;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Claim& claim = reply.claims[i];
-    if (claim.decision == Decision::issued)
-      fresh.push_back({batch[i].user_id, claim.sequence, claim.issued_at});
+    const Holder holder{batch[i].user_id, claim.sequence, claim.issued_at};
+    if (claim.decision == Decision::issued) fresh.push_back(holder);
+    // Issued by a call whose answer was lost, or through another process: this one may be all who was told.
+    if (claim.decision == Decision::already_issued && claim.sequence > reply.state.persisted)
+      witness_.already_issued(coupon_id, reply.state.epoch, holder);
   }
   witness_.issued(coupon_id, reply.state.epoch, std::move(fresh));
 }

@@ -51,6 +51,23 @@ struct Recovering : Issuing {
   int tokens_ = 0;
 };
 
+// The first call's answer was lost on its way, or another process had it and died.
+TEST(Recovery, BringsBackWhoWasOnlyToldAgain) {
+  Recovering world;
+  world.create("c", 2);
+  world.claim("c", "u");
+  EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
+  EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
+  EXPECT_EQ(world.witness.size(), 1U);
+  world.memory_gate.restart_empty();
+  EXPECT_EQ(world.outcome("c", "u"), "u gate_missing");
+  Recovery recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(recovery));
+  EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(1));
+}
+
 TEST(Recovery, LeavesASoundGateAlone) {
   Recovering world;
   world.create("c", 10);

@@ -8,15 +8,30 @@ namespace seonchak {
 void Witness::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
   if (holders.empty()) return;
   const std::lock_guard lock(mutex_);
-  size_ += holders.size();
-  coupons_[coupon_id].push_back({epoch, std::move(holders)});
+  add(coupon_id, {epoch, std::move(holders)});
+}
+
+void Witness::already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder) {
+  const std::lock_guard lock(mutex_);
+  if (!told_again_.emplace(coupon_id, epoch, holder.sequence).second) return;
+  add(coupon_id, {epoch, {holder}, true});
+}
+
+void Witness::add(const std::string& coupon_id, Chunk chunk) {
+  size_ += chunk.holders.size();
+  coupons_[coupon_id].push_back(std::move(chunk));
   while (size_ > holders_max_) forget_oldest();
+}
+
+void Witness::drop(const std::string& coupon_id, const Chunk& chunk) {
+  size_ -= chunk.holders.size();
+  if (chunk.told_again) told_again_.erase({coupon_id, chunk.epoch, chunk.holders.front().sequence});
 }
 
 void Witness::forget_oldest() {
   const auto longest =
       std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.size(); });
-  size_ -= longest->second.front().holders.size();
+  drop(longest->first, longest->second.front());
   longest->second.pop_front();
   if (longest->second.empty()) coupons_.erase(longest);
 }
@@ -29,7 +44,7 @@ void Witness::forget_if(const std::string& coupon_id, Done done) {
   // Chunks of several event loops interleave, so any of them may be done with.
   std::erase_if(found->second, [&](const Chunk& chunk) {
     if (!done(chunk)) return false;
-    size_ -= chunk.holders.size();
+    drop(coupon_id, chunk);
     return true;
   });
   if (found->second.empty()) coupons_.erase(found);

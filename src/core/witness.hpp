@@ -3,7 +3,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +22,9 @@ class Witness {
 
   /// New holders of one gate call, in order of sequence.
   void issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders);
+
+  /// A holder who was told again, and may not be in the store. Remembered once, however often that happens.
+  void already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder);
 
   /// Forgets what was issued in `epoch` up to `sequence`: the store has it.
   void persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence);
@@ -47,9 +52,13 @@ class Witness {
   struct Chunk {
     std::int64_t epoch = 0;
     std::vector<Holder> holders;
+    bool told_again = false;
   };
   using Chunks = std::deque<Chunk>;
+  using Told = std::tuple<std::string, std::int64_t, std::int64_t>;  // coupon, epoch, sequence
 
+  void add(const std::string& coupon_id, Chunk chunk);
+  void drop(const std::string& coupon_id, const Chunk& chunk);
   void forget_oldest();
   template <class Done>
   void forget_if(const std::string& coupon_id, Done done);
@@ -58,6 +67,7 @@ class Witness {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Chunks> coupons_;  // guarded by mutex_; no empty value
   std::size_t size_ = 0;                             // guarded by mutex_
+  std::set<Told> told_again_;                        // guarded by mutex_; of the chunks that say so
   std::map<std::string, Doubt> doubts_;              // guarded by mutex_
 };
 
