@@ -29,11 +29,11 @@ add_system_packages() {
   system=$(. /etc/os-release && echo "$ID-$VERSION_ID")
   case $system in
     debian-12)
-      build_packages+=(libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev)
+      build_packages+=(libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev)
       test_packages+=(chromium)
       ;;
     ubuntu-24.04)
-      build_packages+=(libboost1.83-dev libboost-json1.83-dev libboost-url1.83-dev)
+      build_packages+=(libboost1.83-dev libboost-context1.83-dev libboost-json1.83-dev libboost-url1.83-dev)
       # Chromium is a snap there, which no container can run: the browser tests look for any Chromium in PATH.
       ;;
     *) return 1 ;;

@@ -1,0 +1,34 @@
+"""What the simulator is worth: each mistake planted in the build `planted` is found, by name."""
+
+import subprocess
+
+import pytest
+
+from harness.process import ROOT
+
+SIMULATOR = ROOT / "build" / "planted" / "seonchak-sim"
+SCHEDULES = "20000"
+TIMEOUT_S = 600
+FOUND = [
+    "trim_before_commit",
+    "offset_first",
+    "no_fence",
+    "no_witness",
+    "skip_outbox_entry_on_adopt",
+]
+
+
+def play(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([SIMULATOR, *flags], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+
+@pytest.mark.parametrize("bug", FOUND)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    run = play("--schedules", SCHEDULES, "--seed", "1", "--bug", bug)
+    assert run.returncode == 1, run.stdout
+    assert "breach in schedule" in run.stdout
+
+
+def test_without_a_bug_the_same_seeds_are_clean() -> None:
+    run = play("--schedules", "2000", "--seed", "1")
+    assert run.returncode == 0, run.stdout
