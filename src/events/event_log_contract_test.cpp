@@ -10,6 +10,7 @@
 #include "events/kafka.hpp"
 #include "events/kafka_test_support.hpp"
 #include "events/memory.hpp"
+#include "sim/memory_log.hpp"
 
 namespace seonchak {
 namespace {
@@ -29,6 +30,12 @@ struct Log {
 
 Log memory_log() {
   const auto log = std::make_shared<MemoryLog>(MemoryLogOptions{.events_max = queue_events});
+  return {[log] { return log->publisher(); }, [log] { return log->consumer(); },
+          [log] { return log->tail(); }};
+}
+
+Log simulated_log() {
+  const auto log = std::make_shared<sim::MemoryLog>(sim::MemoryLogOptions{.queue_events_max = queue_events});
   return {[log] { return log->publisher(); }, [log] { return log->consumer(); },
           [log] { return log->tail(); }};
 }
@@ -55,7 +62,8 @@ class EventLogContract : public testing::TestWithParam<Twin> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Twins, EventLogContract,
-                         testing::Values(Twin{"Memory", memory_log}, Twin{"Kafka", kafka_log}),
+                         testing::Values(Twin{"Memory", memory_log}, Twin{"Simulated", simulated_log},
+                                         Twin{"Kafka", kafka_log}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {

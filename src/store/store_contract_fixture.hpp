@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/ports_fixture.hpp"
+#include "sim/memory_store.hpp"
 #include "store/database_fixture.hpp"
 
 namespace seonchak {
@@ -49,9 +51,20 @@ class StoreContract : public testing::TestWithParam<Twin> {
   std::unique_ptr<Store> store_;
 };
 
+/// The simulator's store, which outlives whoever opens it.
+class SimulatedDatabase final : public StoreDatabase {
+ public:
+  std::unique_ptr<Store> open() override { return std::make_unique<FaultyStore>(store_, no_faults_); }
+
+ private:
+  sim::MemoryStore store_;
+  FaultPlan no_faults_;
+};
+
 inline auto store_twins() {
   return testing::Values(Twin{"Sqlite", [] { return std::make_unique<SqliteDatabase>(); }},
-                         Twin{"Postgres", [] { return std::make_unique<PostgresDatabase>(); }});
+                         Twin{"Postgres", [] { return std::make_unique<PostgresDatabase>(); }},
+                         Twin{"Simulated", [] { return std::make_unique<SimulatedDatabase>(); }});
 }
 
 inline std::string twin_name(const testing::TestParamInfo<Twin>& twin) {
