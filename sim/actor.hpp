@@ -23,8 +23,8 @@ class Actor {
   Actor& operator=(const Actor&) = delete;
 
   void begin();
-  void crash();                ///< from outside of any fiber
-  void end_for_good();         ///< from outside of any fiber
+  void crash();         ///< from outside of any fiber
+  void end_for_good();  ///< from outside of any fiber
   void stop_for(Micros pause);
   void follow(std::shared_ptr<MemoryGate> gate) { gate_ = std::move(gate); }
 
@@ -35,7 +35,8 @@ class Actor {
   const std::shared_ptr<MemoryGate>& gate() const { return gate_; }
   const std::shared_ptr<Life>& life() const { return life_; }
 
-  /// Makes a call of a port: it takes its time, may fail before or after its effect, or be the process's last.
+  /// Makes a call of a port: it takes its time, may fail before or after its effect, or be the process's
+  /// last.
   template <class Call>
   auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
     travel();

@@ -14,14 +14,14 @@ Environment::Environment(std::uint64_t seed, Totals& counted, bool traced)
 }
 
 std::shared_ptr<MemoryGate> Environment::new_gate() {
-  return std::make_shared<MemoryGate>(
-      MemoryGateOptions{.name = "gate" + std::to_string(gates.size() + 1)});
+  return std::make_shared<MemoryGate>(MemoryGateOptions{.name = "gate" + std::to_string(gates.size() + 1)});
 }
 
 void Environment::note(const std::string& who, const std::string& what) {
   if (!trace) return;
   const double ms =
-      std::chrono::duration<double, std::milli>(scheduler.now() - Ticker::TimePoint(std::chrono::hours(1))).count();
+      std::chrono::duration<double, std::milli>(scheduler.now() - Ticker::TimePoint(std::chrono::hours(1)))
+          .count();
   std::printf("%10.3f  %-12s %s\n", ms, who.c_str(), what.c_str());
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/health.hpp"
 #include "base/metrics.hpp"
+#include "core/health.hpp"
 #include "gate/memory.hpp"
 #include "sim/ledger.hpp"
 #include "sim/memory_log.hpp"
@@ -47,7 +47,7 @@ struct Environment {
   MemoryLog log;
   Ledger ledger{store};
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
-  bool healed = false;      // no fault happens from here on
+  bool healed = false;                             // no fault happens from here on
   bool store_down = false;
   int locks_to_lose = 0;
   int tokens = 0;

@@ -14,8 +14,8 @@ bool Ledger::has_row(const Promise& promise) {
   return !rows.empty() && rows.front().sequence == promise.sequence;
 }
 
-// The limit in docs/guarantees.md: the gate lost it, and the process that told of it died or was cut off before it
-// could bear witness. What the log or the store was said to have is never lost.
+// The limit in docs/guarantees.md: the gate lost it, and the process that told of it died or was cut off
+// before it could bear witness. What the log or the store was said to have is never lost.
 bool Ledger::excusable(const Promise& promise, const Known& known) const {
   if (!gate_lost_ || promise.reached_log) return false;
   return !promise.told_by->alive || promise.told_by->hindered_at >= known.fenced_at;

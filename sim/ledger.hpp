@@ -26,15 +26,17 @@ class Ledger {
     std::string coupon_id;
     std::string user_id;
     std::int64_t sequence = 0;
-    std::int64_t epoch = 0;     ///< in which the gate said so
-    bool reached_log = false;   ///< it was said to be in the log or in the store
+    std::int64_t epoch = 0;    ///< in which the gate said so
+    bool reached_log = false;  ///< it was said to be in the log or in the store
     std::shared_ptr<const Life> told_by;
-    bool excused = false;       ///< within the documented limit
+    bool excused = false;  ///< within the documented limit
   };
 
   explicit Ledger(MemoryStore& store) : store_(store) {}
 
-  void asked(const std::string& coupon_id, const std::string& user_id) { asked_.insert({coupon_id, user_id}); }
+  void asked(const std::string& coupon_id, const std::string& user_id) {
+    asked_.insert({coupon_id, user_id});
+  }
   void promised(Promise promise);
 
   /// A gate has lost something.

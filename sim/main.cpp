@@ -27,10 +27,11 @@ void plant([[maybe_unused]] const std::string& bug) {
 }
 
 void print(const sim::Totals& totals, std::uint64_t schedules, double seconds, std::uint64_t breaches) {
-  std::printf("schedules %llu in %.1f s: %.0f a second\n", static_cast<unsigned long long>(schedules), seconds,
-              static_cast<double>(schedules) / seconds);
+  std::printf("schedules %llu in %.1f s: %.0f a second\n", static_cast<unsigned long long>(schedules),
+              seconds, static_cast<double>(schedules) / seconds);
   std::printf("events %llu, promises %llu, recoveries %llu, lost within the documented limit %llu\n",
-              static_cast<unsigned long long>(totals.events), static_cast<unsigned long long>(totals.promises),
+              static_cast<unsigned long long>(totals.events),
+              static_cast<unsigned long long>(totals.promises),
               static_cast<unsigned long long>(totals.recoveries),
               static_cast<unsigned long long>(totals.within_limit));
   for (std::size_t i = 0; i < sim::fault_kinds; ++i) {
@@ -62,10 +63,12 @@ bool play(const std::string& program, const Options& options, sim::Totals& total
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Plays seeded schedules of the whole chain in virtual time, and checks that every promise is kept.");
+  CLI::App app(
+      "Plays seeded schedules of the whole chain in virtual time, and checks that every promise is kept.");
   app.add_option("--schedules", options.schedules, "How many, from the seed on")->capture_default_str();
   app.add_option("--seed", options.seed, "The seed of the first")->capture_default_str();
-  app.add_option("--bug", options.bug, "A mistake to make (docs/simulation.md); needs the build named planted");
+  app.add_option("--bug", options.bug,
+                 "A mistake to make (docs/simulation.md); needs the build named planted");
   app.add_flag("--trace", options.trace, "Print every call");
   CLI11_PARSE(app, argc, argv);
 #ifndef SEONCHAK_PLANTED_BUGS

@@ -179,8 +179,7 @@ class MemoryLog::Tail final : public EventLogTail {
     std::vector<IssuedEvent> found;
     const std::lock_guard lock(shared_->mutex);
     for (std::size_t p = 0; p < shared_->partitions.size(); ++p) {
-      const auto named =
-          std::ranges::find(positions, static_cast<std::int32_t>(p), &LogPosition::partition);
+      const auto named = std::ranges::find(positions, static_cast<std::int32_t>(p), &LogPosition::partition);
       const auto& events = shared_->partitions[p];
       const std::int64_t end = static_cast<std::int64_t>(events.size());
       const std::int64_t next = named == positions.end() ? 0 : std::min(named->next_offset, end);

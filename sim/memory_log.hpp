@@ -15,9 +15,9 @@ struct MemoryLogOptions {
   std::string group = "coupon";
 };
 
-/// An event log in memory that outlives simulated processes, as a broker does: partitions, a consumer group whose
-/// members come and go, publishers with a queue of their own. The event log's contract tests hold it to what
-/// Kafka does. Safe from any thread.
+/// An event log in memory that outlives simulated processes, as a broker does: partitions, a consumer group
+/// whose members come and go, publishers with a queue of their own. The event log's contract tests hold it to
+/// what Kafka does. Safe from any thread.
 class MemoryLog {
  public:
   explicit MemoryLog(MemoryLogOptions options = {});
@@ -31,7 +31,8 @@ class MemoryLog {
 
   std::unique_ptr<EventLogTail> tail();
 
-  /// Takes all partitions from the longest-standing member until its next poll, as when its session times out.
+  /// Takes all partitions from the longest-standing member until its next poll, as when its session times
+  /// out.
   void expel_a_member();
 
   /// The log ends, with all it has, and begins anew under another name.

@@ -98,7 +98,8 @@ Result<std::vector<Coupon>> MemoryStore::list_coupons(const std::string& after_i
 }
 
 // Nothing when another member has moved a position.
-std::optional<std::map<MemoryStore::Position, std::int64_t>> MemoryStore::moved(const SaveBatch& batch) const {
+std::optional<std::map<MemoryStore::Position, std::int64_t>> MemoryStore::moved(
+    const SaveBatch& batch) const {
   auto positions = positions_;
   for (const PositionChange& change : batch.positions) {
     const auto [found, added] = positions.try_emplace({batch.group, batch.topic, change.partition}, 0);

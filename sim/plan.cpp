@@ -5,18 +5,31 @@ namespace seonchak::sim {
 using std::chrono::milliseconds;
 
 std::string_view to_string(FaultKind kind) {
-  static constexpr std::array<std::string_view, fault_kinds> names = {
-      "call_failed_before", "call_failed_after",    "crash_api",     "crash_relay",
-      "crash_consumer",     "pause_api",            "pause_relay",   "pause_consumer",
-      "gate_restarted_empty", "gate_forgot_a_coupon", "gate_set_back", "gate_failed_over",
-      "publisher_lost_its_queue", "sent_by_the_dead", "rebalance",   "store_down",
-      "lock_lost",          "log_lost_with_its_process"};
+  static constexpr std::array<std::string_view, fault_kinds> names = {"call_failed_before",
+                                                                      "call_failed_after",
+                                                                      "crash_api",
+                                                                      "crash_relay",
+                                                                      "crash_consumer",
+                                                                      "pause_api",
+                                                                      "pause_relay",
+                                                                      "pause_consumer",
+                                                                      "gate_restarted_empty",
+                                                                      "gate_forgot_a_coupon",
+                                                                      "gate_set_back",
+                                                                      "gate_failed_over",
+                                                                      "publisher_lost_its_queue",
+                                                                      "sent_by_the_dead",
+                                                                      "rebalance",
+                                                                      "store_down",
+                                                                      "lock_lost",
+                                                                      "log_lost_with_its_process"};
   return names[static_cast<std::size_t>(kind)];
 }
 
 Plan::Plan(Random& random) {
   const auto some = [&](unsigned per_mille, int most) {
-    return random.chance(per_mille) ? 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most))) : 0;
+    return random.chance(per_mille) ? 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most)))
+                                    : 0;
   };
   const auto rate = [&](unsigned per_mille, unsigned most) {
     return random.chance(per_mille) ? static_cast<unsigned>(random.below(most)) : 0U;

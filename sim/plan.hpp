@@ -33,8 +33,8 @@ enum class FaultKind {
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count);
 std::string_view to_string(FaultKind kind);
 
-/// Which faults a schedule has, and how many: drawn once, so that some schedules have many of one kind and others
-/// none.
+/// Which faults a schedule has, and how many: drawn once, so that some schedules have many of one kind and
+/// others none.
 struct Plan {
   explicit Plan(Random& random);
 
@@ -44,8 +44,8 @@ struct Plan {
   Ack ack = Ack::gate;
   int users = 6;
   int requests = 12;
-  Micros active{};            ///< how long requests and faults go on
-  Micros travel_max{};        ///< a call's way to its server, and back
+  Micros active{};              ///< how long requests and faults go on
+  Micros travel_max{};          ///< a call's way to its server, and back
   unsigned slow_per_mille = 0;  ///< of relays' and consumers' calls take much longer
   unsigned fail_per_mille = 0;  ///< of relays' and consumers' calls
   unsigned api_fail_per_mille = 0;

@@ -41,13 +41,16 @@ Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group,
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
   return actor_.call("coupons_of_user", true, [&] { return store_.coupons_of_user(user_id, limit); });
 }
-Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after, std::size_t limit) {
+Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after,
+                                                std::size_t limit) {
   return actor_.call("holders", true, [&] { return store_.holders(coupon_id, after, limit); });
 }
-Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_id, std::span<const std::string> users) {
+Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_id,
+                                                      std::span<const std::string> users) {
   return actor_.call("holders_among", true, [&] { return store_.holders_among(coupon_id, users); });
 }
-Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, std::span<const KnownClaim> claims) {
+Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch,
+                                 std::span<const KnownClaim> claims) {
   return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, claims); });
 }
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
@@ -101,10 +104,12 @@ Result<void> ActorGate::configure(const Coupon& coupon) {
 Result<GateState> ActorGate::state(const std::string& coupon_id) {
   return call("state", [&](MemoryGate& gate) { return gate.state(coupon_id); });
 }
-Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id, std::span<const std::string> coupon_ids) {
+Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id,
+                                                 std::span<const std::string> coupon_ids) {
   return call("holdings", [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
 }
-Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const Coupon& coupon, std::span<const std::string> users) {
+Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const Coupon& coupon,
+                                                                 std::span<const std::string> users) {
   return call("holders_of", [&](MemoryGate& gate) { return gate.holders_of(coupon, users); });
 }
 Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
@@ -119,7 +124,8 @@ Result<void> ActorGate::mark_published(std::span<const Mark> marks) {
 Result<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
   return call("mark_persisted", [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
 }
-Result<std::vector<std::string>> ActorGate::lease(std::span<const std::string> coupon_ids, const std::string& owner, std::chrono::milliseconds ttl) {
+Result<std::vector<std::string>> ActorGate::lease(std::span<const std::string> coupon_ids,
+                                                  const std::string& owner, std::chrono::milliseconds ttl) {
   return call("lease", [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
 }
 Result<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
@@ -134,13 +140,18 @@ Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token)
 Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, std::int64_t after) {
   return call("survivors", [&](MemoryGate& gate) { return gate.survivors(coupon_id, after); });
 }
-Result<void> ActorGate::put_holders(const std::string& coupon_id, const std::string& token, std::span<const Holder> holders, bool first) {
-  return call("put_holders", [&](MemoryGate& gate) { return gate.put_holders(coupon_id, token, holders, first); });
+Result<void> ActorGate::put_holders(const std::string& coupon_id, const std::string& token,
+                                    std::span<const Holder> holders, bool first) {
+  return call("put_holders",
+              [&](MemoryGate& gate) { return gate.put_holders(coupon_id, token, holders, first); });
 }
-Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::string& token, std::span<const OutboxEntry> entries, bool first) {
-  return call("put_outbox", [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
+Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::string& token,
+                                   std::span<const OutboxEntry> entries, bool first) {
+  return call("put_outbox",
+              [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
 }
-Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence, std::int64_t persisted) {
+Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
+                             std::int64_t persisted) {
   return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, sequence, persisted); });
 }
 
@@ -155,7 +166,9 @@ Result<GateIdentity> ActorGate::identity() {
 
 Result<std::vector<OutboxEntry>> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
                                                  std::chrono::milliseconds wait) {
-  const auto once = [&](MemoryGate& gate) { return gate.read(after, entries_max, std::chrono::milliseconds(0)); };
+  const auto once = [&](MemoryGate& gate) {
+    return gate.read(after, entries_max, std::chrono::milliseconds(0));
+  };
   auto entries = call("read", once);
   if (!entries || !entries->empty() || wait.count() == 0) return entries;
   ticker().sleep_for(wait);
@@ -204,14 +217,17 @@ EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
   const std::size_t taken = inner_->publish(part);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(taken));
   Report report = inner_->poll(wait);
-  if (actor_.environment().tracing()) actor_.environment().note(actor_.name(), "append " + std::to_string(part.front().sequence) + ".. " + std::to_string(taken));
+  if (actor_.environment().tracing())
+    actor_.environment().note(
+        actor_.name(), "append " + std::to_string(part.front().sequence) + ".. " + std::to_string(taken));
   actor_.travel();
   return loses ? lose() : report;
 }
 
 Result<EventConsumer::Polled> ActorConsumer::poll(std::size_t records_max, std::chrono::milliseconds wait) {
   // Fails before it has taken anything: records that were handed out are never lost on the way.
-  if (auto reached = actor_.call("poll", false, [] { return Result<void>(); }); !reached) return reached.error();
+  if (auto reached = actor_.call("poll", false, [] { return Result<void>(); }); !reached)
+    return reached.error();
   return inner_->poll(records_max, wait);
 }
 

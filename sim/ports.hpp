@@ -87,8 +87,8 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Actor& actor_;
 };
 
-/// A publisher with a network between its queue and the log. What is under way when its process dies may still
-/// arrive, or not.
+/// A publisher with a network between its queue and the log. What is under way when its process dies may
+/// still arrive, or not.
 class ActorPublisher final : public EventPublisher {
  public:
   explicit ActorPublisher(Actor& actor) : actor_(actor), inner_(actor.environment().log.publisher()) {}

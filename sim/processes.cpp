@@ -64,7 +64,8 @@ struct ActorClaims::Call {
 
 void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
   Environment& environment = actor_.environment();
-  auto call = std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
+  auto call =
+      std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call] { arrive(call); });
   environment.scheduler.after(claim_timeout, [this, call] {
@@ -83,7 +84,8 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   auto reply = call->gate->claim_now(call->batch);
   if (environment.tracing()) {
     std::string what = "claim " + call->batch.users.front() + " in " + std::to_string(call->batch.epoch);
-    what += reply ? " sequence " + std::to_string(reply->claims.front().sequence) : ": " + reply.error().message;
+    what +=
+        reply ? " sequence " + std::to_string(reply->claims.front().sequence) : ": " + reply.error().message;
     environment.note(actor_.name(), what);
   }
   if (actor_.faulty(environment.plan.api_fail_per_mille)) {
@@ -128,8 +130,8 @@ ApiActor::Objects::Objects(ApiActor& actor)
       issuer(loop, claims, common.reader, waiters, common.board, witness, Environment::metrics(),
              {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
       tail(actor),
-      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness, common.health,
-               Environment::metrics(),
+      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
+               common.health, Environment::metrics(),
                {.witness_grace = witness_grace,
                 .retry = milliseconds(50),
                 .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
@@ -156,8 +158,8 @@ void ApiActor::note_answer(const std::string& coupon_id, const std::string& user
   Environment& env = environment();
   if (env.tracing()) {
     env.note(name(), "answers " + user_id + ": " +
-                         (answer ? std::string(to_string(answer->decision)) + " " + std::to_string(answer->sequence) +
-                                       (answer->pending ? " pending" : "")
+                         (answer ? std::string(to_string(answer->decision)) + " " +
+                                       std::to_string(answer->sequence) + (answer->pending ? " pending" : "")
                                  : answer.error().message));
   }
   if (!answer || answer->sequence == 0) return;
@@ -215,12 +217,13 @@ ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
 void ConsumerActor::open() {
   common_ = std::make_unique<Common>(*this, false);
   log_ = std::make_unique<ActorConsumer>(*this);
-  consumer_ = std::make_unique<Consumer>(
-      *log_, common_->store, common_->gate, common_->gate, common_->reader, common_->board, Environment::metrics(),
-      ConsumerOptions{.batch_records_max = 1 + environment().random.below(6),
-                      .backoff_min = milliseconds(10),
-                      .backoff_max = milliseconds(100),
-                      .reconcile_period = milliseconds(150)});
+  consumer_ =
+      std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
+                                 common_->board, Environment::metrics(),
+                                 ConsumerOptions{.batch_records_max = 1 + environment().random.below(6),
+                                                 .backoff_min = milliseconds(10),
+                                                 .backoff_max = milliseconds(100),
+                                                 .reconcile_period = milliseconds(150)});
   start([this] { common_->keep_catalog(); });
   start([this] {
     while (true) consumer_->step(step_wait);

@@ -94,7 +94,8 @@ class ApiActor final : public Actor {
     ProgressPoller poller;
     bool loaded = false;
   };
-  void note_answer(const std::string& coupon_id, const std::string& user_id, const Result<IssueAnswer>& answer);
+  void note_answer(const std::string& coupon_id, const std::string& user_id,
+                   const Result<IssueAnswer>& answer);
   std::unique_ptr<Objects> objects_;
 };
 

@@ -29,7 +29,8 @@ Schedule::Schedule(std::uint64_t seed, Totals& totals, bool trace) : environment
     apis_.push_back(api.get());
     actors_.push_back(std::move(api));
   }
-  for (const char* name : {"relay1", "relay2"}) actors_.push_back(std::make_unique<RelayActor>(environment_, name));
+  for (const char* name : {"relay1", "relay2"})
+    actors_.push_back(std::make_unique<RelayActor>(environment_, name));
   for (const char* name : {"consumer1", "consumer2"})
     actors_.push_back(std::make_unique<ConsumerActor>(environment_, name));
 }
@@ -56,7 +57,8 @@ void Schedule::plan_requests() {
   Random& random = environment_.random;
   for (int i = 0; i < environment_.plan.requests; ++i) {
     const std::string& coupon = coupons_[random.below(coupons_.size())];
-    const std::string user = "u" + std::to_string(random.below(static_cast<std::uint64_t>(environment_.plan.users)));
+    const std::string user =
+        "u" + std::to_string(random.below(static_cast<std::uint64_t>(environment_.plan.users)));
     environment_.scheduler.after(random.between(milliseconds(20), environment_.plan.active),
                                  [=, this] { ask(environment_.random.below(2), coupon, user); });
   }
@@ -79,7 +81,8 @@ void Schedule::plan_faults() {
     environment_.log.expel_a_member();
   });
   at_some_time(plan.api_pauses, [this] {
-    apis_[environment_.random.below(2)]->stop_for(environment_.random.between(milliseconds(50), milliseconds(1'500)));
+    apis_[environment_.random.below(2)]->stop_for(
+        environment_.random.between(milliseconds(50), milliseconds(1'500)));
   });
   at_some_time(plan.lock_losses, [this] { ++environment_.locks_to_lose; });
   at_some_time(plan.store_outages, [this] {
@@ -155,15 +158,15 @@ std::string Schedule::state_of(const std::string& id) {
   const auto row = environment_.store.coupon(id);
   MemoryGate& gate = *environment_.gates.back();
   std::string text = "coupon " + id + ": epoch " + std::to_string(row->epoch) + " settled " +
-                     std::to_string(row->settled) + " on " + row->gate + ", master " + gate.identity()->name() +
-                     ", rows";
+                     std::to_string(row->settled) + " on " + row->gate + ", master " +
+                     gate.identity()->name() + ", rows";
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   for (const Holder& holder : rows) text += " " + holder.user_id + "=" + std::to_string(holder.sequence);
   const auto state = gate.state(id);
   if (!state) return text + "; gate: " + state.error().message;
-  return text + "; gate: epoch " + std::to_string(state->epoch) + " sequence " + std::to_string(state->sequence) +
-         " published " + std::to_string(state->published) + " persisted " + std::to_string(state->persisted) +
-         " holders " + std::to_string(state->issued);
+  return text + "; gate: epoch " + std::to_string(state->epoch) + " sequence " +
+         std::to_string(state->sequence) + " published " + std::to_string(state->published) + " persisted " +
+         std::to_string(state->persisted) + " holders " + std::to_string(state->issued);
 }
 
 bool Schedule::at_rest() {
@@ -186,7 +189,8 @@ void Schedule::run_for(Micros duration) {
 bool Schedule::run_until_rest() {
   const auto deadline = environment_.scheduler.now() + rest_max;
   while (!at_rest()) {
-    if (environment_.scheduler.now() > deadline || environment_.scheduler.events() >= events_max) return false;
+    if (environment_.scheduler.now() > deadline || environment_.scheduler.events() >= events_max)
+      return false;
     run_for(look_period);
   }
   return true;
@@ -204,7 +208,8 @@ std::vector<std::string> Schedule::play() {
   const auto promises = environment_.ledger.promises();
   for (const auto& promise : promises) ask(environment_.random.below(2), promise.coupon_id, promise.user_id);
   run_for(milliseconds(400));
-  if (wrong.empty() && !run_until_rest()) wrong.push_back("it did not come to rest after everybody asked again");
+  if (wrong.empty() && !run_until_rest())
+    wrong.push_back("it did not come to rest after everybody asked again");
   check(wrong);
   if (!wrong.empty()) {
     for (const std::string& id : coupons_) wrong.push_back(state_of(id));

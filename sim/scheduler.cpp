@@ -55,8 +55,8 @@ void Scheduler::start(Process& process, std::function<void()> body) {
   Fiber* const fiber = fibers_.back().get();
   fiber->process = &process;
   fiber->body = std::move(body);
-  fiber->context = boost::context::fiber(
-      std::allocator_arg, stacks(), [this, fiber](boost::context::fiber&& main) {
+  fiber->context =
+      boost::context::fiber(std::allocator_arg, stacks(), [this, fiber](boost::context::fiber&& main) {
         main_ = std::move(main);
         try {
           if (!fiber->process->dying) fiber->body();
@@ -165,8 +165,8 @@ bool Scheduler::step() {
 
 }  // namespace seonchak::sim
 
-/// In the place of the C library's: all code of the program runs in fibers of one thread, so a fiber that finds a
-/// mutex taken lets the others run instead of blocking them all.
+/// In the place of the C library's: all code of the program runs in fibers of one thread, so a fiber that
+/// finds a mutex taken lets the others run instead of blocking them all.
 extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
   while (pthread_mutex_trylock(mutex) != 0) {
     seonchak::sim::Scheduler* const scheduler = seonchak::sim::Scheduler::running();

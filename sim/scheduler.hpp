@@ -31,7 +31,8 @@ class Random {
   /// True in `per_mille` of 1,000 cases.
   bool chance(unsigned per_mille) { return below(1'000) < per_mille; }
   Micros between(Micros least, Micros most) {
-    return least + Micros(static_cast<Micros::rep>(below(static_cast<std::uint64_t>((most - least).count()) + 1)));
+    return least +
+           Micros(static_cast<Micros::rep>(below(static_cast<std::uint64_t>((most - least).count()) + 1)));
   }
 
  private:
@@ -49,8 +50,8 @@ struct Process {
 };
 
 /// Runs fibers and callbacks one at a time on one thread, in virtual time: whoever waits is passed over until
-/// its time has come, and of those whose time has come a random one goes first. A std::mutex that another fiber
-/// holds is waited for like anything else (pthread_mutex_lock is replaced, see scheduler.cpp).
+/// its time has come, and of those whose time has come a random one goes first. A std::mutex that another
+/// fiber holds is waited for like anything else (pthread_mutex_lock is replaced, see scheduler.cpp).
 class Scheduler final : public Ticker {
  public:
   explicit Scheduler(std::uint64_t seed);
@@ -59,7 +60,9 @@ class Scheduler final : public Ticker {
   Scheduler& operator=(const Scheduler&) = delete;
 
   TimePoint now() override { return now_; }
-  Time wall() override { return from_millis(1'795'316'400'000) + std::chrono::floor<std::chrono::milliseconds>(now_ - TimePoint{}); }
+  Time wall() override {
+    return from_millis(1'795'316'400'000) + std::chrono::floor<std::chrono::milliseconds>(now_ - TimePoint{});
+  }
   void sleep_for(std::chrono::milliseconds duration) override { pause(duration); }
 
   Random& random() { return random_; }

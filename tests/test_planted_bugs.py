@@ -13,6 +13,7 @@ FOUND = [
     "trim_before_commit",
     "offset_first",
     "no_fence",
+    "no_rewind",
     "no_witness",
     "skip_outbox_entry_on_adopt",
 ]

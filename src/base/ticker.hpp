@@ -5,8 +5,8 @@
 
 namespace seonchak {
 
-/// Where the program takes time and waiting from. The machine's, unless a simulation has put another one in its
-/// place: then a second costs nothing, and a seed says in which order things happen.
+/// Where the program takes time and waiting from. The machine's, unless a simulation has put another one in
+/// its place: then a second costs nothing, and a seed says in which order things happen.
 class Ticker {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

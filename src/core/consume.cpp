@@ -57,8 +57,7 @@ bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& 
   retries_.add();
   log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
   const auto until = ticker().now() + backoff;
-  while (ticker().now() < until && !stopping_)
-    ticker().sleep_for(std::min(backoff, stop_check_period));
+  while (ticker().now() < until && !stopping_) ticker().sleep_for(std::min(backoff, stop_check_period));
   backoff = std::min(backoff * 2, options_.backoff_max);
   return !stopping_;
 }

@@ -113,7 +113,8 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
     answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
   }
   if (planted("ack_before_remembering")) {
-    loop_.post([this, coupon_id, reply = *reply, batch = std::move(batch)] { remember(coupon_id, reply, batch); });
+    loop_.post(
+        [this, coupon_id, reply = *reply, batch = std::move(batch)] { remember(coupon_id, reply, batch); });
   }
 }
 

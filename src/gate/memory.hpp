@@ -14,7 +14,7 @@ namespace seonchak {
 
 struct MemoryGateOptions {
   std::int64_t outbox_sequences_max =
-      1'000'000;  ///< issued and not persisted, per coupon; beyond it: outbox_full
+      1'000'000;                ///< issued and not persisted, per coupon; beyond it: outbox_full
   std::string name = "memory";  ///< what its identity begins with
 };
 
