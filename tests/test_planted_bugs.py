@@ -3,7 +3,6 @@
 import subprocess
 
 import pytest
-
 from harness.process import ROOT
 
 SIMULATOR = ROOT / "build" / "planted" / "seonchak-sim"

@@ -23,5 +23,7 @@ def test_no_schedule_breaks_a_promise() -> None:
 
 
 def test_a_seed_says_everything() -> None:
-    counts = [re.sub(r" in .* a second", "", play("--schedules", "200", "--seed", "7").stdout) for _ in range(2)]
+    counts = [
+        re.sub(r" in .* a second", "", play("--schedules", "200", "--seed", "7").stdout) for _ in range(2)
+    ]
     assert counts[0] == counts[1]
