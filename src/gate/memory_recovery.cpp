@@ -116,6 +116,9 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
 Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
                               std::int64_t persisted) {
   const std::lock_guard lock(mutex_);
+  // As the other gate does: the token may have come here with a copy of the server that is trusted.
+  if (!coupon.gate.empty() && coupon.gate != name())
+    return Error{Errc::gate_untrusted, "the coupon is recovered on " + coupon.gate};
   const auto entry = find_shut(coupon.id, token);
   if (!entry) return entry.error();
   GateState& state = (*entry)->state;
