@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/text_hash.hpp"
 #include "core/ports/gate.hpp"
@@ -25,7 +26,7 @@ struct MemoryGateOptions {
 /// returns. Every method is safe from any thread; no handler runs under the lock.
 class MemoryGate final : public Gate, public GateControl, public Outbox, public GateRecovery {
  public:
-  explicit MemoryGate(MemoryGateOptions options = {}) : options_(options) {}
+  explicit MemoryGate(MemoryGateOptions options = {}) : options_(std::move(options)) {}
 
   /// Puts a page of the store's rows back; the first page of a coupon creates its state, with coupon.epoch
   /// and everything restored counted as published and persisted. An empty page is a coupon without holders.
