@@ -247,6 +247,7 @@ std::optional<Consumer::Kept> Consumer::admit(std::span<const LogRecord* const> 
     }
     if (settled && !*settled) return std::nullopt;
     if (settled) {
+      if (late.empty()) return admitted;
       // In the log's order again, which the bisection goes by.
       std::ranges::sort(admitted, {},
                         [](const LogRecord* record) { return std::pair(record->partition, record->offset); });

@@ -46,8 +46,7 @@ void Recovery::step() {
 }
 
 // A master without replicas gives its history another id once in a while; its data stays. Whoever has watched
-// it
-/// all along may say so.
+// it all along may say so.
 bool Recovery::renamed(const GateIdentity& identity, const CatalogSnapshot& catalog) {
   const auto last = std::exchange(last_identity_, identity);
   if (!last || last->run_id != identity.run_id || last->name() == identity.name()) return false;

@@ -72,6 +72,17 @@ Headers dead_letter_headers(const rd_kafka_message_t& original, const std::strin
 
 }  // namespace
 
+Client make_letter_producer(const KafkaOptions& options, const Target& target,
+                            const std::function<void(rd_kafka_conf_s*)>& prepare) {
+  return make_client(Role::producer, options, target,
+                     {{"acks", "all"},
+                      {"message.timeout.ms", std::to_string(options.dead_letter_wait_ms)},
+                      {"message.max.bytes", std::to_string(message_bytes_max)},
+                      {"linger.ms", "0"},
+                      {"partitioner", "murmur2_random"}},
+                     prepare);
+}
+
 DeadLetterWriter::DeadLetterWriter(const KafkaOptions& options, const Target& target)
     : options_(options), target_(target) {}
 
@@ -83,23 +94,15 @@ Result<void> DeadLetterWriter::connect() {
   if (client_ && partitions_ > 0) return {};
   if (!client_) {
     try {
-      client_ = make_client(Role::producer, options_, target_,
-                            {{"acks", "all"},
-                             {"message.timeout.ms", std::to_string(options_.dead_letter_wait_ms)},
-                             {"message.max.bytes", std::to_string(message_bytes_max)},
-                             {"linger.ms", "0"},
-                             {"partitioner", "murmur2_random"}},
-                            [this](rd_kafka_conf_t* conf) {
-                              rd_kafka_conf_set_opaque(conf, this);
-                              rd_kafka_conf_set_dr_msg_cb(
-                                  conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-                                    auto* self = static_cast<DeadLetterWriter*>(opaque);
-                                    if (reinterpret_cast<std::uintptr_t>(message->_private) != self->ticket_)
-                                      return;
-                                    self->reported_ = true;
-                                    self->outcome_ = message->err;
-                                  });
-                            });
+      client_ = make_letter_producer(options_, target_, [this](rd_kafka_conf_t* conf) {
+        rd_kafka_conf_set_opaque(conf, this);
+        rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+          auto* self = static_cast<DeadLetterWriter*>(opaque);
+          if (reinterpret_cast<std::uintptr_t>(message->_private) != self->ticket_) return;
+          self->reported_ = true;
+          self->outcome_ = message->err;
+        });
+      });
     } catch (const StartupError& error) {
       return Error{Errc::unavailable, error.what()};
     }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,11 @@ namespace seonchak::kafka {
 
 /// What the reason of a letter says before the sizes, when its value is not all of it.
 inline constexpr std::string_view cut_note = " (value cut: ";
+
+/// A producer for letters, which are waited for one at a time: on their way to the dead-letter topic, and
+/// back. The broker's limit on sizes decides, not ours. Throws StartupError as make_client does.
+Client make_letter_producer(const KafkaOptions& options, const Target& target,
+                            const std::function<void(rd_kafka_conf_s*)>& prepare);
 
 /// Writes records that can never succeed to `<topic>-dlt`, as Spring Kafka's DeadLetterPublishingRecoverer
 /// does: same key, value and headers, same partition where that topic has it, and the kafka_dlt-* headers.

@@ -11,6 +11,7 @@
 
 #include "events/handled_offsets.hpp"
 #include "events/kafka_client.hpp"
+#include "events/kafka_dead_letter.hpp"
 #include "events/kafka_letter.hpp"
 
 namespace seonchak {
@@ -22,7 +23,6 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr int poll_ms = 100;
-constexpr int message_bytes_max = 1'000'000'000;  // the broker's own limit decides
 
 /// Of the letters of one call.
 constexpr std::size_t letters_bytes_max = 64 * 1024 * 1024;
@@ -217,16 +217,10 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
   Result<void> connect() {
     if (writer_) return {};
     try {
-      writer_ = make_client(Role::producer, options_, target_,
-                            {{"acks", "all"},
-                             {"message.timeout.ms", std::to_string(options_.dead_letter_wait_ms)},
-                             {"message.max.bytes", std::to_string(message_bytes_max)},
-                             {"linger.ms", "0"},
-                             {"partitioner", "murmur2_random"}},
-                            [this](rd_kafka_conf_t* conf) {
-                              rd_kafka_conf_set_opaque(conf, this);
-                              rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-                            });
+      writer_ = make_letter_producer(options_, target_, [this](rd_kafka_conf_t* conf) {
+        rd_kafka_conf_set_opaque(conf, this);
+        rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+      });
     } catch (const StartupError& error) {
       return Error{Errc::unavailable, error.what()};
     }
