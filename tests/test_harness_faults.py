@@ -168,6 +168,7 @@ def sentinel() -> Iterator[Sentinel]:
 
 def test_a_replica_that_was_not_fed_is_promoted_behind_its_master(sentinel: Sentinel) -> None:
     old = sentinel.master
+    old.never_promote()
     with old.client() as client:
         client.set("known", 1)
         assert client.wait(1, 5_000) == 1
@@ -185,6 +186,7 @@ def test_a_replica_that_was_not_fed_is_promoted_behind_its_master(sentinel: Sent
 
 def test_a_paused_master_is_one_of_two_until_the_sentinel_has_seen_it(sentinel: Sentinel) -> None:
     old = sentinel.master
+    old.never_promote()
     old.pause()
     new = sentinel.wait_promoted(other_than=old)
     old.resume()

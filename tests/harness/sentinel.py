@@ -54,6 +54,12 @@ class ReplicatedRedis(RedisServer):
             if not admit:
                 client.execute_command("CLIENT", "KILL", "TYPE", "replica")
 
+    def never_promote(self) -> None:
+        """Once a replica it stays one, even where a busy machine makes its master look dead for a moment."""
+        with self.client() as client:
+            client.config_set("replica-priority", 0)
+            client.config_rewrite()
+
 
 class Sentinel(Process):
     """One Sentinel, whose word is enough, for the master MASTER_NAME."""
