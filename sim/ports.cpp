@@ -150,9 +150,8 @@ Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::stri
   return call("put_outbox",
               [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
 }
-Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                             std::int64_t persisted) {
-  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, sequence, persisted); });
+Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
+  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, marks); });
 }
 
 Result<GateIdentity> ActorGate::identity() {

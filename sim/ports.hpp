@@ -76,8 +76,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted) override;
+  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
 
  private:
   template <class Call>

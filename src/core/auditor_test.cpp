@@ -94,9 +94,8 @@ struct Meddler final : GateRecovery {
                           std::span<const OutboxEntry> entries, bool first) override {
     return inner_.put_outbox(id, token, entries, first);
   }
-  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted) override {
-    return inner_.open(coupon, token, sequence, persisted);
+  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override {
+    return inner_.open(coupon, token, marks);
   }
 
  private:

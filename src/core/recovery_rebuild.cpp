@@ -171,7 +171,9 @@ Result<void> Recovery::write(const Job& job, const Rebuilt& rebuilt, std::int64_
     if (auto put = ports_.gate.put_outbox(id, job.token, part, begin == 0); !put) return put;
     begin += entries_page;
   } while (begin < entries.size());
-  return ports_.gate.open(committed_for_gate(job.coupon), job.token, rebuilt.sequence, rebuilt.persisted);
+  const std::int64_t pending = rebuilt.pending.empty() ? rebuilt.sequence : rebuilt.pending.back().sequence;
+  return ports_.gate.open(committed_for_gate(job.coupon), job.token,
+                          {rebuilt.sequence, rebuilt.persisted, pending});
 }
 
 }  // namespace seonchak

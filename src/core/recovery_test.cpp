@@ -127,6 +127,21 @@ TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {
   EXPECT_EQ(world.saved_sequences("c"), one_to(6));
 }
 
+// Nobody issues again, and yet everybody is known to be saved: the one told 2 lies above the one told 1.
+TEST(Recovery, KnowsItsRowsAreSavedThoughTheyLieAboveTheOutbox) {
+  Recovering world;
+  world.create("c", 2);
+  world.sell("c", 1, 3);
+  ASSERT_TRUE(world.sqlite->save({"other", "log", {{"c", "u2", 2, now(), 1}}, {}, {}}));
+  world.memory_gate.restart_empty();
+  Recovery recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(recovery));
+  EXPECT_EQ(world.memory_gate.state("c")->sequence, 2);
+  world.save_all();
+  EXPECT_EQ(world.progress("c").persisted, 2);
+  EXPECT_EQ(world.progress("c").published, 2);
+}
+
 TEST(Recovery, AnotherProcessBearsWitnessMeanwhile) {
   Recovering world(std::chrono::milliseconds(50));
   world.create("c", 10);

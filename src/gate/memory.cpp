@@ -196,16 +196,20 @@ Result<std::vector<OutboxEntry>> MemoryGate::read(std::span<const Mark> after, s
   }
 }
 
-bool MemoryGate::same_epoch(const Entry& entry, const Mark& mark) {
-  return entry.state.epoch == mark.epoch || planted("mark_any_epoch");
+// Nothing when the mark does not belong to this state.
+std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Mark& mark) {
+  if (entry == nullptr || !entry->token.empty()) return std::nullopt;
+  if (entry->state.epoch != mark.epoch && !planted("mark_any_epoch")) return std::nullopt;
+  const bool all_rebuilt = mark.sequence >= entry->pending;
+  return all_rebuilt ? std::max(mark.sequence, entry->rebuilt) : mark.sequence;
 }
 
 Result<void> MemoryGate::mark_published(std::span<const Mark> marks) {
   const std::lock_guard lock(mutex_);
   for (const Mark& mark : marks) {
     Entry* const entry = find(mark.coupon_id);
-    if (!entry || !entry->token.empty() || !same_epoch(*entry, mark)) continue;
-    entry->state.published = std::max(entry->state.published, mark.sequence);
+    if (const auto sequence = reached(entry, mark))
+      entry->state.published = std::max(entry->state.published, *sequence);
   }
   return {};
 }
@@ -214,9 +218,10 @@ Result<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
   const std::lock_guard lock(mutex_);
   for (const Mark& mark : marks) {
     Entry* const entry = find(mark.coupon_id);
-    if (!entry || !entry->token.empty() || !same_epoch(*entry, mark)) continue;
+    const auto sequence = reached(entry, mark);
+    if (!sequence) continue;
     std::int64_t& persisted = entry->state.persisted;
-    persisted = std::max(persisted, mark.sequence);
+    persisted = std::max(persisted, *sequence);
     auto& outbox = entry->outbox;
     while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();
   }

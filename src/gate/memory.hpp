@@ -62,8 +62,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted) override;
+  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
   /// had once, or just forgets one coupon.
@@ -84,6 +83,8 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
+    std::int64_t pending = 0;        ///< RebuiltMarks::pending, ::sequence of the last recovery
+    std::int64_t rebuilt = 0;
   };
 
   struct Lease {
@@ -92,7 +93,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   };
 
   std::string name() const;  // under mutex_
-  static bool same_epoch(const Entry& entry, const Mark& mark);
+  static std::optional<std::int64_t> reached(const Entry* entry, const Mark& mark);
   Entry* find(std::string_view coupon_id);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
   Result<Entry*> create(const Coupon& coupon);

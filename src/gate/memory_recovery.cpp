@@ -113,8 +113,7 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
   return {};
 }
 
-Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                              std::int64_t persisted) {
+Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
   const std::lock_guard lock(mutex_);
   // As the other gate does: the token may have come here with a copy of the server that is trusted.
   if (!coupon.gate.empty() && coupon.gate != name())
@@ -130,9 +129,11 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, st
     state.revision = coupon.revision;
   }
   state.epoch = coupon.epoch;
-  state.sequence = sequence;
-  state.published = persisted;
-  state.persisted = persisted;
+  state.sequence = marks.sequence;
+  state.published = marks.persisted;
+  state.persisted = marks.persisted;
+  (*entry)->pending = marks.pending;
+  (*entry)->rebuilt = marks.sequence;
   (*entry)->token.clear();
   appended_.notify_all();
   return {};

@@ -1,14 +1,15 @@
 -- Ends a recovery: the coupon is open again, in a new epoch.
 --
 -- KEYS  state
--- ARGV  token, epoch, sequence, persisted, stock, opens_at, closes_at, closed, revision
+-- ARGV  token, epoch, sequence, persisted, pending, stock, opens_at, closes_at, closed, revision
 -- Answer: 0, or 2 when the recovery of that token has ended.
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'revision')
 if found[1] ~= 'r' .. ARGV[1] then return {2, found[1] or ''} end
-if not found[2] or tonumber(found[2]) < tonumber(ARGV[9]) then
-  redis.call('HSET', KEYS[1], 'stock', ARGV[5], 'opens_at', ARGV[6], 'closes_at', ARGV[7], 'closed', ARGV[8],
-             'revision', ARGV[9])
+if not found[2] or tonumber(found[2]) < tonumber(ARGV[10]) then
+  redis.call('HSET', KEYS[1], 'stock', ARGV[6], 'opens_at', ARGV[7], 'closes_at', ARGV[8], 'closed', ARGV[9],
+             'revision', ARGV[10])
 end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'sequence', ARGV[3], 'published', ARGV[4], 'persisted', ARGV[4])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'sequence', ARGV[3], 'published', ARGV[4], 'persisted', ARGV[4],
+           'pending', ARGV[5], 'rebuilt', ARGV[3])
 redis.call('HDEL', KEYS[1], 'was')
 return {0}

@@ -62,7 +62,7 @@ TEST_P(RecoveryContract, OnlyTheLatestTokenWrites) {
   const std::vector<Holder> holders = {holder("x", 9)};
   EXPECT_EQ(recovery().put_holders(coupon.id, "first", holders, false).error().code, Errc::gate_epoch);
   EXPECT_EQ(recovery().put_outbox(coupon.id, "first", {}, true).error().code, Errc::gate_epoch);
-  EXPECT_EQ(recovery().open(coupon, "first", 9, 9).error().code, Errc::gate_epoch);
+  EXPECT_EQ(recovery().open(coupon, "first", {9, 9, 9}).error().code, Errc::gate_epoch);
   EXPECT_EQ(recovery().survivors(coupon.id, 0)->size(), 1U);
   EXPECT_TRUE(recovery().put_holders(coupon.id, "second", holders, false));
 }
@@ -105,7 +105,7 @@ TEST_P(RecoveryContract, OpensWithWhatWasPut) {
   coupon.epoch = 2;
   coupon.stock = 4;
   ++coupon.revision;
-  ASSERT_TRUE(recovery().open(coupon, "t", 9, 6));
+  ASSERT_TRUE(recovery().open(coupon, "t", {9, 6, 8}));
 
   EXPECT_EQ(progress(coupon).epoch, 2);
   EXPECT_EQ(progress(coupon).published, 6);
@@ -132,9 +132,33 @@ TEST_P(RecoveryContract, AddsToWhatSurvived) {
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", std::vector<Holder>{holder("c", 3)}, false));
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", {}, false));
   coupon.epoch = 2;
-  ASSERT_TRUE(recovery().open(coupon, "t", 3, 0));
+  ASSERT_TRUE(recovery().open(coupon, "t", {3, 0, 2}));
   EXPECT_EQ(control().state(coupon.id)->issued, 3);
   EXPECT_EQ(claim_one(coupon, "a").sequence, 1);
+}
+
+TEST_P(RecoveryContract, AMarkAtTheEndOfTheRebuiltOutboxReachesTheRebuiltSequence) {
+  Coupon coupon = sold({}, 20);
+  ASSERT_TRUE(recovery().begin(coupon, "t"));
+  const std::vector<OutboxEntry> entries = {{coupon.id, 2, 3, from_millis(1'700'000'000'007), {"x", "y"}}};
+  ASSERT_TRUE(recovery().put_holders(coupon.id, "t", std::vector{holder("x", 3), holder("y", 4)}, true));
+  ASSERT_TRUE(recovery().put_outbox(coupon.id, "t", entries, true));
+  coupon.epoch = 2;
+  ASSERT_TRUE(recovery().open(coupon, "t", {9, 2, 4}));
+  const auto mark = [&](std::int64_t sequence) {
+    const Mark reached{coupon.id, sequence, coupon.epoch};
+    EXPECT_TRUE(outbox().mark_published({&reached, 1}));
+    EXPECT_TRUE(outbox().mark_persisted({&reached, 1}));
+    EXPECT_EQ(progress(coupon).published, progress(coupon).persisted);
+    return progress(coupon).persisted;
+  };
+  EXPECT_EQ(mark(3), 3);
+  EXPECT_EQ(read(coupon, 0).size(), 1U);
+  EXPECT_EQ(mark(4), 9) << "5 to 9 have no entry";
+  EXPECT_TRUE(read(coupon, 0).empty());
+  EXPECT_EQ(claim_one(coupon, "new").sequence, 10);
+  EXPECT_EQ(read(coupon, 0).size(), 1U);
+  EXPECT_EQ(mark(10), 10);
 }
 
 TEST_P(RecoveryContract, ALaterRevisionInTheGateStays) {
@@ -146,7 +170,7 @@ TEST_P(RecoveryContract, ALaterRevisionInTheGateStays) {
   ASSERT_TRUE(recovery().begin(coupon, "t"));
   coupon.epoch = 2;
   coupon.revision = 3;
-  ASSERT_TRUE(recovery().open(coupon, "t", 0, 0));
+  ASSERT_TRUE(recovery().open(coupon, "t", {}));
   EXPECT_EQ(control().state(coupon.id)->stock, 9);
 }
 
@@ -160,7 +184,7 @@ TEST_P(RecoveryContract, ThousandsOfHoldersGoInParts) {
   std::ranges::sort(survivors, {}, &Holder::sequence);
   EXPECT_EQ(survivors, holders);
   coupon.epoch = 2;
-  ASSERT_TRUE(recovery().open(coupon, "t", 2'500, 2'500));
+  ASSERT_TRUE(recovery().open(coupon, "t", {2'500, 2'500, 2'500}));
   std::vector<std::string> users;
   for (const Holder& item : holders) users.push_back(item.user_id);
   const auto found = control().holders_of(coupon, users).value();

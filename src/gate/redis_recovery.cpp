@@ -68,9 +68,8 @@ class RedisGateRecovery final : public GateRecovery {
     return status_of(coupon_id, put_outbox_call(coupon_id, token, entries, first));
   }
 
-  Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                    std::int64_t persisted) override {
-    const auto reply = client_.call(open_recovered_call(coupon, token, sequence, persisted), coupon.gate);
+  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override {
+    const auto reply = client_.call(open_recovered_call(coupon, token, marks), coupon.gate);
     if (!reply) return reply.error();
     return read_status(coupon.id, **reply);
   }

@@ -68,13 +68,12 @@ ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& toke
   return call;
 }
 
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                               std::int64_t persisted) {
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
   static const Script script(embedded::k_open_recovered_lua);
   const CouponKeys keys(coupon.id);
   ScriptCall call(script, {keys.state});
   call.add(token).add(coupon.epoch);
-  call.add(sequence).add(persisted).add(coupon.stock);
+  call.add(marks.sequence).add(marks.persisted).add(marks.pending).add(coupon.stock);
   call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
   call.add(std::int64_t{coupon.closed}).add(coupon.revision);
   return call;

@@ -7,6 +7,7 @@
 
 #include "core/coupon.hpp"
 #include "core/ports/gate.hpp"
+#include "core/ports/gate_recovery.hpp"
 #include "gate/redis_command.hpp"
 #include "gate/redis_reply.hpp"
 
@@ -51,8 +52,7 @@ ScriptCall put_holders_call(const std::string& coupon_id, const std::string& tok
                             std::span<const Holder> holders, bool first);
 ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
                            std::span<const OutboxEntry> entries, bool first);
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                               std::int64_t persisted);
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks);
 
 /// A window's end as the scripts take it: milliseconds, "" for none.
 std::string millis_or_empty(const std::optional<Time>& time);

@@ -21,6 +21,13 @@ struct Remains {
   std::int64_t holders = 0;    ///< how many
 };
 
+/// How far a coupon has come when it is opened again.
+struct RebuiltMarks {
+  std::int64_t sequence = 0;   ///< the highest one known
+  std::int64_t persisted = 0;  ///< becomes `published` and `persisted`: the outbox lies above
+  std::int64_t pending = 0;    ///< the last one in the outbox, or `sequence` when that is empty
+};
+
 /// Writes a coupon's state anew from what is known of it; docs/decisions/0007 says in which order.
 ///
 /// From begin() to open() no claim and no mark reaches the coupon. Every write names the token of begin():
@@ -46,9 +53,9 @@ class GateRecovery {
                                   std::span<const OutboxEntry> entries, bool first) = 0;
 
   /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
-  /// unless the gate has later ones. `published` and `persisted` become `persisted`.
-  virtual Result<void> open(const Coupon& coupon, const std::string& token, std::int64_t sequence,
-                            std::int64_t persisted) = 0;
+  /// unless the gate has later ones. Nothing waits between marks.pending and marks.sequence: a mark that
+  /// reaches the one has reached the other.
+  virtual Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) = 0;
 };
 
 }  // namespace seonchak
