@@ -108,6 +108,9 @@ Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id,
                                                  std::span<const std::string> coupon_ids) {
   return call("holdings", [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
 }
+Result<HoldersPage> ActorGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
+  return call("holders_page", [&](MemoryGate& gate) { return gate.holders_page(coupon_id, cursor); });
+}
 Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const Coupon& coupon,
                                                                  std::span<const std::string> users) {
   return call("holders_of", [&](MemoryGate& gate) { return gate.holders_of(coupon, users); });

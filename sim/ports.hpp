@@ -54,6 +54,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<GateState> state(const std::string& coupon_id) override;
   Result<std::vector<Holding>> holdings(const std::string& user_id,
                                         std::span<const std::string> coupon_ids) override;
+  Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;

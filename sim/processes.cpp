@@ -13,6 +13,8 @@ constexpr milliseconds refresh_period{60};
 constexpr milliseconds recovery_period{40};
 constexpr milliseconds witness_grace{450};
 constexpr milliseconds fence_lease{250};
+constexpr milliseconds refusal_lease{200};
+constexpr milliseconds refusals_period{20};
 constexpr milliseconds step_wait{30};
 constexpr milliseconds task_pause{1};
 constexpr Micros claim_timeout = milliseconds(150);
@@ -127,7 +129,10 @@ ApiActor::Objects::Objects(ApiActor& actor)
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
-      issuer(loop, claims, common.reader, waiters, common.board, witness, Environment::metrics(),
+      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = refusal_lease}),
+      refusal_reader(refusals),
+      issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
+             Environment::metrics(),
              {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
       tail(actor),
       recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
@@ -141,6 +146,12 @@ void ApiActor::open() {
   objects_ = std::make_unique<Objects>(*this);
   start([this] { objects_->loop.run(); });
   start([this] { objects_->common.keep_catalog(); });
+  start([this] {
+    while (true) {
+      objects_->refusals.step(milliseconds(0));
+      ticker().sleep_for(refusals_period);
+    }
+  });
   start([this] {
     while (true) {
       objects_->recovery.step();

@@ -88,6 +88,8 @@ class ApiActor final : public Actor {
     ActorClaims claims;
     AckWaiters waiters;
     Witness witness;
+    Refusals refusals;
+    RefusalReader refusal_reader;
     Issuer issuer;
     ActorTail tail;
     Recovery recovery;

@@ -28,6 +28,9 @@ constexpr milliseconds recovery_period{250};
 /// long a recovery waits for those who heard nothing.
 constexpr milliseconds fence_lease{1'500};
 constexpr milliseconds failover_grace{2'000};
+
+/// A little longer than anybody refuses from memory.
+constexpr milliseconds loosening_delay = refusal_lease + milliseconds(50);
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
@@ -43,6 +46,7 @@ CampaignOptions campaign_options(const Adapters& adapters) {
   CampaignOptions options;
   options.gate_is_durable = adapters.gate_is_durable;
   options.default_ack = adapters.gate_is_durable ? Ack::gate : Ack::store;
+  options.loosening_delay = loosening_delay;
   return options;
 }
 
@@ -61,7 +65,9 @@ void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, 
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr),
+      catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr,
+               {.loosening_delay = loosening_delay}),
+      refusals_(*adapters_.control, catalog_, metrics_),
       campaigns_(*adapters_.store, *adapters_.control, catalog_, campaign_options(adapters_)) {}
 
 Process::~Process() {
@@ -94,8 +100,8 @@ void Process::start() {
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
   server_ = std::make_unique<Server>(
-      options, ServerParts{&catalog_, &campaigns_, &board_, &witness_, adapters_.make_gate, metrics_, health_,
-                           issuer, ack, required_dependencies()});
+      options, ServerParts{&catalog_, &campaigns_, &board_, &witness_, &refusals_, adapters_.make_gate,
+                           metrics_, health_, issuer, ack, required_dependencies()});
 
   if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
   if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
@@ -103,6 +109,7 @@ void Process::start() {
   const bool others_may_relay = !config_.gate_is_memory();
   if (config_.has(Role::api) && others_may_relay) helpers_.emplace_back([this] { poll_progress(); });
   if (config_.has(Role::api) && adapters_.make_recovery) helpers_.emplace_back([this] { recover(); });
+  if (config_.has(Role::api)) helpers_.emplace_back([this] { refuse(); });
   server_->start();
 }
 
@@ -117,6 +124,7 @@ void Process::shut_down() {
   stop_consumer_ = true;
   if (consumer_.joinable()) consumer_.join();
   stop_helpers_ = true;
+  refusals_.stop();
   for (std::thread& helper : helpers_) helper.join();
   helpers_.clear();
   catalog_.stop();
@@ -177,6 +185,10 @@ void Process::recover() {
     recovery.step();
     std::this_thread::sleep_for(recovery_period);
   }
+}
+
+void Process::refuse() {
+  while (!stop_helpers_) refusals_.step(step_wait);
 }
 
 void Process::monitor() {

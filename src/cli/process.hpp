@@ -12,6 +12,7 @@
 #include "core/catalog.hpp"
 #include "core/health.hpp"
 #include "core/progress.hpp"
+#include "core/refusals.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
@@ -41,6 +42,7 @@ class Process {
   void consume();
   void poll_progress();
   void recover();
+  void refuse();
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
@@ -50,6 +52,7 @@ class Process {
   ProgressBoard board_;
   Witness witness_;
   Catalog catalog_;
+  Refusals refusals_;
   Campaigns campaigns_;
   std::unique_ptr<Server> server_;
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -134,8 +135,12 @@ Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& chan
   return commit(updated);
 }
 
+// False when another change has not reached the gate yet, or has just done so.
 Result<bool> Campaigns::propose_stock(Coupon coupon, std::int64_t stock) {
   coupon.stock = stock;
+  const auto present = gate_.state(coupon.id);
+  if (!present) return present.error();
+  if (present->stock < stock) return false;
   if (auto configured = gate_.configure(proposed_for_gate(coupon)); !configured) return configured.error();
   auto state = gate_.state(coupon.id);
   if (!state) return state.error();
@@ -155,8 +160,11 @@ Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
   if (coupon.settled == 0) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
-  if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
   (void)catalog_.refresh();
+  const auto state = gate_.state(coupon.id);
+  if (!state) return state.error();
+  if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
+  if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
   return coupon;
 }
 

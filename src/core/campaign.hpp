@@ -60,6 +60,9 @@ struct CampaignOptions {
   /// acknowledged is lost, and any other is refused.
   bool gate_is_durable = true;
   std::size_t user_coupons_max = 1'000;  ///< the most one answer lists
+
+  /// As CatalogOptions::loosening_delay; a call that lets in more users takes that long.
+  std::chrono::milliseconds loosening_delay{0};
 };
 
 /// What is wrong with a new coupon; empty when nothing is.

@@ -25,6 +25,10 @@ Coupon proposed_for_gate(Coupon coupon) {
   return coupon;
 }
 
+bool loosens(const GateState& gate, const Coupon& coupon) {
+  return coupon.stock > gate.stock || coupon.opens_at != gate.opens_at || coupon.closes_at != gate.closes_at;
+}
+
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
   const auto identity = gate.identity();
   if (!identity) return identity.error();
@@ -120,25 +124,36 @@ void Catalog::refresh_then(AfterRefresh done) {
   wake_.notify_all();
 }
 
-Result<void> Catalog::carry_to_gate(Coupon& coupon) {
+// False when it is too early.
+Result<bool> Catalog::carry_to_gate(Pending& pending) {
+  Coupon& coupon = pending.coupon;
   if (coupon.settled == 0) {
-    if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened;
+    if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened.error();
   }
-  return gate_->configure(committed_for_gate(coupon));
+  const auto time = ticker().now();
+  if (!pending.due) {
+    const auto state = gate_->state(coupon.id);
+    if (!state) return state.error();
+    pending.due = loosens(*state, coupon) ? time + options_.loosening_delay : time;
+  }
+  if (time < *pending.due) return false;
+  if (auto configured = gate_->configure(committed_for_gate(coupon)); !configured) return configured.error();
+  return true;
 }
 
 std::size_t Catalog::carry_pending() {
   std::size_t opened = 0;
   for (auto it = pending_.begin(); it != pending_.end();) {
-    const bool was_open = it->second.settled > 0;
-    auto carried = carry_to_gate(it->second);
-    if (!was_open && it->second.settled > 0) ++opened;
+    Coupon& coupon = it->second.coupon;
+    const bool was_open = coupon.settled > 0;
+    const auto carried = carry_to_gate(it->second);
+    if (!was_open && coupon.settled > 0) ++opened;
     if (carried) {
-      it = pending_.erase(it);
+      it = *carried ? pending_.erase(it) : std::next(it);
       continue;
     }
     // A coupon that is being recovered is carried when it is open again; the recovery tells of itself.
-    const bool recovers = it->second.settled > 0 && carried.error().code != Errc::unavailable;
+    const bool recovers = coupon.settled > 0 && carried.error().code != Errc::unavailable;
     const auto write = recovers ? log::debug : log::warn;
     write(
         "coupon not carried to the gate yet",
@@ -157,7 +172,7 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
     if (page->empty()) return {};
     if (!changed) coupons = snapshot()->coupons();
     changed = true;
-    for (Coupon& coupon : *page) {
+    for (const Coupon& coupon : *page) {
       revision_ = coupon.revision;
       const bool known = coupons.contains(coupon.id);
       if (!known && coupons.size() >= options_.coupons_max) {
@@ -166,7 +181,7 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
         continue;
       }
       coupons[coupon.id] = std::make_shared<const Coupon>(coupon);
-      if (gate_ != nullptr) pending_[coupon.id] = std::move(coupon);
+      if (gate_ != nullptr) pending_[coupon.id] = {coupon, std::nullopt};
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,7 +21,12 @@ namespace seonchak {
 struct CatalogOptions {
   std::chrono::milliseconds refresh_period{250};  ///< so a change is known everywhere well within a second
   std::chrono::milliseconds refresh_spacing{
-      20};                            ///< the least time between two refreshes asked for by misses
+      20};  ///< the least time between two refreshes asked for by misses
+
+  /// A change that may let somebody in who was refused before reaches the gate this long after it is known to
+  /// be committed: longer than RefusalsOptions::lease where a process refuses from memory, so that
+  /// nobody refuses by what was before when somebody else is let in.
+  std::chrono::milliseconds loosening_delay{0};
   std::size_t coupons_max = 100'000;  ///< more coupons than this in the store: the rest is not served
   std::size_t misses_max = 100'000;   ///< waiting for one refresh; the next is `overloaded`
 };
@@ -82,8 +88,13 @@ class Catalog {
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
  private:
+  struct Pending {
+    Coupon coupon;
+    std::optional<std::chrono::steady_clock::time_point> due{};  // known once the gate has been looked at
+  };
+
   void run();
-  Result<void> carry_to_gate(Coupon& coupon);
+  Result<bool> carry_to_gate(Pending& pending);
   std::size_t carry_pending();
   Result<void> fetch_changes(CatalogSnapshot::Coupons& coupons, bool& changed);
 
@@ -91,9 +102,10 @@ class Catalog {
   GateControl* const gate_;
   const CatalogOptions options_;
 
-  std::mutex refresh_mutex_;                         // serialises refresh(); held before mutex_
-  std::int64_t revision_ = 0;                        // guarded by refresh_mutex_
-  std::unordered_map<std::string, Coupon> pending_;  // not yet carried to the gate; guarded by refresh_mutex_
+  std::mutex refresh_mutex_;   // serialises refresh(); held before mutex_
+  std::int64_t revision_ = 0;  // guarded by refresh_mutex_
+  std::unordered_map<std::string, Pending>
+      pending_;  // not yet carried to the gate; guarded by refresh_mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -121,6 +133,9 @@ class CatalogReader {
   std::shared_ptr<const CatalogSnapshot> snapshot_;
   std::uint64_t version_ = 0;
 };
+
+/// Whether somebody whom the gate refuses now might not be refused with `coupon`.
+bool loosens(const GateState& gate, const Coupon& coupon);
 
 /// Opens the gate of a coupon that was never opened. Each attempt draws an epoch of its own from the store,
 /// creates the gate's state in it, and only then lets the store say that it may be trusted: a late attempt

@@ -9,22 +9,27 @@
 namespace seonchak {
 
 Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-               Witness& witness, Metrics& metrics, IssuerOptions options)
+               Witness& witness, RefusalReader& refusals, Metrics& metrics, IssuerOptions options)
     : loop_(loop),
       gate_(gate),
       catalog_(catalog),
       waiters_(waiters),
       board_(board),
       witness_(witness),
+      refusals_(refusals),
       options_(options),
       gate_calls_(metrics.counter("seonchak_gate_calls_total", "Atomic claim calls made to the gate.")),
       gate_users_(metrics.counter("seonchak_gate_users_total", "Users carried by those calls.")),
       gate_failures_(
-          metrics.counter("seonchak_gate_failures_total", "Claim calls that failed or were in doubt.")) {}
+          metrics.counter("seonchak_gate_failures_total", "Claim calls that failed or were in doubt.")),
+      refused_(metrics.counter("seonchak_refused_from_memory_total",
+                               "Users refused without asking the gate, which would have refused too.")) {}
 
 void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler) {
   ++in_flight_;
+  const TimePoint as_of = catalog_.catalog().current_as_of();
   if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->settled > 0) {
+    if (refuse(*coupon, user_id, as_of, handler)) return;
     return issue_known(*coupon, std::string(user_id), std::move(handler));
   }
   // The coupon may have been made by another process a moment ago: look once more after a refresh.
@@ -40,6 +45,15 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
   catalog_.catalog().refresh_then([this, again = std::move(again)](const Result<void>& refreshed) mutable {
     loop_.post([again = std::move(again), refreshed]() mutable { again(refreshed); });
   });
+}
+
+bool Issuer::refuse(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of,
+                    const IssueHandler& handler) {
+  const Refusal* const refusal = refusals_.find(coupon, user_id, catalog_as_of);
+  if (refusal == nullptr) return false;
+  refused_.add();
+  finish(handler, IssueAnswer{.decision = refusal->decision, .opens_at = refusal->opens_at});
+  return true;
 }
 
 void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler) {
@@ -73,6 +87,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
     claims.users.push_back(batch.back().user_id);
   }
   queue.calling = true;
+  queue.called_at = ticker().now();
   gate_calls_.add();
   gate_users_.add(users);
   gate_.claim(std::move(claims),
@@ -85,6 +100,7 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
                       const Result<ClaimReply>& reply) {
   queue.calling = false;
   const std::int64_t epoch = queue.epoch;
+  const TimePoint called_at = queue.called_at;
   if (reply) queue.sequence_seen = std::max(queue.sequence_seen, reply->state.sequence);
   const std::int64_t sequence_seen = queue.sequence_seen;
   // The next batch leaves first: the gate works while this one is being answered.
@@ -103,12 +119,14 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   const Mark persisted{coupon_id, reply->state.persisted, epoch};
   board_.published({&published, 1});
   board_.persisted({&persisted, 1});
+  const TimePoint as_of = catalog_.catalog().current_as_of();
   const auto coupon = catalog_.find(coupon_id);
-  if (in_doubt(coupon.get(), epoch)) {
+  if (in_doubt(coupon.get(), epoch, as_of)) {
     const Error doubt{Errc::gate_epoch, "another gate may be trusted by now"};
     for (Request& request : batch) finish(request.handler, doubt);
     return;
   }
+  if (coupon) refusals_.refusals().seen(*coupon, reply->state, called_at);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
   }
@@ -133,10 +151,10 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
   witness_.issued(coupon_id, reply.state.epoch, std::move(fresh));
 }
 
-bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch) const {
+bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const {
   if (coupon != nullptr && coupon->epoch != epoch) return true;
   if (options_.fence_lease.count() == 0 || planted("no_lease")) return false;
-  return ticker().now() - catalog_.catalog().current_as_of() > options_.fence_lease;
+  return ticker().now() - catalog_as_of > options_.fence_lease;
 }
 
 void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim,

@@ -12,6 +12,7 @@
 #include "core/catalog.hpp"
 #include "core/ports/gate.hpp"
 #include "core/progress.hpp"
+#include "core/refusals.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
@@ -48,7 +49,7 @@ using IssueHandler = std::function<void(Result<IssueAnswer>)>;
 class Issuer {
  public:
   Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-         Witness& witness, Metrics& metrics, IssuerOptions options = {});
+         Witness& witness, RefusalReader& refusals, Metrics& metrics, IssuerOptions options = {});
 
   /// `user_id` must be valid_user_id. `handler` may be called before this returns.
   void issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler);
@@ -57,6 +58,7 @@ class Issuer {
   std::size_t in_flight() const { return in_flight_; }
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
   struct Request {
     std::string user_id;
     IssueHandler handler;
@@ -66,14 +68,17 @@ class Issuer {
     bool calling = false;
     std::int64_t epoch = 0;          // of the last call
     std::int64_t sequence_seen = 0;  // in that epoch
+    std::chrono::steady_clock::time_point called_at{};
   };
 
+  bool refuse(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of,
+              const IssueHandler& handler);
   void issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler);
   void send(const std::string& coupon_id, Queue& queue);
   void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                 const Result<ClaimReply>& reply);
   void remember(const std::string& coupon_id, const ClaimReply& reply, const std::vector<Request>& batch);
-  bool in_doubt(const Coupon* coupon, std::int64_t epoch) const;
+  bool in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const;
   void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request);
   void finish(const IssueHandler& handler, Result<IssueAnswer> answer);
 
@@ -83,6 +88,7 @@ class Issuer {
   AckWaiters& waiters_;
   ProgressBoard& board_;
   Witness& witness_;
+  RefusalReader& refusals_;
   const IssuerOptions options_;
   TextMap<Queue> queues_;  // nodes are stable
   std::size_t in_flight_ = 0;
@@ -90,6 +96,7 @@ class Issuer {
   Counter& gate_calls_;
   Counter& gate_users_;
   Counter& gate_failures_;
+  Counter& refused_;
 };
 
 }  // namespace seonchak

@@ -13,7 +13,7 @@ namespace seonchak {
 struct Issuing : World {
   explicit Issuing(IssuerOptions options = {}, AckWaitersOptions waiting = {std::chrono::hours(1)})
       : waiters(loop, board, waiting),
-        issuer(loop, slow, reader, waiters, board, witness, metrics, options) {}
+        issuer(loop, slow, reader, waiters, board, witness, refusal_reader, metrics, options) {}
   ~Issuing() { catalog.stop(); }
 
   /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
@@ -52,6 +52,8 @@ struct Issuing : World {
   CatalogReader reader{catalog};
   AckWaiters waiters;
   Witness witness;
+  Refusals refusals{gate, catalog, metrics};
+  RefusalReader refusal_reader{refusals};
   Issuer issuer;
   std::vector<std::string> answers;
 };

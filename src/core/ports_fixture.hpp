@@ -102,6 +102,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
                                         std::span<const std::string> coupon_ids) override {
     return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });
   }
+  Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
+    return faults_.run("holders_page", [&] { return inner_.holders_page(coupon_id, cursor); });
+  }
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override {
     return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });

@@ -42,6 +42,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<std::vector<Holding>> holdings(const std::string& user_id,
                                         std::span<const std::string> coupon_ids) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
+  Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override;
   Result<GateIdentity> identity() override;

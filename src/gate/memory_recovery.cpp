@@ -1,10 +1,19 @@
-#include <algorithm>
+#include <charconv>
 
 #include "gate/memory.hpp"
 
 namespace seonchak {
 
 namespace {
+
+constexpr std::size_t holders_page_size = 1'000;
+
+/// 0 for no number.
+std::size_t number_in(const std::string& text) {
+  std::size_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
 
 Error not_shut(const std::string& coupon_id) {
   return {Errc::gate_epoch, "coupon " + coupon_id + " is not shut by this recovery"};
@@ -42,6 +51,27 @@ void MemoryGate::restart_with(const Image& image) {
 void MemoryGate::forget(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
   coupons_.erase(coupon_id);
+}
+
+// The cursor is a bucket of the table, and how many buckets there were: somebody who joins may move others.
+Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
+  const auto slash = cursor.find('/');
+  std::size_t bucket = number_in(cursor.substr(0, slash));
+  const std::size_t buckets = slash == std::string::npos ? 0 : number_in(cursor.substr(slash + 1));
+  const std::lock_guard lock(mutex_);
+  HoldersPage page;
+  const Entry* const entry = find(coupon_id);
+  if (entry == nullptr) return page;
+  const auto& holders = entry->holders;
+  if (buckets != holders.bucket_count()) bucket = 0;
+  while (bucket < holders.bucket_count() && page.holders.size() < holders_page_size) {
+    for (auto it = holders.begin(bucket); it != holders.end(bucket); ++it)
+      page.holders.push_back({it->first, it->second.sequence, it->second.issued_at});
+    ++bucket;
+  }
+  if (bucket < holders.bucket_count())
+    page.next = std::to_string(bucket) + '/' + std::to_string(holders.bucket_count());
+  return page;
 }
 
 Result<std::vector<std::optional<Holder>>> MemoryGate::holders_of(const Coupon& coupon,

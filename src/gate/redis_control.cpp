@@ -5,6 +5,7 @@
 #include "core/ports/gate_recovery.hpp"
 #include "gate/redis.hpp"
 #include "gate/redis_client.hpp"
+#include "gate/redis_holders.hpp"
 #include "gate/redis_identity.hpp"
 #include "gate/redis_scripts.hpp"
 #include "gate/redis_sentinel.hpp"
@@ -67,6 +68,13 @@ class RedisGateControl final : public GateControl {
     const auto reply = run(claim_call(batch, outbox_sequences_max_), batch.gate);
     if (!reply) return reply.error();
     return read_claims(batch.coupon_id, users, **reply);
+  }
+
+  Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
+    const std::lock_guard lock(mutex_);
+    const auto reply = client_.call(scan_holders_command(coupon_id, cursor));
+    if (!reply) return reply.error();
+    return read_holders_page(coupon_id, **reply);
   }
 
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,

@@ -1,15 +1,14 @@
 #include <algorithm>
+#include <iterator>
 
 #include "gate/redis.hpp"
 #include "gate/redis_client.hpp"
+#include "gate/redis_holders.hpp"
 #include "gate/redis_scripts.hpp"
 
 namespace seonchak {
 
 namespace {
-
-/// Elements per HSCAN, a hint to the server.
-constexpr std::string_view scan_count = "1000";
 
 class RedisGateRecovery final : public GateRecovery {
  public:
@@ -25,25 +24,18 @@ class RedisGateRecovery final : public GateRecovery {
                    integer_of(element(**reply, 3)).value_or(0), integer_of(element(**reply, 4)).value_or(0)};
   }
 
-  /// Page by page, so that the server serves others in between.
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override {
-    const std::string key = CouponKeys(coupon_id).holders;
     std::vector<Holder> holders;
-    std::string cursor = "0";
+    std::string cursor;
     do {
-      const auto reply = client_.call(redis_command({"HSCAN", key, cursor, "COUNT", scan_count}));
+      const auto reply = client_.call(scan_holders_command(coupon_id, cursor));
       if (!reply) return reply.error();
-      if (is_error(**reply)) return refusal(**reply);
-      if (size_of(**reply) != 2) return Error{Errc::unavailable, "redis answered a scan with something else"};
-      cursor = text_of(element(**reply, 0)).value_or("0");
-      const redisReply& page = element(**reply, 1);
-      for (std::size_t i = 0; i + 1 < size_of(page); i += 2) {
-        auto holder =
-            read_holder(text_of(element(page, i)).value_or(""), text_of(element(page, i + 1)).value_or(""));
-        if (!holder) return Error{Errc::unavailable, "redis has a malformed holder of coupon " + coupon_id};
-        if (holder->sequence > after) holders.push_back(std::move(*holder));
-      }
-    } while (cursor != "0");
+      auto page = read_holders_page(coupon_id, **reply);
+      if (!page) return page.error();
+      std::ranges::copy_if(page->holders, std::back_inserter(holders),
+                           [&](const Holder& holder) { return holder.sequence > after; });
+      cursor = std::move(page->next);
+    } while (!cursor.empty());
     // A scan may repeat an element.
     std::ranges::sort(holders, {}, &Holder::user_id);
     const auto repeats = std::ranges::unique(holders, {}, &Holder::user_id);

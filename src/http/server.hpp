@@ -37,10 +37,11 @@ struct ServerOptions {
 
 /// What the server answers from. Everything pointed to must outlive it.
 struct ServerParts {
-  Catalog* catalog = nullptr;  ///< this and the next three may be missing when serve_api is false
+  Catalog* catalog = nullptr;  ///< this and the next four may be missing when serve_api is false
   Campaigns* campaigns = nullptr;
   ProgressBoard* board = nullptr;
   Witness* witness = nullptr;
+  Refusals* refusals = nullptr;
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< called once per event loop
   Metrics& metrics;
   Health& health;

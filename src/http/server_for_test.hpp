@@ -78,6 +78,7 @@ class TestServer {
                             .campaigns = &campaigns,
                             .board = &board,
                             .witness = &witness,
+                            .refusals = &refusals,
                             .make_gate = make_gate,
                             .metrics = metrics,
                             .health = health,
@@ -115,6 +116,7 @@ class TestServer {
   MemoryGate gate;
   std::unique_ptr<Store> store;
   Catalog catalog;
+  Refusals refusals{gate, catalog, metrics};
   Campaigns campaigns;
   std::string address;
   std::unique_ptr<Server> server;

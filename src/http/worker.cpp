@@ -36,9 +36,10 @@ Worker::Worker(ServerState& state, const ServerParts& parts, const tcp::endpoint
   if (!state_.options.serve_api) return;
   catalog_.emplace(*parts.catalog);
   waiters_.emplace(loop_, *parts.board, parts.ack);
+  refusals_.emplace(*parts.refusals);
   gate_ = parts.make_gate(context_);
-  issuer_.emplace(loop_, *gate_, *catalog_, *waiters_, *parts.board, *parts.witness, parts.metrics,
-                  parts.issuer);
+  issuer_.emplace(loop_, *gate_, *catalog_, *waiters_, *parts.board, *parts.witness, *refusals_,
+                  parts.metrics, parts.issuer);
 }
 
 /// The members' order does the rest: the gate goes before the event loop, and the loop's coroutines, which

@@ -83,8 +83,9 @@ class Worker {
   bool draining_ = false;
 
   AsioLoop loop_;
-  std::optional<CatalogReader> catalog_;  // this and the next three: when the API is served
+  std::optional<CatalogReader> catalog_;  // this and the next four: when the API is served
   std::optional<AckWaiters> waiters_;
+  std::optional<RefusalReader> refusals_;
   std::unique_ptr<Gate> gate_;
   std::optional<Issuer> issuer_;
   std::thread thread_;

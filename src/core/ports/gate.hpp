@@ -88,6 +88,12 @@ struct KnownClaim {
   bool operator==(const KnownClaim&) const = default;
 };
 
+/// Some of a coupon's holders.
+struct HoldersPage {
+  std::vector<Holder> holders;
+  std::string next;  ///< where the next page begins; empty after the last
+};
+
 /// Everything that is not the hot path. Calls block, up to the adapter's time limit; safe from any thread.
 /// Every call may fail with `unavailable`.
 class GateControl {
@@ -113,6 +119,11 @@ class GateControl {
   /// The holders of a coupon among `users`, in their order. Errors: gate_missing, gate_epoch, gate_untrusted.
   virtual Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                                 std::span<const std::string> users) = 0;
+
+  /// All holders, page by page, so that others are served in between; `cursor` is empty at first, then
+  /// HoldersPage::next. Whoever holds the coupon from the first call to the last is on some page, perhaps on
+  /// several; nobody is asked for when there is no state.
+  virtual Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) = 0;
 
   /// The same decision as Gate::claim, for callers that may block.
   virtual Result<ClaimReply> claim_now(ClaimBatch batch) = 0;

@@ -1,0 +1,176 @@
+#include "core/refusals.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+constexpr std::chrono::milliseconds failure_pause{100};
+constexpr std::chrono::milliseconds gate_clock_step{1};
+constexpr std::chrono::hours far_away{24};  // a nanosecond count cannot hold every moment
+
+/// The gate's clock does not reach `moment` before this. `asked_at` is before the gate took `now`.
+TimePoint earliest(const GateState& state, TimePoint asked_at, Time moment) {
+  const auto left = std::min<std::chrono::milliseconds>(moment - state.now, far_away);
+  return asked_at + left - gate_clock_step;
+}
+
+}  // namespace
+
+Refusals::Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalsOptions options)
+    : gate_(gate),
+      catalog_(catalog),
+      options_(options),
+      scans_(metrics.counter(
+          "seonchak_holder_scans_total",
+          "Times all holders of a coupon were read from the gate, to refuse others from memory.")),
+      known_(std::make_shared<const Known>()) {}
+
+void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
+  const Decision decision = decide(state, false);
+  if (decision == Decision::issued || decision == Decision::not_found) return;
+  if (state.epoch != coupon.epoch || state.revision != committed_for_gate(coupon).revision) return;
+  Refusal refusal{coupon.epoch,     coupon.revision, decision, state.opens_at,
+                  TimePoint::max(), state.issued,    {}};
+  // A later answer comes first in the order of precedence.
+  if (decision == Decision::not_open) {
+    refusal.valid_until =
+        std::min(earliest(state, asked_at, *state.opens_at), asked_at + options_.not_open_max);
+  }
+  if (decision != Decision::closed && state.closes_at) {
+    refusal.valid_until = std::min(refusal.valid_until, earliest(state, asked_at, *state.closes_at));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_->find(coupon.id);
+    if (known != known_->end() && known->second->epoch == refusal.epoch &&
+        known->second->revision == refusal.revision && ticker().now() < known->second->valid_until) {
+      return;
+    }
+    seen_.insert_or_assign(coupon.id, refusal);
+  }
+  wake_.notify_one();
+}
+
+void Refusals::stop() {
+  stopping_ = true;
+  wake_.notify_all();
+}
+
+std::shared_ptr<const Refusals::Known> Refusals::known() const {
+  const std::lock_guard lock(mutex_);
+  return known_;
+}
+
+void Refusals::step(std::chrono::milliseconds wait) {
+  TextMap<Refusal> found;
+  {
+    std::unique_lock lock(mutex_);
+    if (seen_.empty() && wait.count() > 0) {
+      wake_.wait_for(lock, wait, [this] { return stopping_ || !seen_.empty(); });
+    }
+    found = std::exchange(seen_, {});
+  }
+  if (found.empty()) return;
+  drop_outdated();
+  bool failed = false;
+  for (auto& [id, refusal] : found) {
+    auto holders = holders_of(id, refusal);
+    failed = failed || !holders;
+    if (holders) {
+      refusal.holders = std::move(*holders);
+    } else {
+      log::debug("the gate goes on refusing", {{"coupon", id}, {"why", holders.error().message}});
+    }
+  }
+  std::erase_if(found, [](const auto& item) { return item.second.holders == nullptr; });
+  if (!found.empty()) publish(std::move(found));
+  if (failed && !stopping_) ticker().sleep_for(failure_pause);
+}
+
+void Refusals::drop_outdated() {
+  const auto catalog = catalog_.snapshot();
+  Known next = *known();
+  const auto dropped = std::erase_if(next, [&](const auto& item) {
+    const auto coupon = catalog->find(item.first);
+    return !coupon || coupon->epoch != item.second->epoch || coupon->revision != item.second->revision;
+  });
+  if (dropped > 0) replace(std::move(next));
+}
+
+Result<std::shared_ptr<const HolderFilter>> Refusals::holders_of(const std::string& coupon_id,
+                                                                 const Refusal& refusal) const {
+  const auto known = this->known();
+  const auto same = known->find(coupon_id);
+  // Holders only ever join during an epoch.
+  if (same != known->end() && same->second->epoch == refusal.epoch && same->second->issued == refusal.issued)
+    return same->second->holders;
+  std::size_t bytes = 0;
+  for (const auto& [id, other] : *known) bytes += id == coupon_id ? 0 : other->holders->bytes();
+  HolderFilter filter(static_cast<std::size_t>(refusal.issued));
+  if (bytes + filter.bytes() > options_.filter_bytes_max)
+    return Error{Errc::overloaded, "no memory is left for the filter of its holders"};
+  if (refusal.issued > 0) {
+    if (auto read = read_holders(coupon_id, refusal, filter); !read) return read.error();
+  }
+  return std::make_shared<const HolderFilter>(std::move(filter));
+}
+
+Result<void> Refusals::read_holders(const std::string& coupon_id, const Refusal& refusal,
+                                    HolderFilter& filter) const {
+  scans_.add();
+  std::string cursor;
+  do {
+    if (stopping_) return Error{Errc::unavailable, "the process is stopping"};
+    const auto page = gate_.holders_page(coupon_id, cursor);
+    if (!page) return page.error();
+    for (const Holder& holder : page->holders) filter.add(holder.user_id);
+    cursor = page->next;
+  } while (!cursor.empty());
+  // The pages may be of a state that was lost meanwhile, or of another server's.
+  const auto state = gate_.state(coupon_id);
+  if (!state) return state.error();
+  if (state->epoch != refusal.epoch || state->issued != refusal.issued)
+    return Error{Errc::gate_epoch, "the holders have changed"};
+  return {};
+}
+
+void Refusals::publish(TextMap<Refusal> found) {
+  Known next = *known();
+  for (auto& [id, refusal] : found)
+    next.insert_or_assign(id, std::make_shared<const Refusal>(std::move(refusal)));
+  replace(std::move(next));
+}
+
+void Refusals::replace(Known next) {
+  auto shared = std::make_shared<const Known>(std::move(next));
+  const std::lock_guard lock(mutex_);
+  known_ = std::move(shared);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+const Refusal* RefusalReader::find(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of) {
+  const std::uint64_t version = refusals_.version();
+  if (!known_ || version != version_) {
+    known_ = refusals_.known();
+    version_ = version;
+  }
+  if (known_->empty()) return nullptr;
+  const auto found = known_->find(coupon.id);
+  if (found == known_->end()) return nullptr;
+  const Refusal& refusal = *found->second;
+  if (refusal.epoch != coupon.epoch || refusal.revision != coupon.revision || !coupon.is_open())
+    return nullptr;
+  const TimePoint time = ticker().now();
+  if (time >= refusal.valid_until || time - catalog_as_of > refusals_.options().lease) return nullptr;
+  return refusal.holders->may_contain(user_id) ? nullptr : &refusal;
+}
+
+}  // namespace seonchak
