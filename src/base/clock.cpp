@@ -1,8 +1,6 @@
 #include "base/clock.hpp"
 
-#include <array>
-#include <charconv>
-#include <cstdio>
+#include <cstddef>
 
 #include "base/ticker.hpp"
 
@@ -53,23 +51,33 @@ std::optional<std::chrono::minutes> take_offset(std::string_view& text) {
   return east ? offset : -offset;
 }
 
+/// The lowest `digits` decimal digits of `value`.
+void put_number(std::string& text, std::size_t at, std::size_t digits, int value) {
+  for (std::size_t i = digits; i > 0; --i, value /= 10)
+    text[at + i - 1] = static_cast<char>('0' + value % 10);
+}
+
 }  // namespace
 
 Time now() {
   return ticker().wall();
 }
 
+// Written out: every answer to a winner and every event has a time, and snprintf took a quarter of the
+// answer.
 std::string format_rfc3339(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 64> text{};
-  const int size = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(size)};
+  std::string text = "0000-00-00T00:00:00.000Z";
+  put_number(text, 0, 4, static_cast<int>(date.year()));
+  put_number(text, 5, 2, static_cast<int>(static_cast<unsigned>(date.month())));
+  put_number(text, 8, 2, static_cast<int>(static_cast<unsigned>(date.day())));
+  put_number(text, 11, 2, static_cast<int>(clock.hours().count()));
+  put_number(text, 14, 2, static_cast<int>(clock.minutes().count()));
+  put_number(text, 17, 2, static_cast<int>(clock.seconds().count()));
+  put_number(text, 20, 3, static_cast<int>(clock.subseconds().count()));
+  return text;
 }
 
 std::optional<Time> parse_rfc3339(std::string_view text) {

@@ -19,7 +19,7 @@ inline Time from_millis(std::int64_t millis) {
   return Time(std::chrono::milliseconds(millis));
 }
 
-/// RFC 3339 in UTC with milliseconds: "2026-11-22T03:00:00.123Z".
+/// RFC 3339 in UTC with milliseconds: "2026-11-22T03:00:00.123Z". Years 1970 to 9999.
 std::string format_rfc3339(Time time);
 
 /// Reads an RFC 3339 date-time (section 5.6) with "Z" or a numeric offset and up to nine fraction digits,

@@ -105,7 +105,7 @@ void Recovery::catch_up(const CatalogSnapshot& catalog, const Progress& progress
     const auto found = progress.find(id);
     if (!coupon || !coupon->is_open() || found == progress.end()) continue;
     if (found->second.epoch != coupon->epoch) continue;
-    claim_late(*coupon, witness_.claims(id));
+    claim_late(*coupon, witness_.claims(id, coupon->epoch));
     witness_.persisted(id, coupon->epoch, found->second.persisted);
   }
 }
@@ -119,14 +119,9 @@ void Recovery::write_down(const Coupon& coupon, const std::vector<KnownClaim>& c
 
 // The coupon was recovered: perhaps without this process, when it was stopped or cut off at the time.
 void Recovery::claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
-  std::vector<Holder> earlier;
+  if (claims.empty()) return;
   std::vector<std::string> users;
-  for (const KnownClaim& claim : claims) {
-    if (claim.epoch >= coupon.epoch) continue;
-    earlier.push_back(claim.holder);
-    users.push_back(claim.holder.user_id);
-  }
-  if (earlier.empty()) return;
+  for (const KnownClaim& claim : claims) users.push_back(claim.holder.user_id);
   const auto holders = ports_.control.holders_of(coupon, users);
   if (!holders) return;
   for (std::size_t i = 0; i < users.size(); ++i) {
@@ -140,7 +135,7 @@ void Recovery::claim_late(const Coupon& coupon, const std::vector<KnownClaim>& c
     if (now_held.sequence > 0) {
       witness_.issued(coupon.id, coupon.epoch, {now_held});
     } else {
-      lost(coupon.id, earlier[i]);
+      lost(coupon.id, claims[i].holder);
     }
   }
   witness_.forget_before(coupon.id, coupon.epoch);

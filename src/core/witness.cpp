@@ -68,12 +68,13 @@ std::vector<std::string> Witness::coupons() const {
   return ids;
 }
 
-std::vector<KnownClaim> Witness::claims(const std::string& coupon_id) const {
+std::vector<KnownClaim> Witness::claims(const std::string& coupon_id, std::int64_t before) const {
   const std::lock_guard lock(mutex_);
   std::vector<KnownClaim> claims;
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return claims;
   for (const Chunk& chunk : found->second) {
+    if (chunk.epoch >= before) continue;
     for (const Holder& holder : chunk.holders) claims.push_back({holder, chunk.epoch});
   }
   return claims;

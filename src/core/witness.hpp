@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -35,7 +36,9 @@ class Witness {
   /// Coupons of which anything is remembered.
   std::vector<std::string> coupons() const;
 
-  std::vector<KnownClaim> claims(const std::string& coupon_id) const;
+  /// What is remembered of epochs before `before`.
+  std::vector<KnownClaim> claims(const std::string& coupon_id,
+                                 std::int64_t before = std::numeric_limits<std::int64_t>::max()) const;
 
   /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
   void doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen);

@@ -3,8 +3,8 @@
 -- KEYS  state, holders, outbox
 -- ARGV  epoch, sequence seen by the caller, outbox limit in sequences, users...
 -- Answer: a status (ScriptStatus in redis_scripts.hpp) with what was found, or 0 followed by the state after
--- the batch and two numbers per user: its sequence (above 0 new, below 0 held before, 0 refused) and when it
--- was issued.
+-- the batch, how many users got one now, and the position and SEQUENCE:ISSUED_AT_MS of each who held one
+-- already. The users that are left got theirs now, in their order, until that number is reached.
 local state = redis.call('HMGET', KEYS[1], 'stock', 'sequence', 'opens_at', 'closes_at', 'closed', 'epoch',
                          'revision', 'published', 'persisted')
 if not state[6] then return {1} end
@@ -24,23 +24,21 @@ local open = state[5] ~= '1' and (not closes_at or now < closes_at) and (not ope
 local left = open and tonumber(state[1]) - issued or 0
 local sequence = tonumber(state[2])
 
-local answers, fresh, rows, mine = {}, {}, {}, {}
+local told, fresh, rows, mine = {}, {}, {}, {}
+local at = ':' .. now_text
 for i, user in ipairs(users) do
-  local number, at = 0, 0
-  if held[i] then
-    number, at = string.match(held[i], '^(%d+):(%d+)$')
-    number = -number
-  elseif mine[user] then
-    number, at = -mine[user], now
+  local held_at = held[i] or mine[user]
+  if held_at then
+    told[#told + 1] = i
+    told[#told + 1] = held_at
   elseif left > 0 then
     left, sequence, issued = left - 1, sequence + 1, issued + 1
-    number, at = sequence, now
-    mine[user] = sequence
+    held_at = sequence .. at
+    mine[user] = held_at
     fresh[#fresh + 1] = user
     rows[#rows + 1] = user
-    rows[#rows + 1] = string.format('%.0f:', sequence) .. now_text
+    rows[#rows + 1] = held_at
   end
-  answers[2 * i - 1], answers[2 * i] = number, tonumber(at)
 end
 
 if #fresh > 0 then
@@ -54,4 +52,4 @@ if #fresh > 0 then
 end
 
 return {0, state[1], sequence, issued, state[3], state[4], state[5], state[6], state[7], state[8], state[9],
-        now, unpack(answers)}
+        now, #fresh, unpack(told)}

@@ -47,17 +47,18 @@ bool read_time(const redisReply& reply, std::optional<Time>& time) {
   return millis.has_value();
 }
 
-/// A refusal needs no code in the answer: the state after the batch refuses for the same reason.
-Result<Claim> read_claim(std::string_view coupon_id, const GateState& state, const redisReply& sequence,
-                         const redisReply& issued_at) {
-  const auto number = integer_of(sequence);
-  const auto millis = integer_of(issued_at);
-  if (!number || !millis) return malformed(coupon_id);
-  if (*number > 0) return Claim{Decision::issued, *number, from_millis(*millis)};
-  if (*number < 0) return Claim{Decision::already_issued, -*number, from_millis(*millis)};
-  const Decision decision = decide(state, false);
-  if (decision == Decision::issued) return malformed(coupon_id);
-  return Claim{decision, 0, {}};
+/// Fills in those who held the coupon before the batch, or got it earlier in the batch; false for nonsense.
+bool read_told(const redisReply& reply, std::vector<Claim>& claims) {
+  for (std::size_t at = state_elements + 1; at + 1 < size_of(reply); at += 2) {
+    const auto position = integer_of(element(reply, at));
+    const auto holder = read_holder({}, text_of(element(reply, at + 1)).value_or(""));
+    if (!position || *position < 1 || *position > static_cast<std::int64_t>(claims.size()) || !holder ||
+        holder->sequence < 1)
+      return false;
+    claims[static_cast<std::size_t>(*position - 1)] = {Decision::already_issued, holder->sequence,
+                                                       holder->issued_at};
+  }
+  return true;
 }
 
 }  // namespace
@@ -189,15 +190,24 @@ Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply
 Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, const redisReply& reply) {
   auto state = read_state(coupon_id, reply);
   if (!state) return state.error();
-  if (size_of(reply) != state_elements + 2 * users) return malformed(coupon_id);
-  ClaimReply answer{*state, {}};
-  answer.claims.reserve(users);
-  for (std::size_t i = 0; i < users; ++i) {
-    const std::size_t at = state_elements + 2 * i;
-    const auto claim = read_claim(coupon_id, answer.state, element(reply, at), element(reply, at + 1));
-    if (!claim) return claim.error();
-    answer.claims.push_back(*claim);
+  const std::size_t size = size_of(reply);
+  const bool pairs = size > state_elements && (size - state_elements) % 2 == 1;
+  const auto fresh = pairs ? integer_of(element(reply, state_elements)) : std::nullopt;
+  if (!fresh || *fresh < 0 || *fresh > state->sequence) return malformed(coupon_id);
+  // A refusal needs no code: the state after the batch refuses for the same reason.
+  const Decision refusal = decide(*state, false);
+  ClaimReply answer{*state, std::vector<Claim>(users, Claim{refusal, 0, {}})};
+  if (!read_told(reply, answer.claims)) return malformed(coupon_id);
+  std::int64_t next = state->sequence - *fresh + 1;
+  for (Claim& claim : answer.claims) {
+    if (claim.decision == Decision::already_issued) continue;
+    if (next <= state->sequence) {
+      claim = {Decision::issued, next++, state->now};
+    } else if (refusal == Decision::issued) {
+      return malformed(coupon_id);
+    }
   }
+  if (next <= state->sequence) return malformed(coupon_id);
   return answer;
 }
 
