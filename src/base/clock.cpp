@@ -8,6 +8,9 @@ namespace seonchak {
 
 namespace {
 
+constexpr std::chrono::sys_days earliest_day{std::chrono::year(1970) / 1 / 1};
+constexpr std::chrono::sys_days day_after_the_last{std::chrono::year(10'000) / 1 / 1};
+
 /// Consumes exactly `digits` decimal digits from the front of `text`.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
   if (text.size() < digits) return std::nullopt;
@@ -101,9 +104,12 @@ std::optional<Time> parse_rfc3339(std::string_view text) {
 
   const year_month_day date{year(*year_value), month(static_cast<unsigned>(*month_value)),
                             day(static_cast<unsigned>(*day_value))};
-  if (!date.ok() || *year_value < 1970) return std::nullopt;
-  return sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) + milliseconds(*millis) -
-         *offset;
+  if (!date.ok()) return std::nullopt;
+  const Time time =
+      sys_days(date) + hours(*hour) + minutes(*minute) + seconds(*second) + milliseconds(*millis) - *offset;
+  // An offset can lead out of the years that format_rfc3339 writes.
+  if (time < earliest_day || time >= day_after_the_last) return std::nullopt;
+  return time;
 }
 
 }  // namespace seonchak

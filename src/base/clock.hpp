@@ -23,7 +23,8 @@ inline Time from_millis(std::int64_t millis) {
 std::string format_rfc3339(Time time);
 
 /// Reads an RFC 3339 date-time (section 5.6) with "Z" or a numeric offset and up to nine fraction digits,
-/// which are cut to milliseconds. Years 1970 to 9999. Nothing for anything else, leap seconds included.
+/// which are cut to milliseconds. Years 1970 to 9999 in UTC. Nothing for anything else, leap seconds
+/// included.
 std::optional<Time> parse_rfc3339(std::string_view text);
 
 }  // namespace seonchak
