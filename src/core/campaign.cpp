@@ -21,6 +21,11 @@ bool printable(std::string_view name) {
   return std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
+/// Clients take these out of a path before they send it (RFC 3986, section 5.2.4).
+bool is_dot_segment(std::string_view id) {
+  return id == "." || id == "..";
+}
+
 }  // namespace
 
 std::string_view to_string(CouponStatus status) {
@@ -65,6 +70,7 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
   if (!coupon.id.empty() && !valid_coupon_id(coupon.id)) {
     errors.push_back({"id", "must be 1 to 64 of A-Z a-z 0-9 . _ -"});
   }
+  if (is_dot_segment(coupon.id)) errors.push_back({"id", "must not be \".\" or \"..\": no URL can name it"});
   if (coupon.name.empty() || coupon.name.size() > name_bytes_max || !printable(coupon.name)) {
     errors.push_back(
         {"name", "must be 1 to " + std::to_string(name_bytes_max) + " bytes without control characters"});

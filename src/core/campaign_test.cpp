@@ -38,6 +38,18 @@ TEST(NewCoupon, EveryBadFieldIsNamedAtOnce) {
   EXPECT_EQ(fields, (std::vector<std::string>{"id", "name", "stock", "closesAt", "ack"}));
 }
 
+TEST(NewCoupon, AnIdIsOneThatAUrlCanName) {
+  NewCoupon coupon = summer();
+  for (const char* id : {".", ".."}) {
+    coupon.id = id;
+    const auto errors = validate(coupon, {});
+    ASSERT_EQ(errors.size(), 1U) << id;
+    EXPECT_EQ(errors[0].field, "id");
+  }
+  coupon.id = "...";
+  EXPECT_TRUE(validate(coupon, {}).empty());
+}
+
 TEST(NewCoupon, LimitsAreInclusive) {
   NewCoupon coupon = summer();
   coupon.name = std::string(name_bytes_max, 'n');
