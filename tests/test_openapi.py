@@ -13,6 +13,7 @@ import schemathesis
 from harness import http
 from harness.process import ROOT
 from harness.seonchak import Seonchak, Serve
+from schemathesis.checks import not_a_server_error
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 SETTINGS = ROOT / "tests" / "openapi" / "schemathesis.toml"
@@ -142,3 +143,24 @@ def test_a_coupons_life_goes_by_the_document(server: Seonchak) -> None:
     assert ask("closeCoupon", 200, AUTHORIZATION, path_parameters={"id": "tea"})["closed"]
     assert issue("tea", "park", 403)["code"] == "closed"
     assert issue("tea", "kim", 200)["sequence"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sent"),
+    [
+        (400, "bad_json", {"data": "{", "headers": {"Content-Type": "application/json"}}),
+        (413, "body_too_large", {"data": " " * 5_000, "headers": {"Content-Type": "application/json"}}),
+        (415, "unsupported_media_type", {"data": "name=Tea", "headers": {"Content-Type": "text/plain"}}),
+        (431, "headers_too_large", {"headers": {"X-Long": "x" * 9_000}}),
+        (501, "not_implemented", {"data": iter([b"{}"])}),
+    ],
+)
+def test_refusals_of_whole_requests_are_documented(
+    server: Seonchak, status: int, code: str, sent: dict[str, Any]
+) -> None:
+    """Requests that schemathesis does not think of; an iterator goes out with a Transfer-Encoding."""
+    headers = {**AUTHORIZATION, **sent.get("headers", {})}
+    case = SCHEMA.find_operation_by_id("createCoupon").Case()
+    response = case.call(base_url=server.url, **{**sent, "headers": headers})
+    case.validate_response(response, excluded_checks=[not_a_server_error])  # to it a 501 is one
+    assert (response.status_code, response.json()["code"]) == (status, code)
