@@ -84,6 +84,12 @@ def test_the_document_and_the_server_name_the_same_routes(server: Seonchak) -> N
     assert answered == documented
 
 
+def test_the_document_and_the_server_name_the_same_problems() -> None:
+    table = (ROOT / "src" / "http" / "problem.cpp").read_text()
+    codes = re.findall(r'ProblemKind\{\s*ProblemCode::\w+,\s*"(\w+)"', table)
+    assert SCHEMA.raw_schema["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == codes
+
+
 @pytest.mark.timeout(240)
 def test_the_server_keeps_to_the_document(server: Seonchak, tmp_path: Path) -> None:
     run_schemathesis(server, tmp_path, "--max-examples=12", headers=AUTHORIZATION)
