@@ -16,6 +16,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds stop_check_period{20};
 
+void sleep_until(std::chrono::steady_clock::time_point time) {
+  const auto left = std::chrono::ceil<milliseconds>(time - ticker().now());
+  if (left.count() > 0) ticker().sleep_for(left);
+}
+
 }  // namespace
 
 Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate,
@@ -40,6 +45,9 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
 
 void Consumer::step(milliseconds wait) {
   idle_ = false;
+  // Few large transactions cost the database less than many small ones.
+  if (wait.count() > 0) sleep_until(next_poll_);
+  const auto began = ticker().now();
   auto polled = log_.poll(options_.batch_records_max, wait);
   if (!polled) {
     milliseconds backoff = options_.backoff_min;
@@ -49,8 +57,22 @@ void Consumer::step(milliseconds wait) {
   if (polled->reassigned) return resume(polled->partitions);
   idle_ = polled->records.empty();
   if (!idle_) consume(polled->records);
+  if (!idle_ && polled->records.size() < options_.batch_records_max && !somebody_waits(polled->records))
+    next_poll_ = began + options_.gather;
   mark_persisted();
   reconcile();
+}
+
+bool Consumer::somebody_waits(const std::vector<LogRecord>& records) {
+  std::string_view last;
+  for (const LogRecord& record : records) {
+    const auto* event = std::get_if<IssuedEvent>(&record.message);
+    if (event == nullptr || event->coupon_id == last) continue;
+    last = event->coupon_id;
+    const auto coupon = catalog_.find(last);
+    if (coupon && coupon->ack == Ack::store) return true;
+  }
+  return false;
 }
 
 bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& error) {

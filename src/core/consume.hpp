@@ -16,7 +16,9 @@
 namespace seonchak {
 
 struct ConsumerOptions {
-  std::size_t batch_records_max = 1'000;      ///< per transaction
+  std::size_t batch_records_max = 1'000;  ///< per transaction
+  std::chrono::milliseconds gather{20};   ///< the least time between two transactions, unless the batch is
+                                          ///< full or a coupon's users wait for the store
   std::chrono::milliseconds backoff_min{50};  ///< between retries of the store or the gate
   std::chrono::milliseconds backoff_max{2'000};
   std::chrono::milliseconds reconcile_period{
@@ -58,6 +60,7 @@ class Consumer {
   void resume(const std::vector<std::int32_t>& partitions);
   void resume_from_store();
   void consume(const std::vector<LogRecord>& records);
+  bool somebody_waits(const std::vector<LogRecord>& records);
   bool keep(const LogRecord& record, std::vector<const LogRecord*>& kept);
   bool decide_bare(const LogRecord& record, const BareRequest& request);
   std::optional<bool> coupon_known(const std::string& coupon_id);
@@ -91,6 +94,7 @@ class Consumer {
   std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
   std::unordered_map<std::string, Mark> unmarked_;           // committed, the gate not yet told
   std::chrono::steady_clock::time_point next_reconcile_{};
+  std::chrono::steady_clock::time_point next_poll_{};
   std::atomic<bool> stopping_{false};
   bool idle_ = false;
 

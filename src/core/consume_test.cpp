@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/ticker_fixture.hpp"
 #include "core/world_fixture.hpp"
 
 namespace seonchak {
@@ -174,6 +175,25 @@ TEST(Consumer, PassesOverNothingThatItGaveUp) {
     life.steps(6);
     const auto saved = world.saved_sequences("c");
     EXPECT_EQ(saved, one_to(static_cast<std::int64_t>(saved.size()))) << also_failing;
+  }
+}
+
+TEST(Consumer, LeavesTheDatabaseAMomentBetweenTwoTransactionsUnlessSomebodyWaits) {
+  for (const Ack ack : {Ack::gate, Ack::store}) {
+    HandTime time;
+    World world;
+    MemoryLog log;
+    world.create("c", 100, ack);
+    RelayLife relay(world, log);
+    ConsumerLife life(world, log);
+    life.steps(1);
+    for (int i = 0; i < 3; ++i) {
+      world.issue("c", 1);
+      relay.drain();
+      life.consumer.step(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(world.saved_sequences("c"), one_to(3));
+    EXPECT_EQ(time.passed >= 2 * ConsumerOptions().gather, ack == Ack::gate);
   }
 }
 

@@ -2,28 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "base/ticker.hpp"
 #include "core/issuer_fixture.hpp"
+#include "core/ticker_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Time that goes on when told.
-class HandTicker final : public Ticker {
- public:
-  TimePoint now() override { return TimePoint(passed + 1h); }
-  Time wall() override { return from_millis(1'700'000'000'000) + passed; }
-  void sleep_for(std::chrono::milliseconds duration) override { passed += duration; }
-
-  std::chrono::milliseconds passed{0};
-};
-
 /// Counts what reaches the gate, in time run by hand.
 struct Refusing {
-  HandTicker time;
-  TickerInstead instead{time};
+  HandTime time;
   Issuing world;
 
   Refusing() { world.create("c", 2); }

@@ -37,7 +37,8 @@ void Relay::step(milliseconds wait) {
   publish_backlog();
   if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
 
-  const bool room = backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
+  const bool too_soon = wait.count() > 0 && ticker().now() < next_read_;
+  const bool room = !too_soon && backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
   std::size_t events = 0;
   if (room) {
     auto read = read_outbox(publisher_.in_flight() > 0 ? milliseconds(0) : wait);
@@ -51,6 +52,8 @@ void Relay::step(milliseconds wait) {
   if (publisher_.in_flight() > 0 || !backlog_.empty()) {
     take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
     if (auto marked = mark_confirmed(); !marked) back_off(marked.error());
+  } else if (too_soon) {
+    ticker().sleep_for(report_wait);
   }
 }
 
@@ -151,7 +154,10 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
   if (!entries) return entries.error();
 
   std::size_t events = 0;
+  bool somebody_waits = false;
   for (const OutboxEntry& entry : *entries) {
+    const auto coupon = catalog_.find(entry.coupon_id);
+    somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
     Position& position = positions_[entry.coupon_id];
     if (entry.epoch != position.epoch) {
       next_lease_ = {};  // recovered meanwhile: begin anew where the gate says
@@ -165,6 +171,7 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     }
     position.read = std::max(position.read, entry.last_sequence());
   }
+  if (events > 0 && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
 }
 

@@ -18,6 +18,8 @@ struct RelayOptions {
   std::chrono::milliseconds lease_ttl{3'000};   ///< how long a dead relay's coupons stand still
   std::chrono::milliseconds lease_period{600};  ///< renewal; also how soon a new coupon is noticed
   std::size_t entries_max = 64;                 ///< outbox entries read per coupon and step
+  std::chrono::milliseconds gather{10};         ///< the least time between two reads that found something,
+                                                ///< unless a coupon's users wait for the log or the store
   std::size_t in_flight_events_max = 100'000;   ///< queued for the log and not confirmed
   std::chrono::milliseconds backoff{200};       ///< after an error of the gate or the log
 };
@@ -71,6 +73,7 @@ class Relay {
   std::chrono::steady_clock::time_point next_lease_{};
   std::uint64_t leased_version_ = 0;  // of the catalog, when the leases were last renewed
   std::chrono::steady_clock::time_point next_check_{};
+  std::chrono::steady_clock::time_point next_read_{};
   bool idle_ = false;
 
   Counter& published_;

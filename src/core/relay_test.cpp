@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include "core/ticker_fixture.hpp"
 #include "core/world_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
+using namespace std::chrono_literals;
 using Sequences = std::vector<std::int64_t>;
 
 TEST(Relay, PublishesEachEventOnceInTheOrderOfItsSequence) {
@@ -231,6 +233,26 @@ TEST(Relay, StartsAfreshAfterItsRelease) {
   EXPECT_FALSE(life.relay.drained());
   life.drain();
   EXPECT_EQ(first_seen(logged_sequences(log, "c")), one_to(6));
+}
+
+TEST(Relay, GathersWhatComesInQuickSuccession) {
+  for (const Ack ack : {Ack::gate, Ack::log, Ack::store}) {
+    HandTime time;
+    World world;
+    MemoryLog log;
+    world.create("c", 100, ack);
+    RelayLife life(world, log);
+    world.issue("c", 1);
+    life.relay.step(1ms);
+    world.issue("c", 1);
+    life.relay.step(1ms);
+    const std::size_t at_once = logged_sequences(log, "c").size();
+    EXPECT_EQ(at_once, ack == Ack::gate ? 1U : 2U)
+        << to_string(ack) << ": a user who waits is not kept waiting";
+    time.passed += RelayOptions().gather;
+    life.relay.step(1ms);
+    EXPECT_EQ(logged_sequences(log, "c"), one_to(2));
+  }
 }
 
 }  // namespace

@@ -153,8 +153,12 @@ struct RelayLife {
       : reader(world.catalog),
         publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
         relay(world.gate, publisher, reader, world.board, world.metrics, world.health,
-              {setup.owner, setup.lease_ttl, setup.lease_period, setup.entries_max, setup.in_flight_max,
-               no_wait}) {}
+              {.owner = setup.owner,
+               .lease_ttl = setup.lease_ttl,
+               .lease_period = setup.lease_period,
+               .entries_max = setup.entries_max,
+               .in_flight_events_max = setup.in_flight_max,
+               .backoff = no_wait}) {}
 
   void drain() {
     std::size_t steps = 0;
@@ -175,7 +179,10 @@ struct ConsumerLife {
       : reader(world.catalog),
         log(memory.consumer(), world.faults),
         consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
-                 {batch_max, no_wait, no_wait, no_wait}) {}
+                 {.batch_records_max = batch_max,
+                  .backoff_min = no_wait,
+                  .backoff_max = no_wait,
+                  .reconcile_period = no_wait}) {}
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) consumer.step(no_wait);

@@ -1,0 +1,21 @@
+#pragma once
+#include <chrono>
+
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+/// Time that goes on when told, or when somebody sleeps, as long as this object lives.
+class HandTime final : public Ticker {
+ public:
+  TimePoint now() override { return TimePoint(passed + std::chrono::hours(1)); }
+  Time wall() override { return from_millis(1'700'000'000'000) + passed; }
+  void sleep_for(std::chrono::milliseconds duration) override { passed += duration; }
+
+  std::chrono::milliseconds passed{0};
+
+ private:
+  TickerInstead instead_{*this};
+};
+
+}  // namespace seonchak
