@@ -260,7 +260,7 @@ Result<void> Recovery::finish() {
     logged[event.coupon_id].push_back({{event.user_id, event.sequence, event.issued_at}, event.epoch});
   }
   while (!round_->jobs.empty()) {
-    const Job& job = round_->jobs.back();
+    Job& job = round_->jobs.back();
     const auto recovered = recover(job, logged[job.coupon.id]);
     if (!recovered) return recovered.error();
     if (!*recovered) continue;  // a witness was late: once more

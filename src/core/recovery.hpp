@@ -64,7 +64,8 @@ class Recovery {
     Coupon coupon;  // as committed with the new epoch; `settled` is the one that was trusted
     std::string token;
     Remains remains;
-    bool prefix = false;  // what remains is an earlier moment of the state that was trusted
+    bool prefix = false;        // what remains is an earlier moment of the state that was trusted
+    std::vector<Holder> saved;  // by earlier attempts, perhaps: the log has to hear of them all the same
   };
   struct Round {
     std::unique_ptr<StoreLock> lock;
@@ -86,7 +87,8 @@ class Recovery {
   Result<bool> is_sound(const GateIdentity& identity, const Coupon& coupon);
   void go_on();
   Result<void> finish();
-  Result<bool> recover(const Job& job, std::vector<KnownClaim> claims);
+  Result<bool> recover(Job& job, std::vector<KnownClaim> claims);
+  Result<std::vector<Holder>> saved_before(const Job& job);
   Result<std::vector<std::int64_t>> sequences_of_rows(const std::string& coupon_id, std::int64_t after);
   Result<std::vector<Holder>> outbox_of(const Job& job);
   Result<std::vector<KnownClaim>> without_rows(const std::string& coupon_id, std::vector<KnownClaim> claims);

@@ -25,7 +25,7 @@ void Recovery::lost(const std::string& coupon_id, const Holder& holder) {
 // False when a witness was late: once more. The order matters: the union is settled in the store before the
 // gate is touched, so that a coordinator that dies leaves either everything as it was or a store that has it
 // all.
-Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
+Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
   const std::string& id = job.coupon.id;
   // In a prefix of what was trusted, everything up to its sequence is as it was.
   const std::int64_t intact = job.prefix ? job.remains.sequence : 0;
@@ -45,6 +45,9 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
     if (!survivors) return survivors.error();
     for (const Holder& holder : *survivors) claims.push_back({holder, job.remains.epoch});
   }
+  auto saved_earlier = saved_before(job);
+  if (!saved_earlier) return saved_earlier.error();
+  std::ranges::move(*saved_earlier, std::back_inserter(known.waiting));
   const auto testimony = ports_.store.testimony(id);
   if (!testimony) return testimony.error();
   std::ranges::copy(*testimony, std::back_inserter(claims));
@@ -57,6 +60,7 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   known.room = job.coupon.stock - holders;
   const Rebuilt rebuilt = rebuild(std::move(known));
 
+  job.saved = rebuilt.pending;
   if (auto saved = save(job, rebuilt.pending); !saved) return saved.error();
   auto settled = settle(job, testimony->size());
   if (!settled || !*settled) return settled;
@@ -72,6 +76,25 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
                                  {"given_back", rebuilt.pending.size()},
                                  {"lost", rebuilt.dropped.size()}});
   return true;
+}
+
+// Those of an attempt that failed behind its save: they have rows now, so nothing else brings them up again.
+Result<std::vector<Holder>> Recovery::saved_before(const Job& job) {
+  std::unordered_map<std::string, std::int64_t> sequences;
+  for (std::size_t first = 0; first < job.saved.size(); first += rows_page) {
+    std::vector<std::string> users;
+    for (std::size_t i = first; i < std::min(job.saved.size(), first + rows_page); ++i)
+      users.push_back(job.saved[i].user_id);
+    const auto rows = ports_.store.holders_among(job.coupon.id, users);
+    if (!rows) return rows.error();
+    for (const Holder& row : *rows) sequences[row.user_id] = row.sequence;
+  }
+  std::vector<Holder> holders;
+  std::ranges::copy_if(job.saved, std::back_inserter(holders), [&](const Holder& holder) {
+    const auto row = sequences.find(holder.user_id);
+    return row != sequences.end() && row->second == holder.sequence;
+  });
+  return holders;
 }
 
 Result<std::vector<std::int64_t>> Recovery::sequences_of_rows(const std::string& coupon_id,
