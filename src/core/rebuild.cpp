@@ -31,8 +31,9 @@ Rebuilt rebuild(KnownHolders known) {
       continue;
     }
     --room;
-    const bool clash =
-        std::ranges::binary_search(known.taken, holder.sequence) || !sequences.insert(holder.sequence).second;
+    const bool clash = holder.sequence <= known.intact ||
+                       std::ranges::binary_search(known.taken, holder.sequence) ||
+                       !sequences.insert(holder.sequence).second;
     if (clash) holder.sequence = ++result.sequence;
     result.pending.push_back(std::move(holder));
   }

@@ -12,8 +12,9 @@ struct KnownHolders {
   std::vector<Holder> waiting{};      ///< certain, and within the stock; the store may not have them
   std::vector<Holder> candidates{};   ///< said to be issued, and not in the store; the most credible first
   std::vector<std::int64_t> taken{};  ///< sequences of the store's rows, ascending
-  std::int64_t last_sequence = 0;     ///< the highest one known besides these
-  std::int64_t room = 0;              ///< how many of the candidates the stock has room for
+  std::int64_t intact = 0;  ///< up to here the gate has kept who holds what: no sequence is a candidate's
+  std::int64_t last_sequence = 0;  ///< the highest one known besides these
+  std::int64_t room = 0;           ///< how many of the candidates the stock has room for
 };
 
 /// What the gate is to hold besides the store's rows.

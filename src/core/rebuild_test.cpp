@@ -54,6 +54,12 @@ TEST(Rebuild, ASequenceOfSomebodyElseIsReplacedByANewOne) {
   EXPECT_EQ(rebuilt.sequence, 11);
 }
 
+TEST(Rebuild, ASequenceWithinWhatTheGateHasKeptIsReplacedByANewOne) {
+  const Rebuilt rebuilt =
+      rebuild({.candidates = {holder("a", 2), holder("b", 4)}, .intact = 3, .last_sequence = 3, .room = 10});
+  EXPECT_EQ(texts(rebuilt.pending), (std::vector<std::string>{"b4", "a5"}));
+}
+
 TEST(Rebuild, OfTwoSequencesOfOneUserTheFirstHeardCounts) {
   const Rebuilt rebuilt = rebuild({.waiting = {holder("a", 5)},
                                    .candidates = {holder("a", 8), holder("b", 6), holder("b", 7)},

@@ -33,6 +33,7 @@ Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
   if (!rows) return rows.error();
   KnownHolders known;
   known.taken = std::move(*rows);
+  known.intact = intact;
   known.last_sequence = job.remains.sequence;
   std::int64_t holders = static_cast<std::int64_t>(known.taken.size());
   if (job.prefix) {
