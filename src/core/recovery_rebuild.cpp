@@ -46,6 +46,8 @@ Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
     if (!survivors) return survivors.error();
     for (const Holder& holder : *survivors) claims.push_back({holder, job.remains.epoch});
   }
+  // What was just read counts only if it is the state that was shut: an empty write asks for the token.
+  if (auto ours = ports_.gate.put_holders(id, job.token, {}, false); !ours) return ours.error();
   auto saved_earlier = saved_before(job);
   if (!saved_earlier) return saved_earlier.error();
   std::ranges::move(*saved_earlier, std::back_inserter(known.waiting));
