@@ -152,7 +152,10 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
 }
 
 bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const {
-  if (coupon != nullptr && coupon->epoch != epoch) return true;
+  return (coupon != nullptr && coupon->epoch != epoch) || lease_is_over(catalog_as_of);
+}
+
+bool Issuer::lease_is_over(TimePoint catalog_as_of) const {
   if (options_.fence_lease.count() == 0 || planted("no_lease")) return false;
   return ticker().now() - catalog_as_of > options_.fence_lease;
 }
@@ -164,11 +167,23 @@ void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Cl
   const Ack ack = coupon != nullptr ? coupon->ack : Ack::gate;
   if (!holds || ack == Ack::gate) return finish(request.handler, answer);
 
-  waiters_.wait(coupon->id, ack, claim.sequence,
-                [this, answer, handler = std::move(request.handler)](bool reached) mutable {
-                  answer.pending = !reached;
-                  if (reached || options_.gate_is_durable) return finish(handler, answer);
-                  finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});
+  wait_for_ack(*coupon, state.epoch, answer, std::move(request.handler));
+}
+
+void Issuer::wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer,
+                          IssueHandler handler) {
+  waiters_.wait({coupon.id, answer.sequence, epoch}, coupon.ack,
+                [this, id = coupon.id, epoch, answer, handler = std::move(handler)](bool reached) mutable {
+                  const TimePoint as_of = catalog_.catalog().current_as_of();
+                  // Cut off with a former master, this process may hear of marks that came too late.
+                  if (reached && !lease_is_over(as_of)) return finish(handler, answer);
+                  // Not confirmed in its own epoch: nobody knows any more what has become of it.
+                  if (board_.of(id).epoch > epoch || in_doubt(catalog_.find(id).get(), epoch, as_of))
+                    return finish(handler, Error{Errc::gate_epoch, "the coupon was recovered meanwhile"});
+                  if (!options_.gate_is_durable)
+                    return finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});
+                  answer.pending = true;
+                  finish(handler, answer);
                 });
 }
 

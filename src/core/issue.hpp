@@ -79,6 +79,8 @@ class Issuer {
                 const Result<ClaimReply>& reply);
   void remember(const std::string& coupon_id, const ClaimReply& reply, const std::vector<Request>& batch);
   bool in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const;
+  bool lease_is_over(TimePoint catalog_as_of) const;
+  void wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer, IssueHandler handler);
   void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request);
   void finish(const IssueHandler& handler, Result<IssueAnswer> answer);
 

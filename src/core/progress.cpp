@@ -97,23 +97,27 @@ AckWaiters::~AckWaiters() {
   for (const auto& [id, stages] : coupons_) board_.unwant(id);
 }
 
-void AckWaiters::wait(const std::string& coupon_id, Ack ack, std::int64_t sequence, Done done) {
-  const Outbox::Progress progress = board_.of(coupon_id);
+void AckWaiters::wait(const Mark& mark, Ack ack, Done done) {
+  const Outbox::Progress progress = board_.of(mark.coupon_id);
   const std::int64_t reached = ack == Ack::log ? progress.published : progress.persisted;
-  if (ack == Ack::gate || sequence <= reached) return done(true);
-  if (size_ >= options_.waiters_max) return done(false);
+  if (ack == Ack::gate) return done(true);
+  if (mark.epoch == progress.epoch && mark.sequence <= reached) return done(true);
+  if (mark.epoch < progress.epoch || size_ >= options_.waiters_max) return done(false);
 
-  const auto [it, added] = coupons_.try_emplace(coupon_id);
-  if (added) board_.want(coupon_id);
+  const auto [it, added] = coupons_.try_emplace(mark.coupon_id);
+  if (added) board_.want(mark.coupon_id);
   Queue& queue = ack == Ack::log ? it->second.log : it->second.store;
-  queue.emplace(sequence, Waiter{ticker().now() + options_.timeout, std::move(done)});
+  queue.emplace(std::pair(mark.epoch, mark.sequence),
+                Waiter{ticker().now() + options_.timeout, std::move(done)});
   ++size_;
   if (!ticking_) tick();
 }
 
-void AckWaiters::release(Queue& queue, std::int64_t reached, std::vector<Done>& done) {
-  const auto end = queue.upper_bound(reached);
-  for (auto it = queue.begin(); it != end; ++it) done.push_back(std::move(it->second.done));
+void AckWaiters::release(Queue& queue, std::int64_t epoch, std::int64_t reached, Answers& answers) {
+  const auto end = queue.upper_bound({epoch, reached});
+  for (auto it = queue.begin(); it != end; ++it) {
+    (it->first.first == epoch ? answers.yes : answers.no).push_back(std::move(it->second.done));
+  }
   queue.erase(queue.begin(), end);
 }
 
@@ -135,15 +139,16 @@ void AckWaiters::drop_if_empty(std::unordered_map<std::string, Stages>::iterator
 }
 
 void AckWaiters::sweep() {
-  std::vector<Done> done;
+  Answers answers;
   for (auto it = coupons_.begin(); it != coupons_.end();) {
     const Outbox::Progress progress = board_.of(it->first);
-    release(it->second.log, progress.published, done);
-    release(it->second.store, progress.persisted, done);
+    release(it->second.log, progress.epoch, progress.published, answers);
+    release(it->second.store, progress.epoch, progress.persisted, answers);
     drop_if_empty(it++);
   }
-  size_ -= done.size();
-  for (const Done& call : done) call(true);
+  size_ -= answers.yes.size() + answers.no.size();
+  for (const Done& call : answers.yes) call(true);
+  for (const Done& call : answers.no) call(false);
 }
 
 void AckWaiters::tick() {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/loop.hpp"
@@ -65,8 +66,9 @@ class AckWaiters {
   AckWaiters(const AckWaiters&) = delete;
   AckWaiters& operator=(const AckWaiters&) = delete;
 
-  /// Calls `done` once: true as soon as stage `ack` has the sequence, false after the timeout.
-  void wait(const std::string& coupon_id, Ack ack, std::int64_t sequence, Done done);
+  /// Calls `done` once: true as soon as stage `ack` has come to `mark` in its epoch; false after the timeout,
+  /// or when the coupon is in a later epoch, where the same sequence may be another user's.
+  void wait(const Mark& mark, Ack ack, Done done);
 
   std::size_t size() const { return size_; }
 
@@ -75,7 +77,7 @@ class AckWaiters {
     std::chrono::steady_clock::time_point deadline;
     Done done;
   };
-  using Queue = std::multimap<std::int64_t, Waiter>;  // by sequence
+  using Queue = std::multimap<std::pair<std::int64_t, std::int64_t>, Waiter>;  // by epoch and sequence
   struct Stages {
     Queue log;
     Queue store;
@@ -83,7 +85,12 @@ class AckWaiters {
   };
 
   void sweep();
-  void release(Queue& queue, std::int64_t reached, std::vector<Done>& done);
+  /// What waiters were told, for when the queues are in order again.
+  struct Answers {
+    std::vector<Done> yes;
+    std::vector<Done> no;
+  };
+  void release(Queue& queue, std::int64_t epoch, std::int64_t reached, Answers& answers);
   void expire(Queue& queue, std::chrono::steady_clock::time_point now, std::vector<Done>& done);
   void drop_if_empty(std::unordered_map<std::string, Stages>::iterator it);
   void tick();

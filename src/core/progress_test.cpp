@@ -32,7 +32,7 @@ struct Waiting {
       : waiters(std::make_unique<AckWaiters>(loop, board, options)) {}
 
   void wait(const std::string& name, Ack ack, std::int64_t sequence, const std::string& coupon_id = "c") {
-    waiters->wait(coupon_id, ack, sequence,
+    waiters->wait({coupon_id, sequence}, ack,
                   [this, name](bool reached) { told.push_back(name + (reached ? " yes" : " no")); });
   }
 
@@ -165,13 +165,27 @@ TEST(AckWaiters, OneTooManyIsToldNoAtOnce) {
 
 TEST(AckWaiters, AnAnswerMayWaitAgain) {
   Waiting world;
-  world.waiters->wait("c", Ack::log, 1, [&](bool) { world.wait("again", Ack::store, 1); });
+  world.waiters->wait({"c", 1}, Ack::log, [&](bool) { world.wait("again", Ack::store, 1); });
   publish(world.board, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.waiters->size(), 1U);
   persist(world.board, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"again yes"}));
+}
+
+TEST(AckWaiters, ALaterEpochConfirmsNothingOfAnEarlierOne) {
+  Waiting world;
+  const Mark earlier{"c", 3, 1};
+  const Mark later{"c", 3, 2};
+  std::vector<std::string> told;
+  world.waiters->wait(earlier, Ack::log,
+                      [&](bool yes) { told.push_back(yes ? "earlier yes" : "earlier no"); });
+  world.waiters->wait(later, Ack::log, [&](bool yes) { told.push_back(yes ? "later yes" : "later no"); });
+  world.board.published({&later, 1});
+  world.loop.run();
+  world.waiters->wait(earlier, Ack::log, [&](bool yes) { told.push_back(yes ? "late yes" : "late no"); });
+  EXPECT_EQ(told, (Told{"later yes", "earlier no", "late no"}));
 }
 
 TEST(AckWaiters, ManyRisesPostOneSweep) {
@@ -199,8 +213,8 @@ TEST(AckWaiters, TheBoardKnowsWhichCouponsAreWaitedFor) {
   AckWaiters other(world.loop, world.board, patient);
   world.wait("1", Ack::log, 1);
   world.wait("2", Ack::store, 2);
-  other.wait("c", Ack::store, 3, [](bool) {});
-  other.wait("d", Ack::store, 1, [](bool) {});
+  other.wait({"c", 3}, Ack::store, [](bool) {});
+  other.wait({"d", 1}, Ack::store, [](bool) {});
   auto wanted = world.board.wanted();
   std::ranges::sort(wanted);
   EXPECT_EQ(wanted, (Told{"c", "d"}));
@@ -234,7 +248,7 @@ TEST(AckWaiters, MissNoRiseOfAnotherThread) {
   });
   std::int64_t reached = 0;
   for (std::int64_t i = 1; i <= last; ++i) {
-    world.waiters->wait("c", i % 2 == 0 ? Ack::log : Ack::store, i, [&](bool yes) { reached += yes; });
+    world.waiters->wait({"c", i}, i % 2 == 0 ? Ack::log : Ack::store, [&](bool yes) { reached += yes; });
     if (i % 7 == 0) world.loop.run();
   }
   EXPECT_TRUE(world.loop.run_until([&] { return world.waiters->size() == 0; }));
