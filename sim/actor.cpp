@@ -9,7 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Micros slow_least = milliseconds(20);
-constexpr Micros slow_most = milliseconds(900);
 constexpr Micros restart_least = milliseconds(5);
 constexpr Micros restart_most = milliseconds(250);
 constexpr Micros look_again{500};
@@ -25,6 +24,7 @@ void Actor::begin() {
   life_ = std::make_shared<Life>();
   alive_ = true;
   stopped_until_ = {};
+  cut_until_ = {};
   open();
 }
 
@@ -32,6 +32,7 @@ void Actor::crash() {
   if (!alive_) return;
   alive_ = false;
   life_->alive = false;
+  life_->hinder(environment_.scheduler.now(), Ticker::TimePoint::max());
   environment_.fault(faults_.crash, name_);
   environment_.scheduler.after(Micros(0), [this] { begin_again_when_ended(); });
   environment_.scheduler.kill(*process_);
@@ -56,26 +57,41 @@ void Actor::stop_for(Micros pause) {
   if (!alive_) return;
   environment_.fault(faults_.pause, name_);
   stopped_until_ = environment_.scheduler.now() + pause;
-  life_->hindered_at = stopped_until_;
+  life_->hinder(environment_.scheduler.now(), stopped_until_);
+}
+
+void Actor::cut_from_store_for(Micros duration) {
+  if (!alive_) return;
+  environment_.fault(FaultKind::cut_from_store, name_);
+  cut_until_ = environment_.scheduler.now() + duration;
+}
+
+bool Actor::reaches_store() const {
+  if (environment_.store_down) return false;
+  return environment_.healed || cut_until_ <= environment_.scheduler.now();
+}
+
+void Actor::wait_while_stopped() {
+  Scheduler& scheduler = environment_.scheduler;
+  while (stopped_until_ > scheduler.now() && !environment_.healed)
+    scheduler.pause(std::chrono::ceil<Micros>(stopped_until_ - scheduler.now()));
 }
 
 void Actor::travel() {
   Scheduler& scheduler = environment_.scheduler;
   Random& random = environment_.random;
   if (faulty(faults_.crash_per_mille)) crash();
-  if (stopped_until_ > scheduler.now() && !environment_.healed) {
-    scheduler.pause(std::chrono::ceil<Micros>(stopped_until_ - scheduler.now()));
-  }
+  wait_while_stopped();
   if (faulty(faults_.slow_per_mille)) {
     environment_.fault(faults_.pause, name_);
-    return scheduler.pause(random.between(slow_least, slow_most));
+    return scheduler.pause(random.between(slow_least, environment_.plan.slow_most));
   }
   if (random.chance(no_travel_per_mille)) return;
   scheduler.pause(random.between(Micros(0), environment_.plan.travel_max));
 }
 
-Error Actor::failed(const char* what, bool to_store, const char* why) {
-  if (to_store) life_->hindered_at = std::max(life_->hindered_at, environment_.scheduler.now());
+Error Actor::failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why) {
+  if (to_store) life_->hinder(began, environment_.scheduler.now());
   if (environment_.tracing()) trace_call(what, std::string("failed: ") + why);
   travel();
   return {Errc::unavailable, std::string("simulated: ") + why};

@@ -26,6 +26,7 @@ class Actor {
   void crash();         ///< from outside of any fiber
   void end_for_good();  ///< from outside of any fiber
   void stop_for(Micros pause);
+  void cut_from_store_for(Micros duration);
   void follow(std::shared_ptr<MemoryGate> gate) { gate_ = std::move(gate); }
 
   bool alive() const { return alive_; }
@@ -39,24 +40,28 @@ class Actor {
   /// last.
   template <class Call>
   auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
+    const auto began = environment_.scheduler.now();
     travel();
-    if (to_store && environment_.store_down) return failed(what, to_store, "server down");
+    if (to_store && !reaches_store()) return failed(what, to_store, began, "no connection");
     const bool fails = faulty(faults_.fail_per_mille);
     const bool after = fails && environment_.random.chance(500);
     if (fails && !after) {
       environment_.fault(FaultKind::call_failed_before, name_ + " " + what);
-      return failed(what, to_store, "before");
+      return failed(what, to_store, began, "before");
     }
     auto result = effect();
     if (environment_.tracing()) trace_call(what, result.has_value() ? "" : result.error().message);
     travel();
     if (!after) return result;
     environment_.fault(FaultKind::call_failed_after, name_ + " " + what);
-    return failed(what, to_store, "after");
+    return failed(what, to_store, began, "after");
   }
 
   /// The same for a call that cannot fail.
   void travel();
+
+  /// While the process is stopped.
+  void wait_while_stopped();
 
   bool faulty(unsigned per_mille) { return !environment_.healed && environment_.random.chance(per_mille); }
 
@@ -66,7 +71,8 @@ class Actor {
   void start(std::function<void()> body) { environment_.scheduler.start(*process_, std::move(body)); }
 
  private:
-  Error failed(const char* what, bool to_store, const char* why);
+  bool reaches_store() const;
+  Error failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why);
   void trace_call(const char* what, const std::string& error);
   void begin_again_when_ended();
 
@@ -77,6 +83,7 @@ class Actor {
   std::shared_ptr<Life> life_;
   std::shared_ptr<MemoryGate> gate_;
   Ticker::TimePoint stopped_until_{};
+  Ticker::TimePoint cut_until_{};
   bool alive_ = false;
   bool for_good_ = false;
 };

@@ -35,11 +35,13 @@ void Schedule::check_log(std::vector<std::string>& wrong) {
   // A log that began anew repeats what is saved already, wherever each relay stood.
   if (!environment_.plan.log_is_durable) return;
   std::map<std::pair<std::string, std::int64_t>, std::int64_t> last;
+  std::set<std::tuple<std::string, std::string, std::int64_t>> logged;
   std::set<std::tuple<std::string, std::int64_t, std::int64_t>> seen;
   for (const LogRecord& record : environment_.log.records()) {
     const auto& event = std::get<IssuedEvent>(record.message);
     if (!environment_.ledger.was_asked(event.coupon_id, event.user_id))
       wrong.push_back("nobody asked for the event of " + event.user_id);
+    logged.emplace(event.coupon_id, event.user_id, event.sequence);
     if (!seen.emplace(event.coupon_id, event.epoch, event.sequence).second) continue;
     std::int64_t& before = last[{event.coupon_id, event.epoch}];
     const bool gap = event.epoch == 1 && event.sequence != before + 1;
@@ -48,6 +50,16 @@ void Schedule::check_log(std::vector<std::string>& wrong) {
                       std::to_string(event.sequence) + " comes after " + std::to_string(before));
     }
     before = event.sequence;
+  }
+  for (const std::string& id : coupons_) {
+    for (const Holder& row : environment_.store.holders(id, 0, everything).value()) {
+      if (logged.contains({id, row.user_id, row.sequence})) continue;
+      const std::int64_t epoch = environment_.ledger.recovered_in(id, row.user_id);
+      if (epoch > 0 && epoch < environment_.ledger.settled(id))
+        ++environment_.totals.unlogged;
+      else
+        wrong.push_back("coupon " + id + ": the log has no event of the row of " + row.user_id);
+    }
   }
 }
 

@@ -4,12 +4,23 @@
 
 namespace seonchak::sim {
 
+namespace {
+
+// A refresh of the catalog and a step of the recovery, aside from their calls.
+constexpr Micros witness_needs_least = std::chrono::milliseconds(100);
+
+}  // namespace
+
 Environment::Environment(std::uint64_t seed, Totals& counted, bool traced)
     : scheduler(seed),
       plan(scheduler.random()),
       totals(counted),
       trace(traced),
-      log({.partitions = plan.partitions, .queue_events_max = 4, .durable = plan.log_is_durable}) {
+      log({.partitions = plan.partitions, .queue_events_max = 4, .durable = plan.log_is_durable}),
+      ledger(store, log,
+             {.durable_log = plan.log_is_durable,
+              .witness_needs = witness_needs_least + 30 * plan.travel_max,
+              .lease = plan.fails_over ? fence_lease : Micros(0)}) {
   gates.push_back(new_gate());
 }
 

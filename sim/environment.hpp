@@ -16,6 +16,9 @@
 
 namespace seonchak::sim {
 
+/// Of API processes whose gate can fail over (IssuerOptions). Smaller than in production, as are all times.
+inline constexpr std::chrono::milliseconds fence_lease{250};
+
 /// Counts over all schedules of a run.
 struct Totals {
   std::array<std::uint64_t, fault_kinds> faults{};
@@ -23,6 +26,8 @@ struct Totals {
   std::uint64_t promises = 0;
   std::uint64_t within_limit = 0;  ///< promises lost within the documented limit
   std::uint64_t recoveries = 0;
+  std::uint64_t unlogged =
+      0;  ///< rows of a recovery that the log never heard of: the gate was lost once more
   void add(FaultKind kind) { ++faults[static_cast<std::size_t>(kind)]; }
 };
 
@@ -45,7 +50,7 @@ struct Environment {
   const bool trace;
   MemoryStore store;
   MemoryLog log;
-  Ledger ledger{store};
+  Ledger ledger;
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;

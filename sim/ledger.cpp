@@ -1,9 +1,24 @@
 #include "sim/ledger.hpp"
 
+#include <algorithm>
+
 namespace seonchak::sim {
+
+Micros Life::longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const {
+  auto hindrances = hindrances_;
+  std::ranges::sort(hindrances);
+  Ticker::TimePoint::duration longest{};
+  for (const auto& [began, ended] : hindrances) {
+    if (from >= to) break;
+    longest = std::max(longest, std::min(began, to) - from);
+    from = std::max(from, ended);
+  }
+  return std::chrono::floor<Micros>(std::max(longest, to - std::min(from, to)));
+}
 
 void Ledger::promised(Promise promise) {
   const Known& known = coupons_[promise.coupon_id];
+  promise.told_at = ticker().now();
   // Answered by a process that slept through a recovery.
   if (promise.epoch < known.settled && !has_row(promise)) promise.excused = excusable(promise, known);
   promises_.push_back(std::move(promise));
@@ -14,23 +29,74 @@ bool Ledger::has_row(const Promise& promise) {
   return !rows.empty() && rows.front().sequence == promise.sequence;
 }
 
-// The limit in docs/guarantees.md: the gate lost it, and the process that told of it died or was cut off
-// before it could bear witness. What the log or the store was said to have is never lost.
+bool Ledger::in_log(const Promise& promise) const {
+  return std::ranges::any_of(log_.records(), [&](const LogRecord& record) {
+    const auto& event = std::get<IssuedEvent>(record.message);
+    return event.coupon_id == promise.coupon_id && event.user_id == promise.user_id &&
+           event.sequence == promise.sequence && event.epoch == promise.epoch;
+  });
+}
+
+// The limit in docs/guarantees.md: the gate lost it, the log did not have it, and the process that told of it
+// was dead, stopped or cut off from the store for as long as it could have borne witness. With a gate that
+// fails over nobody may tell of it at all once the lease has ended.
 bool Ledger::excusable(const Promise& promise, const Known& known) const {
-  if (!gate_lost_ || promise.reached_log) return false;
-  return !promise.told_by->alive || promise.told_by->hindered_at >= known.fenced_at;
+  if (!gate_lost_ || promise.reached_log || promise.survived || promise.logged || known.fences.empty())
+    return false;
+  const auto now = ticker().now();
+  for (std::size_t i = 0; i < known.fences.size(); ++i) {
+    const auto end = i + 1 < known.fences.size() ? known.fences[i + 1] : now;
+    if (promise.told_by->longest_free(known.fences[i], end) >= options_.witness_needs) return false;
+  }
+  if (options_.lease.count() == 0 || promise.pending) return true;
+  return promise.told_at <= known.fences.front() + options_.lease;
+}
+
+void Ledger::gate_lost() {
+  gate_lost_ = true;
+  for (Promise& promise : promises_) promise.survived = false;
+  for (auto& [id, known] : coupons_) known.remains.clear();
+}
+
+void Ledger::shut(const std::string& coupon_id, std::int64_t epoch, const std::vector<Holder>& survivors) {
+  Known& known = coupons_[coupon_id];
+  known.epoch_of_remains = epoch;
+  known.remains.clear();
+  for (const Holder& holder : survivors) known.remains.emplace(holder.user_id, holder.sequence);
+}
+
+void Ledger::fenced(const std::string& coupon_id, Known& known) {
+  known.fences.push_back(ticker().now());
+  const bool prefix = known.epoch_of_remains == known.settled;
+  for (Promise& promise : promises_) {
+    if (promise.coupon_id != coupon_id || promise.excused || promise.epoch != known.settled) continue;
+    promise.survived = prefix && known.remains.contains({promise.user_id, promise.sequence});
+    promise.logged = options_.durable_log && in_log(promise);
+  }
 }
 
 void Ledger::committed(const Coupon& row) {
   Known& known = coupons_[row.id];
-  if (row.epoch > known.epoch) known.fenced_at = ticker().now();
+  if (row.epoch > known.epoch) {
+    if (known.epoch == known.settled) known.fences.clear();
+    fenced(row.id, known);
+  }
   known.epoch = row.epoch;
   if (row.settled == known.settled) return;
-  known.settled = row.settled;
   for (Promise& promise : promises_) {
     if (promise.coupon_id != row.id || promise.excused || promise.epoch >= row.settled) continue;
     if (!has_row(promise)) promise.excused = excusable(promise, known);
   }
+  known.settled = row.settled;
+}
+
+void Ledger::recovered(const std::vector<IssuedEvent>& events) {
+  for (const IssuedEvent& event : events) recovered_[{event.coupon_id, event.user_id}] = event.epoch;
+}
+
+std::int64_t Ledger::recovered_in(const std::string& coupon_id, const std::string& user_id) const {
+  const auto found = recovered_.find({coupon_id, user_id});
+  return found == recovered_.end() ? 0 : found->second;
 }
 
 std::int64_t Ledger::settled(const std::string& coupon_id) const {

@@ -1,38 +1,61 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ticker.hpp"
 #include "core/coupon.hpp"
 #include "core/ports/gate.hpp"
+#include "sim/memory_log.hpp"
 #include "sim/memory_store.hpp"
+#include "sim/scheduler.hpp"
 
 namespace seonchak::sim {
 
 /// One life of an API process, as far as its witness matters.
-struct Life {
-  std::string name;
+class Life {
+ public:
   bool alive = true;
-  Ticker::TimePoint hindered_at{};  ///< when a call of it last failed, or it was last stopped
+
+  /// It was stopped, dead, or without an answer from the store.
+  void hinder(Ticker::TimePoint from, Ticker::TimePoint to) { hindrances_.emplace_back(from, to); }
+
+  /// The longest time between two hindrances.
+  Micros longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const;
+
+ private:
+  std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> hindrances_;
 };
 
 /// What users were promised, and whether it was kept.
 class Ledger {
  public:
+  struct Options {
+    bool durable_log = true;
+    Micros witness_needs{};  ///< a process that is free for so long after a fence has borne witness
+    Micros lease{};          ///< of answers when the gate can fail over; 0: none
+  };
+
   struct Promise {
     std::string coupon_id;
     std::string user_id;
     std::int64_t sequence = 0;
     std::int64_t epoch = 0;    ///< in which the gate said so
     bool reached_log = false;  ///< it was said to be in the log or in the store
+    bool pending = false;      ///< it was said to be on its way there
     std::shared_ptr<const Life> told_by;
-    bool excused = false;  ///< within the documented limit
+    Ticker::TimePoint told_at{};
+    bool survived = false;  ///< what remained when its coupon was shut had it, and was not lost since
+    bool logged = false;    ///< the log had it by then
+    bool excused = false;   ///< within the documented limit
   };
 
-  explicit Ledger(MemoryStore& store) : store_(store) {}
+  Ledger(MemoryStore& store, const MemoryLog& log, Options options)
+      : store_(store), log_(log), options_(options) {}
 
   void asked(const std::string& coupon_id, const std::string& user_id) {
     asked_.insert({coupon_id, user_id});
@@ -40,7 +63,15 @@ class Ledger {
   void promised(Promise promise);
 
   /// A gate has lost something.
-  void gate_lost() { gate_lost_ = true; }
+  void gate_lost();
+
+  /// A gate's state of a coupon was shut, with what is left in it.
+  void shut(const std::string& coupon_id, std::int64_t epoch, const std::vector<Holder>& survivors);
+
+  /// A recovery has saved rows itself, in its epoch.
+  void recovered(const std::vector<IssuedEvent>& events);
+  /// In which epoch a recovery saved this row; 0 when a consumer did.
+  std::int64_t recovered_in(const std::string& coupon_id, const std::string& user_id) const;
 
   /// A coupon's row as committed.
   void committed(const Coupon& row);
@@ -55,15 +86,22 @@ class Ledger {
   struct Known {
     std::int64_t epoch = 0;
     std::int64_t settled = 0;
-    Ticker::TimePoint fenced_at{};
+    std::vector<Ticker::TimePoint> fences;  // of the recovery under way, or the last one
+    std::int64_t epoch_of_remains = 0;
+    std::set<std::pair<std::string, std::int64_t>> remains;  // users and their sequences
   };
   bool has_row(const Promise& promise);
+  bool in_log(const Promise& promise) const;
+  void fenced(const std::string& coupon_id, Known& known);
   bool excusable(const Promise& promise, const Known& known) const;
 
   MemoryStore& store_;
+  const MemoryLog& log_;
+  const Options options_;
   std::set<std::pair<std::string, std::string>> asked_;
   std::vector<Promise> promises_;
   std::map<std::string, Known> coupons_;
+  std::map<std::pair<std::string, std::string>, std::int64_t> recovered_;
   bool gate_lost_ = false;
 };
 

@@ -4,6 +4,12 @@ namespace seonchak::sim {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+constexpr unsigned storm_per_mille = 300;
+
+}  // namespace
+
 std::string_view to_string(FaultKind kind) {
   static constexpr std::array<std::string_view, fault_kinds> names = {"call_failed_before",
                                                                       "call_failed_after",
@@ -13,10 +19,14 @@ std::string_view to_string(FaultKind kind) {
                                                                       "pause_api",
                                                                       "pause_relay",
                                                                       "pause_consumer",
+                                                                      "stall_api_loop",
+                                                                      "cut_from_store",
+                                                                      "claim_reply_lost",
                                                                       "gate_restarted_empty",
                                                                       "gate_forgot_a_coupon",
                                                                       "gate_set_back",
                                                                       "gate_failed_over",
+                                                                      "gate_failed_back",
                                                                       "publisher_lost_its_queue",
                                                                       "sent_by_the_dead",
                                                                       "rebalance",
@@ -24,6 +34,22 @@ std::string_view to_string(FaultKind kind) {
                                                                       "lock_lost",
                                                                       "log_lost_with_its_process"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+// Recoveries close together, and what each of them has to outlast: calls that are under way for longer than a
+// recovery takes, answers that reach nobody, threads and links that hang.
+void Plan::brew(Random& random) {
+  const auto up_to = [&](unsigned most) { return static_cast<unsigned>(random.below(most)); };
+  active = random.between(milliseconds(1'200), milliseconds(2'800));
+  requests *= 2;
+  gate_losses = 2 + static_cast<int>(random.below(3));
+  fails_over = random.chance(400);
+  slow_per_mille = up_to(90);
+  slow_most = milliseconds(1'600);
+  stall_per_mille = random.chance(500) ? up_to(60) : 0;
+  reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
+  api_cuts = random.chance(300) ? 1 : 0;
+  api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
 }
 
 Plan::Plan(Random& random) {
@@ -56,6 +82,9 @@ Plan::Plan(Random& random) {
   rebalances = some(300, 4);
   store_outages = some(200, 2);
   lock_losses = some(200, 2);
+  slow_most = milliseconds(900);
+  storm = log_is_durable && random.chance(storm_per_mille);
+  if (storm) brew(random);
 }
 
 }  // namespace seonchak::sim

@@ -18,10 +18,14 @@ enum class FaultKind {
   pause_api,
   pause_relay,
   pause_consumer,
+  stall_api_loop,
+  cut_from_store,
+  claim_reply_lost,
   gate_restarted_empty,
   gate_forgot_a_coupon,
   gate_set_back,
   gate_failed_over,
+  gate_failed_back,
   publisher_lost_its_queue,
   sent_by_the_dead,
   rebalance,
@@ -38,6 +42,8 @@ std::string_view to_string(FaultKind kind);
 struct Plan {
   explicit Plan(Random& random);
 
+  bool storm = false;  ///< losses of the gate close together, while what is under way takes long
+
   int coupons = 1;
   int partitions = 1;
   std::int64_t stock = 3;
@@ -47,11 +53,15 @@ struct Plan {
   Micros active{};              ///< how long requests and faults go on
   Micros travel_max{};          ///< a call's way to its server, and back
   unsigned slow_per_mille = 0;  ///< of relays' and consumers' calls take much longer
+  Micros slow_most{};           ///< then it takes up to this
   unsigned fail_per_mille = 0;  ///< of relays' and consumers' calls
   unsigned api_fail_per_mille = 0;
   unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
+  unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
+  int api_cuts = 0;                   ///< an API process cannot reach the store for a while
+  unsigned reply_loss_per_mille = 0;  ///< of claims that were decided
   int gate_losses = 0;
   bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
   bool log_is_durable = true;
@@ -60,6 +70,9 @@ struct Plan {
   int rebalances = 0;
   int store_outages = 0;
   int lock_losses = 0;
+
+ private:
+  void brew(Random& random);
 };
 
 }  // namespace seonchak::sim

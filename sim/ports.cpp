@@ -33,7 +33,12 @@ Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id
   return actor_.call("list_coupons", true, [&] { return store_.list_coupons(after_id, limit); });
 }
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
-  return actor_.call("save", true, [&] { return store_.save(batch); });
+  return actor_.call("save", true, [&] {
+    auto saved = store_.save(batch);
+    if (saved && *saved == SaveOutcome::saved && batch.positions.empty())
+      actor_.environment().ledger.recovered(batch.events);
+    return saved;
+  });
 }
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
   return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
@@ -138,7 +143,11 @@ Result<std::vector<Outbox::Progress>> ActorGate::progress(std::span<const std::s
   return call("progress", [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
 }
 Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token) {
-  return call("begin", [&](MemoryGate& gate) { return gate.begin(coupon, token); });
+  return call("begin", [&](MemoryGate& gate) {
+    auto remains = gate.begin(coupon, token);
+    if (remains) actor_.environment().ledger.shut(coupon.id, remains->epoch, *gate.survivors(coupon.id, 0));
+    return remains;
+  });
 }
 Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, std::int64_t after) {
   return call("survivors", [&](MemoryGate& gate) { return gate.survivors(coupon_id, after); });

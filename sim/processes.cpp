@@ -1,5 +1,6 @@
 #include "sim/processes.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace seonchak::sim {
@@ -12,12 +13,13 @@ using std::chrono::milliseconds;
 constexpr milliseconds refresh_period{60};
 constexpr milliseconds recovery_period{40};
 constexpr milliseconds witness_grace{450};
-constexpr milliseconds fence_lease{250};
 constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
 constexpr milliseconds step_wait{30};
 constexpr milliseconds task_pause{1};
 constexpr Micros claim_timeout = milliseconds(150);
+constexpr Micros stall_least = milliseconds(50);
+constexpr Micros stall_most = milliseconds(1'600);
 
 Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
   return Relay(common.gate, publisher, common.reader, common.board, Environment::metrics(), common.health,
@@ -49,10 +51,14 @@ void FiberLoop::run() {
       waiting_ = scheduler.current();
       scheduler.wait_to_be_woken();
     }
+    actor_.wait_while_stopped();
     const auto task = std::move(tasks_.front());
     tasks_.pop_front();
     task();
     actor_.travel();
+    if (!actor_.faulty(actor_.environment().plan.stall_per_mille)) continue;
+    actor_.environment().fault(FaultKind::stall_api_loop, actor_.name());
+    scheduler.pause(actor_.environment().random.between(stall_least, stall_most));
   }
 }
 
@@ -94,21 +100,24 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
     environment.fault(FaultKind::call_failed_after, "claim");
     return;
   }
+  if (actor_.faulty(environment.plan.reply_loss_per_mille))
+    return environment.fault(FaultKind::claim_reply_lost, actor_.name());
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call, reply = std::move(reply)] { answer(call, reply); });
 }
 
 void ActorClaims::answer(const std::shared_ptr<Call>& call, Result<ClaimReply> reply) {
   if (!call->life->alive || std::exchange(call->answered, true)) return;
-  if (reply) {
-    for (const std::string& user : call->batch.users)
-      epochs_[{call->batch.coupon_id, user}] = reply->state.epoch;
+  for (std::size_t i = 0; reply && i < reply->claims.size(); ++i) {
+    std::int64_t& epoch = epochs_[{call->batch.coupon_id, call->batch.users[i], reply->claims[i].sequence}];
+    epoch = std::max(epoch, reply->state.epoch);
   }
   loop_.post([call, reply = std::move(reply)] { call->handler(reply); });
 }
 
-std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id) const {
-  const auto found = epochs_.find({coupon_id, user_id});
+std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id,
+                                   std::int64_t sequence) const {
+  const auto found = epochs_.find({coupon_id, user_id, sequence});
   return found == epochs_.end() ? 0 : found->second;
 }
 
@@ -179,8 +188,9 @@ void ApiActor::note_answer(const std::string& coupon_id, const std::string& user
   promise.coupon_id = coupon_id;
   promise.user_id = user_id;
   promise.sequence = answer->sequence;
-  promise.epoch = objects_->claims.epoch_of(coupon_id, user_id);
+  promise.epoch = objects_->claims.epoch_of(coupon_id, user_id, answer->sequence);
   promise.reached_log = env.plan.ack != Ack::gate && !answer->pending;
+  promise.pending = answer->pending;
   promise.told_by = life();
   env.ledger.promised(std::move(promise));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include "base/loop.hpp"
 #include "core/catalog.hpp"
@@ -39,8 +40,9 @@ class ActorClaims final : public Gate {
   ActorClaims(Actor& actor, FiberLoop& loop) : actor_(actor), loop_(loop) {}
   void claim(ClaimBatch batch, ClaimHandler handler) override;
 
-  /// In which epoch the gate answered this user last.
-  std::int64_t epoch_of(const std::string& coupon_id, const std::string& user_id) const;
+  /// In which epoch the gate last gave this user that sequence.
+  std::int64_t epoch_of(const std::string& coupon_id, const std::string& user_id,
+                        std::int64_t sequence) const;
 
  private:
   struct Call;
@@ -49,7 +51,7 @@ class ActorClaims final : public Gate {
 
   Actor& actor_;
   FiberLoop& loop_;
-  std::map<std::pair<std::string, std::string>, std::int64_t> epochs_;
+  std::map<std::tuple<std::string, std::string, std::int64_t>, std::int64_t> epochs_;
 };
 
 /// What the processes of every role have.

@@ -64,6 +64,20 @@ void Schedule::plan_requests() {
   }
 }
 
+// In a storm each is soon after the one before, often while that one is being made good.
+void Schedule::plan_losses() {
+  Random& random = environment_.random;
+  const Plan& plan = environment_.plan;
+  Micros when = random.between(milliseconds(60), plan.active / 2);
+  for (int i = 0; i < plan.gate_losses; ++i) {
+    if (!plan.storm) when = random.between(milliseconds(20), plan.active);
+    environment_.scheduler.after(when, [this] {
+      if (!environment_.healed) lose_gate();
+    });
+    when += random.between(milliseconds(20), milliseconds(1'200));
+  }
+}
+
 void Schedule::plan_faults() {
   const Plan& plan = environment_.plan;
   const auto at_some_time = [&](int times, const std::function<void()>& what) {
@@ -73,7 +87,7 @@ void Schedule::plan_faults() {
       });
     }
   };
-  at_some_time(plan.gate_losses, [this] { lose_gate(); });
+  plan_losses();
   at_some_time(plan.gate_losses * 3, [this] { images_.push_back(environment_.gates.back()->image()); });
   at_some_time(plan.log_losses, [this] { lose_log(); });
   at_some_time(plan.rebalances, [this] {
@@ -83,6 +97,10 @@ void Schedule::plan_faults() {
   at_some_time(plan.api_pauses, [this] {
     apis_[environment_.random.below(2)]->stop_for(
         environment_.random.between(milliseconds(50), milliseconds(1'500)));
+  });
+  at_some_time(plan.api_cuts, [this] {
+    apis_[environment_.random.below(2)]->cut_from_store_for(
+        environment_.random.between(milliseconds(50), milliseconds(2'000)));
   });
   at_some_time(plan.lock_losses, [this] { ++environment_.locks_to_lose; });
   at_some_time(plan.store_outages, [this] {
@@ -114,16 +132,34 @@ void Schedule::lose_gate() {
 // A replica takes over, with what it has; who is connected to the old master finds out sooner or later.
 void Schedule::fail_over() {
   Random& random = environment_.random;
-  environment_.fault(FaultKind::gate_failed_over, "");
   environment_.ledger.gate_lost();
-  auto image = images_.empty() || random.chance(500) ? environment_.gates.back()->image()
-                                                     : images_[random.below(images_.size())];
-  environment_.gates.push_back(environment_.new_gate());
-  environment_.gates.back()->restart_with(image);
+  const bool back = environment_.plan.storm && environment_.gates.size() > 1 && random.chance(300);
+  if (back) {
+    // A former master, with what it had and was told meanwhile; a replica's history gets another name.
+    environment_.fault(FaultKind::gate_failed_back, "");
+    const auto former = environment_.gates[random.below(environment_.gates.size() - 1)];
+    former->restart_with(former->image());
+    environment_.gates.push_back(former);
+  } else {
+    environment_.fault(FaultKind::gate_failed_over, "");
+    const auto image = images_.empty() || random.chance(500) ? environment_.gates.back()->image()
+                                                             : images_[random.below(images_.size())];
+    environment_.gates.push_back(environment_.new_gate());
+    environment_.gates.back()->restart_with(image);
+  }
+  follow_master();
+}
+
+// Some are on the other side of a partition: with the old master, and perhaps without the store.
+void Schedule::follow_master() {
+  Random& random = environment_.random;
   const std::shared_ptr<MemoryGate> master = environment_.gates.back();
   for (const auto& actor : actors_) {
-    const Micros late = random.chance(300) ? milliseconds(1'200) : milliseconds(80);
-    environment_.scheduler.after(random.between(Micros(0), late), [this, master, actor = actor.get()] {
+    const Micros late =
+        random.chance(300) ? milliseconds(environment_.plan.storm ? 2'000 : 1'200) : milliseconds(80);
+    const Micros delay = random.between(Micros(0), late);
+    if (environment_.plan.storm && random.chance(300)) actor->cut_from_store_for(delay);
+    environment_.scheduler.after(delay, [this, master, actor = actor.get()] {
       if (master == environment_.gates.back()) actor->follow(master);
     });
   }

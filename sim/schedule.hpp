@@ -20,9 +20,11 @@ class Schedule {
  private:
   void plan_requests();
   void plan_faults();
+  void plan_losses();
   void ask(std::size_t api, const std::string& coupon_id, const std::string& user_id);
   void lose_gate();
   void fail_over();
+  void follow_master();
   void lose_log();
   void heal();
   bool at_rest();
