@@ -15,6 +15,9 @@ FOUND = [
     "no_rewind",
     "no_witness",
     "skip_outbox_entry_on_adopt",
+    "ack_before_remembering",
+    "plain_union",
+    "no_lease",
 ]
 
 
