@@ -26,8 +26,6 @@ struct Totals {
   std::uint64_t promises = 0;
   std::uint64_t within_limit = 0;  ///< promises lost within the documented limit
   std::uint64_t recoveries = 0;
-  std::uint64_t unlogged =
-      0;  ///< rows of a recovery that the log never heard of: the gate was lost once more
   void add(FaultKind kind) { ++faults[static_cast<std::size_t>(kind)]; }
 };
 

@@ -90,15 +90,6 @@ void Ledger::committed(const Coupon& row) {
   known.settled = row.settled;
 }
 
-void Ledger::recovered(const std::vector<IssuedEvent>& events) {
-  for (const IssuedEvent& event : events) recovered_[{event.coupon_id, event.user_id}] = event.epoch;
-}
-
-std::int64_t Ledger::recovered_in(const std::string& coupon_id, const std::string& user_id) const {
-  const auto found = recovered_.find({coupon_id, user_id});
-  return found == recovered_.end() ? 0 : found->second;
-}
-
 std::int64_t Ledger::settled(const std::string& coupon_id) const {
   const auto found = coupons_.find(coupon_id);
   return found == coupons_.end() ? 0 : found->second.settled;

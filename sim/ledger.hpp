@@ -68,11 +68,6 @@ class Ledger {
   /// A gate's state of a coupon was shut, with what is left in it.
   void shut(const std::string& coupon_id, std::int64_t epoch, const std::vector<Holder>& survivors);
 
-  /// A recovery has saved rows itself, in its epoch.
-  void recovered(const std::vector<IssuedEvent>& events);
-  /// In which epoch a recovery saved this row; 0 when a consumer did.
-  std::int64_t recovered_in(const std::string& coupon_id, const std::string& user_id) const;
-
   /// A coupon's row as committed.
   void committed(const Coupon& row);
 
@@ -101,7 +96,6 @@ class Ledger {
   std::set<std::pair<std::string, std::string>> asked_;
   std::vector<Promise> promises_;
   std::map<std::string, Known> coupons_;
-  std::map<std::pair<std::string, std::string>, std::int64_t> recovered_;
   bool gate_lost_ = false;
 };
 

@@ -34,7 +34,6 @@ void print(const sim::Totals& totals, std::uint64_t schedules, double seconds, s
               static_cast<unsigned long long>(totals.promises),
               static_cast<unsigned long long>(totals.recoveries),
               static_cast<unsigned long long>(totals.within_limit));
-  std::printf("rows that the log never heard of %llu\n", static_cast<unsigned long long>(totals.unlogged));
   for (std::size_t i = 0; i < sim::fault_kinds; ++i) {
     std::printf("  %-26s %llu\n", std::string(sim::to_string(static_cast<sim::FaultKind>(i))).c_str(),
                 static_cast<unsigned long long>(totals.faults[i]));

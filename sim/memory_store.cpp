@@ -216,9 +216,11 @@ Result<std::vector<KnownClaim>> MemoryStore::testimony(const std::string& coupon
   return claims;
 }
 
-Result<void> MemoryStore::forget_testimony(const std::string& coupon_id) {
-  const std::lock_guard guard(mutex_);
-  testimony_.erase(coupon_id);
+Result<void> MemoryStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
+  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  const auto row = coupons_.find(coupon_id);
+  if (row != coupons_.end() && row->second.epoch == epoch && row->second.settled == epoch)
+    testimony_.erase(coupon_id);
   return {};
 }
 

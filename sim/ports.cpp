@@ -33,12 +33,7 @@ Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id
   return actor_.call("list_coupons", true, [&] { return store_.list_coupons(after_id, limit); });
 }
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
-  return actor_.call("save", true, [&] {
-    auto saved = store_.save(batch);
-    if (saved && *saved == SaveOutcome::saved && batch.positions.empty())
-      actor_.environment().ledger.recovered(batch.events);
-    return saved;
-  });
+  return actor_.call("save", true, [&] { return store_.save(batch); });
 }
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
   return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
@@ -61,8 +56,8 @@ Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoc
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
   return actor_.call("testimony", true, [&] { return store_.testimony(coupon_id); });
 }
-Result<void> ActorStore::forget_testimony(const std::string& coupon_id) {
-  return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id); });
+Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
+  return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id, epoch); });
 }
 Result<void> ActorStore::check() {
   return actor_.call("check", true, [&] { return store_.check(); });
@@ -189,10 +184,10 @@ Result<std::vector<OutboxEntry>> ActorGate::read(std::span<const Mark> after, st
 ActorPublisher::~ActorPublisher() {
   Environment& environment = actor_.environment();
   if (queue_.empty() || environment.healed || !environment.plan.log_is_durable) return;
-  if (environment.random.chance(500)) return;
+  if (environment.random.chance(200)) return;
   const auto end = static_cast<std::ptrdiff_t>(environment.random.below(queue_.size()) + 1);
   std::vector<IssuedEvent> sent(queue_.begin(), queue_.begin() + end);
-  const Micros delay = environment.random.between(Micros(0), std::chrono::milliseconds(600));
+  const Micros delay = environment.random.between(Micros(0), std::chrono::milliseconds(1'600));
   environment.scheduler.after(delay, [&environment, sent = std::move(sent)] {
     environment.fault(FaultKind::sent_by_the_dead, std::to_string(sent.front().sequence));
     environment.log.append(sent);

@@ -34,7 +34,7 @@ class ActorStore final : public Store {
   Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
                        std::span<const KnownClaim> claims) override;
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
-  Result<void> forget_testimony(const std::string& coupon_id) override;
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override;
 

@@ -64,8 +64,8 @@ class FaultyStore final : public Store {
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
     return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
   }
-  Result<void> forget_testimony(const std::string& coupon_id) override {
-    return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id); });
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id, epoch); });
   }
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
     return faults_.run("try_lock", [&] { return inner_.try_lock(name); });

@@ -38,6 +38,7 @@ void Recovery::step() {
   const auto progress = look_at(catalog);
   if (!progress) return;
   catch_up(catalog, *progress);
+  forget_heard(*progress);
   if (round_) return go_on();
   if (ticker().now() < next_try_) return;
   const auto found = suspects(*identity, catalog, *progress);
@@ -108,6 +109,17 @@ void Recovery::catch_up(const CatalogSnapshot& catalog, const Progress& progress
     claim_late(*coupon, witness_.claims(id, coupon->epoch));
     witness_.persisted(id, coupon->epoch, found->second.persisted);
   }
+}
+
+void Recovery::forget_heard(const Progress& progress) {
+  std::erase_if(unheard_, [&](const auto& item) {
+    const Mark& mark = item.second;
+    const auto found = progress.find(item.first);
+    if (found == progress.end() || found->second.epoch != mark.epoch)
+      return found != progress.end() && found->second.epoch > mark.epoch;
+    if (found->second.persisted < mark.sequence) return false;
+    return ports_.store.forget_testimony(item.first, mark.epoch).has_value();
+  });
 }
 
 void Recovery::write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
@@ -260,7 +272,7 @@ Result<void> Recovery::finish() {
     logged[event.coupon_id].push_back({{event.user_id, event.sequence, event.issued_at}, event.epoch});
   }
   while (!round_->jobs.empty()) {
-    Job& job = round_->jobs.back();
+    const Job& job = round_->jobs.back();
     const auto recovered = recover(job, logged[job.coupon.id]);
     if (!recovered) return recovered.error();
     if (!*recovered) continue;  // a witness was late: once more

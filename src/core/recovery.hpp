@@ -64,8 +64,7 @@ class Recovery {
     Coupon coupon;  // as committed with the new epoch; `settled` is the one that was trusted
     std::string token;
     Remains remains;
-    bool prefix = false;        // what remains is an earlier moment of the state that was trusted
-    std::vector<Holder> saved;  // by earlier attempts, perhaps: the log has to hear of them all the same
+    bool prefix = false;  // what remains is an earlier moment of the state that was trusted
   };
   struct Round {
     std::unique_ptr<StoreLock> lock;
@@ -87,8 +86,11 @@ class Recovery {
   Result<bool> is_sound(const GateIdentity& identity, const Coupon& coupon);
   void go_on();
   Result<void> finish();
-  Result<bool> recover(Job& job, std::vector<KnownClaim> claims);
-  Result<std::vector<Holder>> saved_before(const Job& job);
+  Result<bool> recover(const Job& job, std::vector<KnownClaim> claims);
+  Result<bool> note_pending(const Job& job, const std::vector<Holder>& pending,
+                            const std::vector<KnownClaim>& testimony);
+  Result<std::vector<Holder>> rows_of(const std::string& coupon_id, const std::vector<KnownClaim>& claims);
+  void forget_heard(const Progress& progress);
   Result<std::vector<std::int64_t>> sequences_of_rows(const std::string& coupon_id, std::int64_t after);
   Result<std::vector<Holder>> outbox_of(const Job& job);
   Result<std::vector<KnownClaim>> without_rows(const std::string& coupon_id, std::vector<KnownClaim> claims);
@@ -106,6 +108,7 @@ class Recovery {
   std::optional<GateIdentity> last_identity_;
   std::map<std::string, Witness::Doubt> doubts_;
   std::map<std::string, std::pair<std::int64_t, std::size_t>> testified_;  // epoch, and how many claims
+  std::map<std::string, Mark> unheard_;  // recovered here; the testimony stays until this is persisted
   std::size_t turn_ = 0;
   std::optional<Round> round_;
   TimePoint next_try_{};

@@ -22,10 +22,10 @@ void Recovery::lost(const std::string& coupon_id, const Holder& holder) {
              {{"coupon", coupon_id}, {"user", holder.user_id}, {"sequence", holder.sequence}});
 }
 
-// False when a witness was late: once more. The order matters: the union is settled in the store before the
-// gate is touched, so that a coordinator that dies leaves either everything as it was or a store that has it
-// all.
-Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
+// False when there is more testimony now: once more. The order matters: the union is settled in the store
+// before the gate is touched, so that a coordinator that dies leaves either everything as it was or a store
+// that has it all.
+Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   const std::string& id = job.coupon.id;
   // In a prefix of what was trusted, everything up to its sequence is as it was.
   const std::int64_t intact = job.prefix ? job.remains.sequence : 0;
@@ -48,11 +48,12 @@ Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
   }
   // What was just read counts only if it is the state that was shut: an empty write asks for the token.
   if (auto ours = ports_.gate.put_holders(id, job.token, {}, false); !ours) return ours.error();
-  auto saved_earlier = saved_before(job);
-  if (!saved_earlier) return saved_earlier.error();
-  std::ranges::move(*saved_earlier, std::back_inserter(known.waiting));
   const auto testimony = ports_.store.testimony(id);
   if (!testimony) return testimony.error();
+  auto saved_earlier = rows_of(id, *testimony);
+  if (!saved_earlier) return saved_earlier.error();
+  std::ranges::copy_if(*saved_earlier, std::back_inserter(known.waiting),
+                       [&](const Holder& row) { return row.sequence > intact; });
   std::ranges::copy(*testimony, std::back_inserter(claims));
   std::erase_if(claims, [&](const KnownClaim& claim) {
     return claim.epoch == job.coupon.settled && claim.holder.sequence <= intact;
@@ -63,12 +64,12 @@ Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
   known.room = job.coupon.stock - holders;
   const Rebuilt rebuilt = rebuild(std::move(known));
 
-  job.saved = rebuilt.pending;
+  if (auto noted = note_pending(job, rebuilt.pending, *testimony); !noted || !*noted) return noted;
   if (auto saved = save(job, rebuilt.pending); !saved) return saved.error();
   auto settled = settle(job, testimony->size());
   if (!settled || !*settled) return settled;
   if (auto written = write(job, rebuilt, intact); !written) return written.error();
-  (void)ports_.store.forget_testimony(id);
+  unheard_[id] = {id, rebuilt.pending.empty() ? 0 : rebuilt.pending.back().sequence, job.coupon.epoch};
 
   recovered_.add();
   holders_added_.add(rebuilt.pending.size());
@@ -79,25 +80,6 @@ Result<bool> Recovery::recover(Job& job, std::vector<KnownClaim> claims) {
                                  {"given_back", rebuilt.pending.size()},
                                  {"lost", rebuilt.dropped.size()}});
   return true;
-}
-
-// Those of an attempt that failed behind its save: they have rows now, so nothing else brings them up again.
-Result<std::vector<Holder>> Recovery::saved_before(const Job& job) {
-  std::unordered_map<std::string, std::int64_t> sequences;
-  for (std::size_t first = 0; first < job.saved.size(); first += rows_page) {
-    std::vector<std::string> users;
-    for (std::size_t i = first; i < std::min(job.saved.size(), first + rows_page); ++i)
-      users.push_back(job.saved[i].user_id);
-    const auto rows = ports_.store.holders_among(job.coupon.id, users);
-    if (!rows) return rows.error();
-    for (const Holder& row : *rows) sequences[row.user_id] = row.sequence;
-  }
-  std::vector<Holder> holders;
-  std::ranges::copy_if(job.saved, std::back_inserter(holders), [&](const Holder& holder) {
-    const auto row = sequences.find(holder.user_id);
-    return row != sequences.end() && row->second == holder.sequence;
-  });
-  return holders;
 }
 
 Result<std::vector<std::int64_t>> Recovery::sequences_of_rows(const std::string& coupon_id,
@@ -130,18 +112,45 @@ Result<std::vector<Holder>> Recovery::outbox_of(const Job& job) {
   }
 }
 
-Result<std::vector<KnownClaim>> Recovery::without_rows(const std::string& coupon_id,
-                                                       std::vector<KnownClaim> claims) {
-  std::unordered_set<std::string> saved;
+// What is saved by a recovery has a row before the log has its event. Should the gate be lost again in
+// between, the next recovery finds it in the testimony, and lets the log hear of it. False when anything was
+// written.
+Result<bool> Recovery::note_pending(const Job& job, const std::vector<Holder>& pending,
+                                    const std::vector<KnownClaim>& testimony) {
+  std::unordered_set<std::string_view> known;
+  for (const KnownClaim& claim : testimony) known.insert(claim.holder.user_id);
+  std::vector<KnownClaim> unknown;
+  for (const Holder& holder : pending) {
+    if (!known.contains(holder.user_id)) unknown.push_back({holder, job.coupon.epoch});
+  }
+  if (unknown.empty()) return true;
+  const auto written = ports_.store.testify(job.coupon.id, job.coupon.epoch, unknown);
+  if (!written) return written.error();
+  if (!*written) return Error{Errc::gate_epoch, "another recovery has begun"};
+  return false;
+}
+
+Result<std::vector<Holder>> Recovery::rows_of(const std::string& coupon_id,
+                                              const std::vector<KnownClaim>& claims) {
+  std::vector<Holder> found;
   for (std::size_t first = 0; first < claims.size(); first += rows_page) {
     std::vector<std::string> users;
     for (std::size_t i = first; i < std::min(claims.size(), first + rows_page); ++i) {
       users.push_back(claims[i].holder.user_id);
     }
-    const auto rows = ports_.store.holders_among(coupon_id, users);
+    auto rows = ports_.store.holders_among(coupon_id, users);
     if (!rows) return rows.error();
-    for (const Holder& row : *rows) saved.insert(row.user_id);
+    std::ranges::move(*rows, std::back_inserter(found));
   }
+  return found;
+}
+
+Result<std::vector<KnownClaim>> Recovery::without_rows(const std::string& coupon_id,
+                                                       std::vector<KnownClaim> claims) {
+  const auto rows = rows_of(coupon_id, claims);
+  if (!rows) return rows.error();
+  std::unordered_set<std::string_view> saved;
+  for (const Holder& row : *rows) saved.insert(row.user_id);
   std::erase_if(claims, [&](const KnownClaim& claim) { return saved.contains(claim.holder.user_id); });
   return claims;
 }

@@ -142,6 +142,26 @@ TEST(Recovery, KnowsItsRowsAreSavedThoughTheyLieAboveTheOutbox) {
   EXPECT_EQ(world.progress("c").published, 2);
 }
 
+TEST(Recovery, TheLogHearsOfWhatARecoverySavedThoughTheGateIsLostAgain) {
+  Recovering world;
+  world.create("c", 10);
+  world.sell("c", 1, 4);
+  world.memory_gate.restart_empty();
+  Recovery recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(recovery));
+  EXPECT_EQ(world.saved_sequences("c"), one_to(3)) << "before any event was published";
+  world.memory_gate.restart_empty();
+  Witness knows_nothing;
+  Recovery another = world.make_recovery(knows_nothing);
+  EXPECT_TRUE(world.recover(another));
+  EXPECT_TRUE(world.log.consumer()->poll(1, no_wait)->records.empty());
+  world.save_all();
+  EXPECT_EQ(world.sqlite->testimony("c")->size(), 3U);
+  another.step();
+  EXPECT_TRUE(world.sqlite->testimony("c")->empty()) << "it is persisted, so the log has it";
+  EXPECT_EQ(logged_sequences(world.log, "c"), one_to(3));
+}
+
 TEST(Recovery, AnotherProcessBearsWitnessMeanwhile) {
   Recovering world(std::chrono::milliseconds(50));
   world.create("c", 10);

@@ -249,6 +249,7 @@ TEST(Relay, GathersWhatComesInQuickSuccession) {
     const std::size_t at_once = logged_sequences(log, "c").size();
     EXPECT_EQ(at_once, ack == Ack::gate ? 1U : 2U)
         << to_string(ack) << ": a user who waits is not kept waiting";
+    if (at_once == 2) continue;
     time.passed += RelayOptions().gather;
     life.relay.step(1ms);
     EXPECT_EQ(logged_sequences(log, "c"), one_to(2));

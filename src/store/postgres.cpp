@@ -293,8 +293,8 @@ class PostgresStore final : public Store {
     return claims;
   }
 
-  Result<void> forget_testimony(const std::string& coupon_id) override {
-    const auto done = query(sql::forget_testimony, PostgresParams().text(coupon_id));
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
+    const auto done = query(sql::forget_testimony, PostgresParams().text(coupon_id).bigint(epoch));
     if (!done) return done.error();
     return {};
   }

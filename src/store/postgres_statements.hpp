@@ -81,8 +81,10 @@ inline const PostgresStatement testify = {
 inline const PostgresStatement testimony = {
     "testimony", "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
 
-inline const PostgresStatement forget_testimony = {"forget_testimony",
-                                                   "DELETE FROM testimony WHERE coupon_id = $1"};
+inline const PostgresStatement forget_testimony = {
+    "forget_testimony",
+    "DELETE FROM testimony WHERE coupon_id = $1 AND EXISTS"
+    " (SELECT 1 FROM coupon WHERE id = $1 AND epoch = $2 AND settled = $2)"};
 
 inline const PostgresStatement holders_among = {
     "holders_among",

@@ -233,11 +233,11 @@ class SqliteStore final : public Store {
         [&](SqliteStatement& query) { query.text(coupon_id); });
   }
 
-  Result<void> forget_testimony(const std::string& coupon_id) override {
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
     const std::lock_guard guard(writer_mutex_);
     const auto remove = writer_.prepared(sql::forget_testimony);
     if (!remove) return remove.error();
-    return (*remove)->text(coupon_id).run();
+    return (*remove)->text(coupon_id).integer(epoch).run();
   }
 
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {

@@ -50,7 +50,9 @@ inline constexpr char testify[] =
     " ON CONFLICT DO NOTHING";
 inline constexpr char testimony[] =
     "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = ?1";
-inline constexpr char forget_testimony[] = "DELETE FROM testimony WHERE coupon_id = ?1";
+inline constexpr char forget_testimony[] =
+    "DELETE FROM testimony WHERE coupon_id = ?1 AND EXISTS"
+    " (SELECT 1 FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled = ?2)";
 inline constexpr char coupon_epoch[] = "SELECT epoch FROM coupon WHERE id = ?1";
 inline constexpr char check[] = "SELECT count(*) FROM schema_migration";
 

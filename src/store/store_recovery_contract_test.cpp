@@ -67,7 +67,12 @@ TEST_P(StoreRecovery, HearsWitnessesOnlyDuringTheirRecovery) {
   std::ranges::sort(heard, {}, [](const KnownClaim& claim) { return claim.holder.sequence; });
   EXPECT_EQ(heard, (std::vector<KnownClaim>{one, two}));
   EXPECT_TRUE(store_->testimony("b").value().empty());
-  ASSERT_TRUE(store_->forget_testimony("a"));
+  for (const std::int64_t epoch : {1, 2}) {
+    ASSERT_TRUE(store_->forget_testimony("a", epoch));
+    EXPECT_EQ(store_->testimony("a").value().size(), 2U) << "it is the recovery's that is under way";
+  }
+  set_epochs("a", 2, 2);
+  ASSERT_TRUE(store_->forget_testimony("a", 2));
   EXPECT_TRUE(store_->testimony("a").value().empty());
 }
 

@@ -116,7 +116,9 @@ class Store {
 
   /// What all processes have written down of a coupon.
   virtual Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) = 0;
-  virtual Result<void> forget_testimony(const std::string& coupon_id) = 0;
+
+  /// Forgets it, unless the coupon is not open in `epoch`: then it is the next recovery's.
+  virtual Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) = 0;
 
   /// The lock of that name, or nothing while somebody else has it.
   virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
