@@ -6,7 +6,6 @@
 #include "base/log.hpp"
 #include "base/planted.hpp"
 #include "base/ticker.hpp"
-#include "core/reconcile.hpp"
 
 namespace seonchak {
 
@@ -32,6 +31,7 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
       catalog_(catalog),
       board_(board),
       options_(options),
+      reconciler_(store, outbox, metrics, {options.overdue}),
       saved_(metrics.counter("seonchak_consumer_saved_total",
                              "Events committed in the store, repeats included.")),
       dead_letters_(
@@ -86,6 +86,7 @@ bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& 
 
 void Consumer::resume(const std::vector<std::int32_t>& partitions) {
   position_.clear();
+  reconciler_.forget();
   milliseconds backoff = options_.backoff_min;
   while (true) {
     auto positions = store_.positions(log_.group(), log_.topic());
@@ -223,9 +224,7 @@ Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
     if (!dead_letter(*admitted->front(), rejection.message)) return Saved::gave_up;
     // The dead-letter topic has it now: the outbox need not keep it.
     const auto& event = std::get<IssuedEvent>(admitted->front()->message);
-    if (!batch.epochs.empty() && batch.epochs.front().epoch == event.epoch) {
-      raise({event.coupon_id, event.sequence, event.epoch});
-    }
+    if (!batch.epochs.empty() && batch.epochs.front().epoch == event.epoch) handled(event);
     return save({}, next);
   }
 }
@@ -248,71 +247,6 @@ SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
   for (const auto& [partition, offset] : next)
     batch.positions.push_back({partition, position_[partition], offset});
   return batch;
-}
-
-// Nothing when it was told to stop while the gate could not say.
-std::optional<Consumer::Kept> Consumer::admit(std::span<const LogRecord* const> kept) {
-  milliseconds backoff = options_.backoff_min;
-  while (true) {
-    Kept admitted;
-    std::unordered_map<std::string_view, Kept> late;
-    for (const LogRecord* record : kept) {
-      const auto& event = std::get<IssuedEvent>(record->message);
-      const auto coupon = catalog_.find(event.coupon_id);
-      const bool is_late = coupon && event.epoch != 0 && event.epoch < coupon->epoch;
-      (is_late ? late[event.coupon_id] : admitted).push_back(record);
-    }
-    Result<bool> settled = true;
-    for (const auto& [coupon_id, records] : late) {
-      settled = admit_late(*catalog_.find(coupon_id), records, admitted);
-      if (!settled || !*settled) break;
-    }
-    if (settled && !*settled) return std::nullopt;
-    if (settled) {
-      if (late.empty()) return admitted;
-      // In the log's order again, which the bisection goes by.
-      std::ranges::sort(admitted, {},
-                        [](const LogRecord* record) { return std::pair(record->partition, record->offset); });
-      return admitted;
-    }
-    if (!pause(backoff, "gate", settled.error())) return std::nullopt;
-    (void)catalog_.catalog().refresh();
-  }
-}
-
-Result<bool> Consumer::admit_late(const Coupon& coupon, std::span<const LogRecord* const> late,
-                                  Kept& admitted) {
-  std::vector<std::string> users;
-  for (const LogRecord* record : late) users.push_back(std::get<IssuedEvent>(record->message).user_id);
-  const auto holders = gate_.holders_of(coupon, users);
-  if (!holders) return holders.error();
-  for (std::size_t i = 0; i < late.size(); ++i) {
-    const auto& event = std::get<IssuedEvent>(late[i]->message);
-    const auto& holder = (*holders)[i];
-    if (holder && holder->sequence == event.sequence) {
-      admitted.push_back(late[i]);
-    } else if (!holder) {
-      const auto settled = claim_again(coupon, *late[i]);
-      if (!settled || !*settled) return settled;
-    }
-  }
-  late_.add(late.size());
-  return true;
-}
-
-// Issued, it comes back through the outbox with its new sequence.
-Result<bool> Consumer::claim_again(const Coupon& coupon, const LogRecord& record) {
-  const auto& event = std::get<IssuedEvent>(record.message);
-  const auto reply = gate_.claim_now({coupon.id, coupon.epoch, 0, {event.user_id}, coupon.gate});
-  if (!reply) return reply.error();
-  const Decision decision = reply->claims.front().decision;
-  if (decision == Decision::issued || decision == Decision::already_issued) return true;
-  log::error("an issued coupon was lost with the gate, and cannot be issued again",
-             {{"coupon", coupon.id},
-              {"user", event.user_id},
-              {"sequence", event.sequence},
-              {"decision", to_string(decision)}});
-  return dead_letter(record, "superseded: " + std::string(to_string(decision)));
 }
 
 // A half's positions end at its last record of each partition; records that were dead-lettered or decided
@@ -368,12 +302,14 @@ void Consumer::after_commit(const SaveBatch& batch) {
   for (const CouponEpoch& coupon : batch.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
   for (const IssuedEvent& event : batch.events) {
     const auto present = epochs.find(event.coupon_id);
-    if (present != epochs.end() && present->second == event.epoch) {
-      raise({event.coupon_id, event.sequence, event.epoch});
-    }
+    if (present != epochs.end() && present->second == event.epoch) handled(event);
   }
   board_.persisted(unmarked());
   log_.committed(positions);
+}
+
+void Consumer::handled(const IssuedEvent& event) {
+  if (const auto mark = reconciler_.handled(event)) raise(*mark);
 }
 
 void Consumer::raise(const Mark& mark) {
@@ -398,9 +334,9 @@ void Consumer::mark_persisted() {
 
 void Consumer::reconcile() {
   const auto time = ticker().now();
-  if (time < next_reconcile_) return;
+  if (time < next_reconcile_ && !reconciler_.found_gap()) return;
   next_reconcile_ = time + options_.reconcile_period;
-  auto marks = find_unmarked(store_, outbox_, catalog_.current());
+  const auto marks = reconciler_.reconcile(catalog_.current(), {log_.group(), log_.topic()}, idle_);
   if (!marks) {
     log::debug("not reconciled", {{"why", marks.error().message}});
     return;

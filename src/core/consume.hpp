@@ -12,6 +12,7 @@
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
 #include "core/progress.hpp"
+#include "core/reconcile.hpp"
 
 namespace seonchak {
 
@@ -21,6 +22,7 @@ struct ConsumerOptions {
                                           ///< full or a coupon's users wait for the store
   std::chrono::milliseconds backoff_min{50};  ///< between retries of the store or the gate
   std::chrono::milliseconds backoff_max{2'000};
+  std::chrono::milliseconds overdue{5'000};  ///< ReconcilerOptions::overdue
   std::chrono::milliseconds reconcile_period{
       2'000};  ///< how often marks that a crash left behind are looked for
 };
@@ -77,6 +79,7 @@ class Consumer {
   Saved commit(const SaveBatch& batch, Error& rejection);
   void trim_too_early(const SaveBatch& batch);
   void after_commit(const SaveBatch& batch);
+  void handled(const IssuedEvent& event);
   void raise(const Mark& mark);
   std::vector<Mark> unmarked() const;
   void mark_persisted();
@@ -93,6 +96,7 @@ class Consumer {
 
   std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
   std::unordered_map<std::string, Mark> unmarked_;           // committed, the gate not yet told
+  Reconciler reconciler_;
   std::chrono::steady_clock::time_point next_reconcile_{};
   std::chrono::steady_clock::time_point next_poll_{};
   std::atomic<bool> stopping_{false};

@@ -197,5 +197,40 @@ TEST(Consumer, LeavesTheDatabaseAMomentBetweenTwoTransactionsUnlessSomebodyWaits
   }
 }
 
+// A topic that is deleted takes along what the log had confirmed and the consumer had not read.
+TEST(Consumer, SavesFromTheOutboxWhatTheLogHasLostBeforeALaterEvent) {
+  World world;
+  MemoryLog deleted;
+  MemoryLog anew;
+  world.create("c", 100);
+  world.issue("c", 2);
+  RelayLife(world, deleted, {.durable = true}).drain();
+  world.issue("c", 1);
+  RelayLife(world, anew, {.owner = "next", .durable = true}).drain();
+  ASSERT_EQ(logged_sequences(anew, "c"), (std::vector<std::int64_t>{3}));
+  ConsumerLife life(world, anew);
+  life.steps(3);
+  EXPECT_EQ(world.saved_sequences("c"), one_to(3));
+  EXPECT_EQ(world.progress("c").persisted, 3);
+  EXPECT_TRUE(world.outbox("c").empty());
+}
+
+TEST(Consumer, SavesFromTheOutboxWhatTheLogHasLostAtItsEnd) {
+  HandTime time;
+  World world;
+  MemoryLog deleted;
+  MemoryLog anew;
+  world.create("c", 100);
+  world.issue("c", 2);
+  RelayLife(world, deleted, {.durable = true}).drain();
+  ConsumerLife life(world, anew);
+  life.steps(3);
+  EXPECT_TRUE(world.saved_sequences("c").empty()) << "it may just not have come yet";
+  time.passed += ConsumerOptions().overdue;
+  life.steps(2);
+  EXPECT_EQ(world.saved_sequences("c"), one_to(2));
+  EXPECT_EQ(world.progress("c").persisted, 2);
+}
+
 }  // namespace
 }  // namespace seonchak
