@@ -1,0 +1,7 @@
+package peer;
+
+public enum Decision {
+  ISSUED,
+  ALREADY_ISSUED,
+  SOLD_OUT
+}
