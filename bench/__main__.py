@@ -1,0 +1,178 @@
+"""The command line of `./dev bench`: measures, prints the table, keeps the numbers."""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.process import ROOT
+
+from bench import generator, idle, persistence, table
+from bench.aims import Results
+from bench.generator import Load
+from bench.lab import Lab, create
+from bench.subjects import SUBJECTS, SpringLosers, SpringWinners, Subject
+
+RESULTS = ROOT / "bench" / "results"
+SINGLES = ("half-rate", "lag", "rows", "burst", "idle")
+BURST_WINNERS = 1_000_000
+JVM_WARM_S, JVM_WARM_QUICK_S = 15, 4
+
+
+def parse() -> argparse.Namespace:
+    """The flags, with what --quick makes of them."""
+    names = [subject.name for subject in SUBJECTS] + list(SINGLES)
+    parser = argparse.ArgumentParser(prog="./dev bench", description="Measures everything side by side.")
+    parser.add_argument("--rounds", type=int, help="turns over all subjects (5; quick: 1)")
+    parser.add_argument("--seconds", type=float, help="of each subject in a round (4; quick: 1)")
+    parser.add_argument("--rows", type=int, help="rows for COPY and the consumer (500,000; quick: 100,000)")
+    parser.add_argument("--quick", action="store_true", help="to see that it works, in under three minutes")
+    parser.add_argument("--only", default=",".join(names), help=f"some of {', '.join(names)}")
+    parser.add_argument("--out", type=Path, help="file for the results (bench/results/COMMIT.json)")
+    options = parser.parse_args()
+    options.only = options.only.split(",")
+    if unknown := set(options.only) - set(names):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (1.0 if options.quick else 4.0)
+    options.rows = options.rows or (100_000 if options.quick else 500_000)
+    return options
+
+
+def say(text: str) -> None:
+    """Progress, apart from the results."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def median(values: list[Any]) -> Any:
+    """The median of numbers, or of each entry of dictionaries; None when some are missing."""
+    if isinstance(values[0], dict):
+        return {key: median([value[key] for value in values if key in value]) for key in values[0]}
+    if any(not isinstance(value, int | float) for value in values):
+        return None
+    return statistics.median(values)
+
+
+def in_turns(subjects: list[Subject], rounds: int, load: Load) -> tuple[Results, Results]:
+    """A B C, A B C, ...: the medians and all rounds."""
+    raw: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in subjects}
+    for subject in subjects:
+        say(f"preparing {subject.name}")
+        subject.prepare()
+    for number in range(rounds):
+        for subject in subjects:
+            result = subject.measure(load)
+            raw[subject.name].append(result)
+            say(f"round {number + 1} of {rounds}: {subject.name} {result['rate']:,.0f}/s")
+    medians = {}
+    for name, results in raw.items():
+        medians[name] = median(results)
+        medians[name]["latency_us"] = median([result["load"]["latency_us"] for result in results])
+    return medians, raw
+
+
+def half_rate(lab: Lab, peak: float, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Latency of the whole chain when requests come at half its peak rate, counted from when each was due."""
+    results = []
+    for _ in range(rounds):
+        coupon = create(lab.chain, lab.new_name("half"))
+        load = Load(seconds=seconds, rate=peak / 2)
+        report = generator.run(generator.issue(lab.chain.port, coupon), load)
+        generator.expect(report, 201)
+        persistence.drain(lab.chain, coupon)
+        latency = {f"{key}_ms": value / 1e3 for key, value in report["latency_us"].items()}
+        results.append({"rate": report["rate"], **latency, "load": report})
+    return results
+
+
+def singles(lab: Lab, options: argparse.Namespace, medians: Results) -> dict[str, Callable[[], Any]]:
+    """What does not take turns, by the name of its results: a list with one entry per round."""
+    few = min(3, options.rounds)
+    work: dict[str, Callable[[], Any]] = {}
+    if "half-rate" in options.only and "winners-chain" in medians:
+        peak = medians["winners-chain"]["rate"]
+        work["half-rate"] = lambda: half_rate(lab, peak, few, 2 * options.seconds)
+    if "lag" in options.only:
+        work["lag"] = lambda: [persistence.lag(lab, max(2.0, 2 * options.seconds)) for _ in range(few)]
+    if "rows" in options.only:
+        work["rows-copy"] = lambda: [persistence.copy(lab, options.rows) for _ in range(few)]
+        work["rows-consumer"] = lambda: [persistence.catch_up(lab, options.rows) for _ in range(few)]
+    if "burst" in options.only and not options.quick:
+        work["burst"] = lambda: [persistence.burst(lab, BURST_WINNERS)]
+    if "idle" in options.only:
+        work["idle"] = lambda: [idle.idle(lab)]
+    return work
+
+
+def commit() -> str:
+    """The commit that is measured, marked when the tree has changes."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or "unknown"
+
+
+def conditions(options: argparse.Namespace) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "commit": commit(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "rows": options.rows,
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def keep(path: Path, document: dict[str, Any]) -> None:
+    """Writes the results; only those of the last run stay."""
+    path.parent.mkdir(exist_ok=True)
+    for old in RESULTS.glob("*.json") if path.parent == RESULTS else ():
+        old.unlink()
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def main() -> int:
+    """Runs what was asked for and prints the table; 1 when something could not be measured."""
+    options = parse()
+    about = conditions(options)
+    failed: dict[str, str] = {}
+    jvm_warm = Load(seconds=JVM_WARM_QUICK_S if options.quick else JVM_WARM_S)
+    with Lab() as lab:
+        chosen = [
+            subject(lab, jvm_warm) if subject in (SpringLosers, SpringWinners) else subject(lab)
+            for subject in SUBJECTS
+            if subject.name in options.only
+        ]
+        medians, raw = in_turns(chosen, options.rounds, Load(seconds=options.seconds))
+        for name, work in singles(lab, options, medians).items():
+            say(f"measuring {name}")
+            try:
+                raw[name] = work()
+                medians[name] = median(raw[name])
+            except RuntimeError as error:
+                failed[name] = str(error)
+                say(f"{name} failed: {error}")
+    titles = {subject.name: subject.title for subject in SUBJECTS}
+    print(table.report(medians, titles, about))
+    for name, problem in failed.items():
+        print(f"\nNOT MEASURED: {name}: {problem.splitlines()[0]}")
+    keep(
+        options.out or RESULTS / f"{about['commit']}.json",
+        {"conditions": about, "medians": medians, "rounds": raw, "failed": failed},
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

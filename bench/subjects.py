@@ -1,0 +1,303 @@
+"""What is measured in turns: one subject is one server under one kind of request, as fast as it answers."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from harness.process import Process
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
+
+from bench import generator
+from bench.cpu import CpuMeter
+from bench.generator import Load, Target
+from bench.lab import STOCK_MAX, Lab, counts, create, metric, wait_for
+
+DRAIN_TIMEOUT_S = 90.0
+LEARN_TIMEOUT_S = 20.0
+WARM = Load(seconds=0.5)
+CONSTANT_PATH = "/constant"
+SCRIPT_CALLS = ("evalsha", "eval", "fcall")
+
+
+class Subject(ABC):
+    """One line of the table."""
+
+    name: str
+    title: str
+    statuses: tuple[int, ...] = (200,)
+
+    def __init__(self, lab: Lab, warm: Load = WARM) -> None:
+        self.lab = lab
+        self.warm = warm
+
+    def prepare(self) -> None:
+        """Starts what it needs and warms it up."""
+        generator.run(self.target(), self.warm)
+        self.settle()
+
+    @abstractmethod
+    def processes(self) -> dict[str, Process]:
+        """Whose CPU a request costs; "server" is the one that answers."""
+
+    @abstractmethod
+    def target(self) -> Target:
+        """Where the requests of one round go."""
+
+    def settle(self) -> dict[str, Any]:
+        """Waits until what the round set going is done, and tells of it."""
+        return {}
+
+    def counters(self) -> dict[str, float]:
+        """What only grows; a round reports the difference per request."""
+        return {}
+
+    def measure(self, load: Load) -> dict[str, Any]:
+        """One round. CPU includes what happened after the answers, until all was saved."""
+        target = self.target()
+        before = self.counters()
+        meter = CpuMeter(self.processes())
+        report = generator.run(target, load)
+        after = self.counters()
+        generator.expect(report, *self.statuses)
+        settled = self.settle()
+        cpu_us = meter.per_request_us(report["answers"])
+        cpu_us["load"] = report["cpu_s"] / report["answers"] * 1e6
+        per_request = {name: (after[name] - before[name]) / report["answers"] for name in after}
+        return {
+            "rate": report["rate"],
+            "cpu_us": cpu_us,
+            "per_request": per_request,
+            "load": report,
+            **settled,
+        }
+
+
+class NginxConstant(Subject):
+    """The fastest that nginx can be."""
+
+    name, title = "nginx-constant", "nginx return 200"
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.nginx}
+
+    def target(self) -> Target:
+        return Target(self.lab.nginx.port, CONSTANT_PATH, ("X-User-Id: r-{user}",))
+
+
+class Healthz(Subject):
+    """The fastest that our own server can be."""
+
+    name, title = "healthz", "our /healthz"
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.api}
+
+    def target(self) -> Target:
+        return Target(self.lab.api.port, "/healthz", ("X-User-Id: r-{user}",), method="GET")
+
+
+def scripts_run(redis: RedisServer) -> int:
+    """How many scripts Redis has been asked to run."""
+    with redis.client() as client:
+        statistics = client.info("commandstats")
+    return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in SCRIPT_CALLS)
+
+
+class Losers(Subject):
+    """Requests for a coupon that is gone."""
+
+    name, title, statuses = "losers", "losers", (409,)
+
+    def prepare(self) -> None:
+        server = self.lab.api
+        self.coupon = create(server, self.lab.new_name("gone"), 1)
+        generator.run(self.target(), Load(requests=64))
+        refused = metric(server, "seonchak_refused_from_memory_total")
+
+        def learned() -> bool:
+            generator.run(self.target(), Load(requests=64))
+            return metric(server, "seonchak_refused_from_memory_total") > refused
+
+        if wait_for(learned, LEARN_TIMEOUT_S) is None:
+            raise RuntimeError("losers are still asked of Redis")
+        super().prepare()
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.api, "redis": self.lab.redis_api}
+
+    def counters(self) -> dict[str, float]:
+        return {"redis_scripts": scripts_run(self.lab.redis_api)}
+
+    def target(self) -> Target:
+        return generator.issue(self.lab.api.port, self.coupon)
+
+
+class NginxLosers(Subject):
+    """The same of nginx with Lua."""
+
+    name, title, statuses = "losers-nginx-lua", "losers, nginx + Lua + Redis", (409,)
+
+    def prepare(self) -> None:
+        self.coupon = self.lab.new_name("gone")
+        self.lab.nginx.create(self.coupon, 1)
+        super().prepare()
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.nginx, "redis": self.lab.nginx.redis}
+
+    def counters(self) -> dict[str, float]:
+        return {"redis_scripts": scripts_run(self.lab.nginx.redis)}
+
+    def target(self) -> Target:
+        return generator.issue(self.lab.nginx.port, self.coupon)
+
+
+class SpringLosers(Subject):
+    """The same of the origin's design."""
+
+    name, title, statuses = "losers-spring", "losers, Spring Boot", (409,)
+
+    def prepare(self) -> None:
+        self.coupon = self.lab.new_name("gone")
+        self.lab.spring.create(self.coupon, 1)
+        super().prepare()
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.spring, "redis": self.lab.spring.redis}
+
+    def target(self) -> Target:
+        return self.lab.spring.issue(self.coupon)
+
+
+class Winners(Subject):
+    """New users for a coupon that lasts, a new coupon each round; subclasses say which servers take part."""
+
+    statuses = (201,)
+
+    @abstractmethod
+    def server(self) -> Seonchak:
+        """The process that answers."""
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.server()}
+
+    def counters(self) -> dict[str, float]:
+        server = self.server()
+        return {name: metric(server, f"seonchak_gate_{name}_total") for name in ("users", "calls")}
+
+    def target(self) -> Target:
+        self.coupon = create(self.server(), self.lab.new_name("won"))
+        return generator.issue(self.server().port, self.coupon)
+
+    def measure(self, load: Load) -> dict[str, Any]:
+        result = super().measure(load)
+        calls = result["per_request"]["calls"]
+        result["batch"] = result["per_request"]["users"] / calls if calls else None
+        return result
+
+
+class RedisWinners(Winners):
+    """Deciding alone: nothing is published or saved meanwhile."""
+
+    name, title = "winners-redis", "winners, Redis only"
+
+    def server(self) -> Seonchak:
+        return self.lab.api
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.api, "redis": self.lab.redis_api}
+
+
+class ChainWinners(Winners):
+    """Decided, published and saved, all on the same cores."""
+
+    name, title = "winners-chain", "winners, whole chain"
+
+    def server(self) -> Seonchak:
+        return self.lab.chain
+
+    def redis(self) -> RedisServer:
+        """The gate."""
+        return self.lab.redis_chain
+
+    def processes(self) -> dict[str, Process]:
+        lab = self.lab
+        return {"server": self.server(), "redis": self.redis(), "kafka": lab.kafka, "postgres": lab.postgres}
+
+    def settle(self) -> dict[str, Any]:
+        def drained() -> bool:
+            now = counts(self.server(), self.coupon)
+            return now["persisted"] is not None and now["persisted"] >= now["issued"]
+
+        return {"drained_s": wait_for(drained, DRAIN_TIMEOUT_S)}
+
+
+class AlwaysWinners(ChainWinners):
+    """The same, with a Redis that flushes before it answers."""
+
+    name, title = "winners-chain-always", "winners, whole chain, appendfsync always"
+
+    def server(self) -> Seonchak:
+        return self.lab.always
+
+    def redis(self) -> RedisServer:
+        return self.lab.redis_always
+
+
+class EmbeddedWinners(Winners):
+    """Nothing but the program: each answer is on disk."""
+
+    name, title = "winners-embedded", "winners, embedded (fsynced)"
+
+    def server(self) -> Seonchak:
+        return self.lab.embedded
+
+
+class NginxWinners(Subject):
+    """Decided, and neither published nor saved."""
+
+    name, title, statuses = "winners-nginx-lua", "winners, nginx + Lua + Redis", (201,)
+
+    def processes(self) -> dict[str, Process]:
+        return {"server": self.lab.nginx, "redis": self.lab.nginx.redis}
+
+    def target(self) -> Target:
+        coupon = self.lab.new_name("won")
+        self.lab.nginx.create(coupon, STOCK_MAX)
+        return generator.issue(self.lab.nginx.port, coupon)
+
+
+class SpringWinners(Subject):
+    """The origin's design: answered, published after the answer, saved row by row."""
+
+    name, title, statuses = "winners-spring", "winners, Spring Boot", (201,)
+
+    def processes(self) -> dict[str, Process]:
+        spring = self.lab.spring
+        return {"server": spring, "redis": spring.redis, "kafka": spring.kafka, "postgres": spring.postgres}
+
+    def target(self) -> Target:
+        self.coupon = self.lab.new_name("won")
+        self.lab.spring.create(self.coupon, STOCK_MAX)
+        return self.lab.spring.issue(self.coupon)
+
+    def settle(self) -> dict[str, Any]:
+        with self.lab.spring.redis.client() as client:
+            issued = client.scard(f"{{spring:{self.coupon}}}:holders")
+        spring = self.lab.spring
+        return {"drained_s": wait_for(lambda: spring.saved(self.coupon) >= issued, DRAIN_TIMEOUT_S)}
+
+
+SUBJECTS: tuple[type[Subject], ...] = (
+    NginxConstant,
+    Healthz,
+    Losers,
+    NginxLosers,
+    SpringLosers,
+    RedisWinners,
+    NginxWinners,
+    ChainWinners,
+    SpringWinners,
+    EmbeddedWinners,
+    AlwaysWinners,
+)

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# Measurements beside other servers. Sourced by ./dev.
+
+bench_packages=(nginx libnginx-mod-http-lua default-jdk-headless)
+bench_tools=(nginx javac)
+
+setup_bench() {
+  setup_all
+  if ((known_system)); then install_packages "${bench_packages[@]}"; else require_tools "${bench_tools[@]}"; fi
+}
+
+# Maven needs the network once; later runs work from what it has fetched.
+build_spring_peer() {
+  local peer=$ROOT/bench/peers/spring jar=$ROOT/build/peers/spring/spring-peer-1.jar
+  if [[ -f $jar && -z $(find "$peer" -newer "$jar" -type f -print -quit) ]]; then return; fi
+  say "building the Spring Boot peer"
+  mvn -q -o -B -Dstyle.color=never -f "$peer/pom.xml" package >/dev/null 2>&1 ||
+    mvn -q -B -Dstyle.color=never -f "$peer/pom.xml" package
+}
+
+# bench [growth] FLAG...: the flags of bench/__main__.py, or of bench/growth.py.
+cmd_bench() {
+  local module=bench
+  if [[ ${1-} == growth ]]; then
+    module=bench.growth
+    shift
+  fi
+  setup_bench
+  build release seonchak
+  build bench seonchak-load
+  build_spring_peer
+  cd "$ROOT"
+  PYTHONPATH=$ROOT:$ROOT/tests exec "$VENV/bin/python" -m "$module" "$@"
+}
