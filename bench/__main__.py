@@ -86,6 +86,7 @@ def half_rate(lab: Lab, peak: float, rounds: int, seconds: float) -> list[dict[s
         report = generator.run(generator.issue(lab.chain.port, coupon), load)
         generator.expect(report, 201)
         persistence.drain(lab.chain, coupon)
+        generator.on_time(report, load)
         latency = {f"{key}_ms": value / 1e3 for key, value in report["latency_us"].items()}
         results.append({"rate": report["rate"], **latency, "load": report})
     return results

@@ -1,15 +1,19 @@
 """Runs seonchak-load, the generator of load in bench/load."""
 
+import contextlib
 import itertools
 import json
 import subprocess
+import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from harness.process import ROOT
 
 PROGRAM = ROOT / "build" / "bench" / "seonchak-load"
+CONNECT_S = 60.0
 SPARE_S = 60.0
+SLOWEST_RATE = 1_000
 
 _runs = itertools.count()
 
@@ -54,32 +58,65 @@ def command(target: Target, load: Load) -> list[str]:
     return line
 
 
-def start(target: Target, load: Load) -> "subprocess.Popen[str]":
-    """Starts it, for those who watch something else meanwhile; `finish` takes what it prints."""
-    return subprocess.Popen(
-        command(target, load), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+class Run:
+    """A generator that is connected and waits for `go`, so that connecting is in nobody's CPU.
 
+    As a context it keeps the connections open until its end, so that closing them is not either.
+    """
 
-def finish(child: "subprocess.Popen[str]", load: Load) -> dict[str, Any]:
-    """Its report. Raises when it could not do its work, or a tenth of the requests had no answer."""
-    bound_s = load.seconds or load.requests / 1_000
-    try:
-        output, problem = child.communicate(timeout=bound_s + SPARE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        raise
-    if child.returncode != 0:
-        raise RuntimeError(problem)
-    report = json.loads(output)
-    if report["answers"] < 0.9 * report["requests"]:
-        raise RuntimeError(f"too few answers: {report}")
-    return report
+    def __init__(self, target: Target, load: Load) -> None:
+        self._load = load
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._child = subprocess.Popen(
+            [*command(target, load), "--in-steps"], text=True, encoding="utf-8", **pipes
+        )
+        # A generator that hangs is ended, and so is every wait for what it prints.
+        bound_s = CONNECT_S + (load.seconds or load.requests / SLOWEST_RATE) + SPARE_S
+        self._bound = threading.Timer(bound_s, self._child.kill)
+        self._bound.daemon = True
+        self._bound.start()
+        self._line()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bound.cancel()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
+        if self._child.wait() < 0:
+            raise RuntimeError("the generator was ended: it took too long")
+
+    def go(self) -> None:
+        """Sends the first request and returns."""
+        self._child.stdin.write("\n")
+        self._child.stdin.flush()
+
+    def report(self) -> dict[str, Any]:
+        """Waits for its end. Raises when it could not do its work, or a tenth of the requests had no answer."""
+        report = json.loads(self._line())
+        if report["answers"] < 0.9 * report["requests"]:
+            raise RuntimeError(f"too few answers: {report}")
+        return report
+
+    def _line(self) -> str:
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the generator failed: {self._child.stderr.read()}")
+        return line
 
 
 def run(target: Target, load: Load) -> dict[str, Any]:
     """One run to its end."""
-    return finish(start(target, load), load)
+    with Run(target, load) as generator:
+        generator.go()
+        return generator.report()
+
+
+def on_time(report: dict[str, Any], load: Load) -> None:
+    """Raises when an open loop was slower than asked: its latency then tells of another rate."""
+    if report["rate"] < 0.95 * load.rate or report["errors"]["unsent"]:
+        raise RuntimeError(f"{report['rate']:,.0f} of {load.rate:,.0f} requests a second were reached")
 
 
 def expect(report: dict[str, Any], *statuses: int) -> None:

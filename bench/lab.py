@@ -25,7 +25,8 @@ POLL_S = 0.02
 class Lab:
     """Starts servers on demand and ends them all. Every composition has a Redis of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
         self._stack = contextlib.ExitStack()
         self._numbers = iter(range(1_000_000))
 
@@ -62,9 +63,9 @@ class Lab:
         store = create_database(self.postgres.url("postgres"), database)
         return ["--gate", redis.address, "--log", f"kafka://{self.kafka.address}/{topic}", "--store", store]
 
-    def serve(self, *flags: str, threads: int = 1) -> Seonchak:
+    def serve(self, *flags: str) -> Seonchak:
         """The program under test."""
-        return self.start(Seonchak("--threads", str(threads), "--log-level", "warn", *flags))
+        return self.start(Seonchak("--threads", str(self.threads), "--log-level", "warn", *flags))
 
     @cached_property
     def redis_api(self) -> RedisServer:

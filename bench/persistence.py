@@ -40,17 +40,13 @@ def lag(lab: Lab, seconds: float) -> dict[str, Any]:
     database = lab.database("chain")
     load = Load(seconds=seconds, rate=LAG_RATE)
     coupon = create(lab.chain, lab.new_name("lag"))
-    child = generator.start(generator.issue(lab.chain.port, coupon), load)
-    ages_ms: list[float] = []
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        sequence, age_ms = newest(database, coupon)
-        if sequence and time.monotonic() - began < seconds - 0.1:
-            ages_ms.append(age_ms)
-        time.sleep(SAMPLE_S)
-    report = generator.finish(child, load)
+    with generator.Run(generator.issue(lab.chain.port, coupon), load) as run:
+        run.go()
+        ages_ms = watch_age(database, coupon, seconds - 0.1)
+        report = run.report()
     generator.expect(report, 201)
     drain(lab.chain, coupon)
+    generator.on_time(report, load)
     if not ages_ms:
         raise RuntimeError(f"no row was saved in {seconds} s")
     return {
@@ -60,6 +56,18 @@ def lag(lab: Lab, seconds: float) -> dict[str, Any]:
         "max_ms": max(ages_ms),
         "load": report,
     }
+
+
+def watch_age(database: Connection, coupon: str, seconds: float) -> list[float]:
+    """How old the newest row was, look after look; not from before the first one."""
+    ages_ms = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sequence, age_ms = newest(database, coupon)
+        if sequence:
+            ages_ms.append(age_ms)
+        time.sleep(SAMPLE_S)
+    return ages_ms
 
 
 def drain(server: Seonchak, coupon: str) -> None:

@@ -53,14 +53,15 @@ class Subject(ABC):
 
     def measure(self, load: Load) -> dict[str, Any]:
         """One round. CPU includes what happened after the answers, until all was saved."""
-        target = self.target()
-        before = self.counters()
-        meter = CpuMeter(self.processes())
-        report = generator.run(target, load)
-        after = self.counters()
-        generator.expect(report, *self.statuses)
-        settled = self.settle()
-        cpu_us = meter.per_request_us(report["answers"])
+        with generator.Run(self.target(), load) as run:
+            before = self.counters()
+            meter = CpuMeter(self.processes())
+            run.go()
+            report = run.report()
+            after = self.counters()
+            generator.expect(report, *self.statuses)
+            settled = self.settle()
+            cpu_us = meter.per_request_us(report["answers"])
         cpu_us["load"] = report["cpu_s"] / report["answers"] * 1e6
         per_request = {name: (after[name] - before[name]) / report["answers"] for name in after}
         return {

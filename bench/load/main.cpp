@@ -21,6 +21,11 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// Returns at the end of the input, too.
+void wait_for_line() {
+  for (int letter = 0; letter != EOF && letter != '\n';) letter = std::getchar();
+}
+
 std::string statuses_json(const load::Report& report) {
   std::string text;
   for (std::size_t status = 0; status < report.statuses.size(); ++status) {
@@ -53,9 +58,16 @@ int main(int argc, char** argv) {
   try {
     load::raise_file_limit();
     load::Generator generator(options);
+    if (options.in_steps) {
+      std::puts("connected");
+      std::fflush(stdout);
+      wait_for_line();
+    }
     const double before = cpu_seconds();
     const load::Report report = generator.run();
     print(report, cpu_seconds() - before);
+    std::fflush(stdout);
+    if (options.in_steps) wait_for_line();
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "seonchak-load: %s\n", error.what());

@@ -24,6 +24,10 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--requests", options.requests, "stop sending after this many");
   app.add_option("--rate", options.rate, "requests a second, on time whatever the answers take (open loop)")
       ->check(CLI::NonNegativeNumber);
+  app.add_flag(
+      "--in-steps", options.in_steps,
+      "print \"connected\" and wait for a line before the first request; keep the connections until standard "
+      "input ends");
   try {
     app.parse(argc, argv);
     if (options.seconds == 0 && options.requests == 0) {

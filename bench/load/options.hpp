@@ -19,6 +19,9 @@ struct Options {
   unsigned coupons = 1;
   std::uint64_t first_user = 0;
 
+  bool in_steps =
+      false;  // print "connected" and wait for a line; after the report wait for the end of the input
+
   unsigned connections = 64;
   double seconds = 0;          // 0: until all `requests` are answered
   std::uint64_t requests = 0;  // 0: until `seconds` are over

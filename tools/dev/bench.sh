@@ -6,6 +6,7 @@ bench_tools=(nginx javac)
 
 setup_bench() {
   setup_all
+  # shellcheck disable=SC2154 # setup.sh sets it
   if ((known_system)); then install_packages "${bench_packages[@]}"; else require_tools "${bench_tools[@]}"; fi
 }
 
@@ -29,6 +30,5 @@ cmd_bench() {
   build release seonchak
   build bench seonchak-load
   build_spring_peer
-  cd "$ROOT"
   PYTHONPATH=$ROOT:$ROOT/tests exec "$VENV/bin/python" -m "$module" "$@"
 }
