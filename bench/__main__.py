@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,19 @@ from bench import generator, idle, persistence, table
 from bench.aims import Results
 from bench.generator import Load
 from bench.lab import Lab, create
-from bench.subjects import SUBJECTS, SpringLosers, SpringWinners, Subject
+from bench.peer_subjects import SUBJECTS
+from bench.subjects import WARM, Subject
 
 RESULTS = ROOT / "bench" / "results"
+PARTIAL = ROOT / "build" / "bench" / "results.json"
 SINGLES = ("half-rate", "lag", "rows", "burst", "idle")
 BURST_WINNERS = 1_000_000
-JVM_WARM_S, JVM_WARM_QUICK_S = 15, 4
+# Bounded in requests, too: each winner is a row that the peer saves one by one.
+JVM_WARM = {"losers-spring": Load(seconds=20), "winners-spring": Load(seconds=15, requests=40_000)}
+JVM_WARM_QUICK = {"losers-spring": Load(seconds=4), "winners-spring": Load(seconds=2, requests=2_000)}
+
+# No round begins after the first, nothing else after the second.
+ROUNDS_S, ALL_S = 11 * 60, 17 * 60
 
 
 def parse() -> argparse.Namespace:
@@ -34,7 +42,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="rows for COPY and the consumer (500,000; quick: 100,000)")
     parser.add_argument("--quick", action="store_true", help="to see that it works, in under three minutes")
     parser.add_argument("--only", default=",".join(names), help=f"some of {', '.join(names)}")
-    parser.add_argument("--out", type=Path, help="file for the results (bench/results/COMMIT.json)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="file for the results (bench/results/COMMIT.json if all was run, else build/bench/results.json)",
+    )
     options = parser.parse_args()
     options.only = options.only.split(",")
     if unknown := set(options.only) - set(names):
@@ -59,17 +71,35 @@ def median(values: list[Any]) -> Any:
     return statistics.median(values)
 
 
-def in_turns(subjects: list[Subject], rounds: int, load: Load) -> tuple[Results, Results]:
-    """A B C, A B C, ...: the medians and all rounds."""
-    raw: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in subjects}
+def in_turns(
+    subjects: list[Subject], rounds: int, load: Load, end: float, failed: dict[str, str]
+) -> tuple[Results, Results]:
+    """A B C, A B C, ...: the medians and all rounds. A subject that fails takes no further part."""
+    raw: dict[str, list[dict[str, Any]]] = {}
+
+    def attempt(subject: Subject, work: Callable[[], None]) -> None:
+        if subject.name in failed:
+            return
+        try:
+            work()
+        except (RuntimeError, AssertionError) as error:
+            failed[subject.name] = str(error)
+            say(f"{subject.name} failed: {error}")
+
+    def measure(subject: Subject, number: int) -> None:
+        result = subject.measure(load)
+        raw.setdefault(subject.name, []).append(result)
+        say(f"round {number} of {rounds}: {subject.name} {result['rate']:,.0f}/s")
+
     for subject in subjects:
         say(f"preparing {subject.name}")
-        subject.prepare()
-    for number in range(rounds):
+        attempt(subject, subject.prepare)
+    for number in range(1, rounds + 1):
+        if number > 1 and time.monotonic() > end:
+            say(f"no time is left for round {number}")
+            break
         for subject in subjects:
-            result = subject.measure(load)
-            raw[subject.name].append(result)
-            say(f"round {number + 1} of {rounds}: {subject.name} {result['rate']:,.0f}/s")
+            attempt(subject, partial(measure, subject, number))
     medians = {}
     for name, results in raw.items():
         medians[name] = median(results)
@@ -131,13 +161,14 @@ def conditions(options: argparse.Namespace) -> dict[str, Any]:
         "seconds": options.seconds,
         "rows": options.rows,
         "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 1),
+        "load average": round(os.getloadavg()[0], 1),
+        **({"quick": "no figures to rely on"} if options.quick else {}),
     }
 
 
 def keep(path: Path, document: dict[str, Any]) -> None:
     """Writes the results; only those of the last run stay."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     for old in RESULTS.glob("*.json") if path.parent == RESULTS else ():
         old.unlink()
     path.write_text(json.dumps(document, indent=1) + "\n")
@@ -148,17 +179,20 @@ def main() -> int:
     options = parse()
     about = conditions(options)
     failed: dict[str, str] = {}
-    jvm_warm = Load(seconds=JVM_WARM_QUICK_S if options.quick else JVM_WARM_S)
+    warm = JVM_WARM_QUICK if options.quick else JVM_WARM
+    began = time.monotonic()
     with Lab() as lab:
         chosen = [
-            subject(lab, jvm_warm) if subject in (SpringLosers, SpringWinners) else subject(lab)
-            for subject in SUBJECTS
-            if subject.name in options.only
+            subject(lab, warm.get(subject.name, WARM)) for subject in SUBJECTS if subject.name in options.only
         ]
-        medians, raw = in_turns(chosen, options.rounds, Load(seconds=options.seconds))
+        medians, raw = in_turns(
+            chosen, options.rounds, Load(seconds=options.seconds), began + ROUNDS_S, failed
+        )
         for name, work in singles(lab, options, medians).items():
             say(f"measuring {name}")
             try:
+                if time.monotonic() > began + ALL_S:
+                    raise RuntimeError("no time was left")
                 raw[name] = work()
                 medians[name] = median(raw[name])
             except RuntimeError as error:
@@ -168,8 +202,9 @@ def main() -> int:
     print(table.report(medians, titles, about))
     for name, problem in failed.items():
         print(f"\nNOT MEASURED: {name}: {problem.splitlines()[0]}")
+    whole = not options.quick and len(options.only) == len(SUBJECTS) + len(SINGLES)
     keep(
-        options.out or RESULTS / f"{about['commit']}.json",
+        options.out or (RESULTS / f"{about['commit']}.json" if whole else PARTIAL),
         {"conditions": about, "medians": medians, "rounds": raw, "failed": failed},
     )
     return 1 if failed else 0

@@ -15,7 +15,7 @@ CONNECT_S = 60.0
 SPARE_S = 60.0
 SLOWEST_RATE = 1_000
 
-_runs = itertools.count()
+_runs = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,13 @@ class Load:
 def issue(port: int, coupon: str, coupons: int = 1) -> Target:
     """Asks for a coupon, as a user that no other run has. {coupon} in the id counts through `coupons`."""
     return Target(
-        port, f"/v1/coupons/{coupon}/issue", (f"X-User-Id: r{next(_runs)}-{{user}}",), coupons=coupons
+        port, f"/v1/coupons/{coupon}/issue", (f"X-User-Id: r{next_run()}-{{user}}",), coupons=coupons
     )
+
+
+def next_run() -> int:
+    """A number for the names of users that no other run has."""
+    return next(_runs)
 
 
 def command(target: Target, load: Load) -> list[str]:
@@ -93,7 +98,7 @@ class Run:
         self._child.stdin.flush()
 
     def report(self) -> dict[str, Any]:
-        """Waits for its end. Raises when it could not do its work, or a tenth of the requests had no answer."""
+        """Waits for its end. Raises when it failed, or a tenth of the requests had no answer."""
         report = json.loads(self._line())
         if report["answers"] < 0.9 * report["requests"]:
             raise RuntimeError(f"too few answers: {report}")

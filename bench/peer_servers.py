@@ -8,7 +8,7 @@ from harness import http
 from harness.process import ROOT, Process
 from harness.servers import KafkaServer, PostgresServer, RedisServer
 
-from bench.generator import Target
+from bench.generator import Target, next_run
 
 PEERS = ROOT / "bench" / "peers"
 SPRING_JAR = ROOT / "build" / "peers" / "spring" / "spring-peer-1.jar"
@@ -95,5 +95,5 @@ class Spring(Process):
         return int(http.call(self.address, "GET", f"/coupons/{coupon}/saved").text)
 
     def issue(self, coupon: str) -> Target:
-        """Asks for a coupon; a user's number is new on each coupon, which is all the peer looks at."""
-        return Target(self.port, f"/coupons/{coupon}/issue?userId={{user}}")
+        """Asks for a coupon, as a user that no other run has."""
+        return Target(self.port, f"/coupons/{coupon}/issue?userId={next_run()}{{user}}")

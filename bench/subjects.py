@@ -10,12 +10,11 @@ from harness.servers import RedisServer
 from bench import generator
 from bench.cpu import CpuMeter
 from bench.generator import Load, Target
-from bench.lab import STOCK_MAX, Lab, counts, create, metric, wait_for
+from bench.lab import Lab, counts, create, metric, wait_for
 
-DRAIN_TIMEOUT_S = 90.0
+DRAIN_TIMEOUT_S = 60.0
 LEARN_TIMEOUT_S = 20.0
 WARM = Load(seconds=0.5)
-CONSTANT_PATH = "/constant"
 SCRIPT_CALLS = ("evalsha", "eval", "fcall")
 
 
@@ -73,18 +72,6 @@ class Subject(ABC):
         }
 
 
-class NginxConstant(Subject):
-    """The fastest that nginx can be."""
-
-    name, title = "nginx-constant", "nginx return 200"
-
-    def processes(self) -> dict[str, Process]:
-        return {"server": self.lab.nginx}
-
-    def target(self) -> Target:
-        return Target(self.lab.nginx.port, CONSTANT_PATH, ("X-User-Id: r-{user}",))
-
-
 class Healthz(Subject):
     """The fastest that our own server can be."""
 
@@ -131,43 +118,6 @@ class Losers(Subject):
 
     def target(self) -> Target:
         return generator.issue(self.lab.api.port, self.coupon)
-
-
-class NginxLosers(Subject):
-    """The same of nginx with Lua."""
-
-    name, title, statuses = "losers-nginx-lua", "losers, nginx + Lua + Redis", (409,)
-
-    def prepare(self) -> None:
-        self.coupon = self.lab.new_name("gone")
-        self.lab.nginx.create(self.coupon, 1)
-        super().prepare()
-
-    def processes(self) -> dict[str, Process]:
-        return {"server": self.lab.nginx, "redis": self.lab.nginx.redis}
-
-    def counters(self) -> dict[str, float]:
-        return {"redis_scripts": scripts_run(self.lab.nginx.redis)}
-
-    def target(self) -> Target:
-        return generator.issue(self.lab.nginx.port, self.coupon)
-
-
-class SpringLosers(Subject):
-    """The same of the origin's design."""
-
-    name, title, statuses = "losers-spring", "losers, Spring Boot", (409,)
-
-    def prepare(self) -> None:
-        self.coupon = self.lab.new_name("gone")
-        self.lab.spring.create(self.coupon, 1)
-        super().prepare()
-
-    def processes(self) -> dict[str, Process]:
-        return {"server": self.lab.spring, "redis": self.lab.spring.redis}
-
-    def target(self) -> Target:
-        return self.lab.spring.issue(self.coupon)
 
 
 class Winners(Subject):
@@ -252,53 +202,3 @@ class EmbeddedWinners(Winners):
 
     def server(self) -> Seonchak:
         return self.lab.embedded
-
-
-class NginxWinners(Subject):
-    """Decided, and neither published nor saved."""
-
-    name, title, statuses = "winners-nginx-lua", "winners, nginx + Lua + Redis", (201,)
-
-    def processes(self) -> dict[str, Process]:
-        return {"server": self.lab.nginx, "redis": self.lab.nginx.redis}
-
-    def target(self) -> Target:
-        coupon = self.lab.new_name("won")
-        self.lab.nginx.create(coupon, STOCK_MAX)
-        return generator.issue(self.lab.nginx.port, coupon)
-
-
-class SpringWinners(Subject):
-    """The origin's design: answered, published after the answer, saved row by row."""
-
-    name, title, statuses = "winners-spring", "winners, Spring Boot", (201,)
-
-    def processes(self) -> dict[str, Process]:
-        spring = self.lab.spring
-        return {"server": spring, "redis": spring.redis, "kafka": spring.kafka, "postgres": spring.postgres}
-
-    def target(self) -> Target:
-        self.coupon = self.lab.new_name("won")
-        self.lab.spring.create(self.coupon, STOCK_MAX)
-        return self.lab.spring.issue(self.coupon)
-
-    def settle(self) -> dict[str, Any]:
-        with self.lab.spring.redis.client() as client:
-            issued = client.scard(f"{{spring:{self.coupon}}}:holders")
-        spring = self.lab.spring
-        return {"drained_s": wait_for(lambda: spring.saved(self.coupon) >= issued, DRAIN_TIMEOUT_S)}
-
-
-SUBJECTS: tuple[type[Subject], ...] = (
-    NginxConstant,
-    Healthz,
-    Losers,
-    NginxLosers,
-    SpringLosers,
-    RedisWinners,
-    NginxWinners,
-    ChainWinners,
-    SpringWinners,
-    EmbeddedWinners,
-    AlwaysWinners,
-)
