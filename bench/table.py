@@ -34,9 +34,13 @@ def subjects(results: Results, titles: dict[str, str]) -> list[str]:
     return lines
 
 
-def others(results: Results) -> list[str]:
+def others(results: Results, titles: dict[str, str]) -> list[str]:
     """What is not a rate of answers, one line each."""
-    lines = []
+    lines = [
+        f"{titles[name]}: the last row {one['drained_s']:.2f} s after the last answer of a round"
+        for name, one in results.items()
+        if one.get("drained_s") is not None
+    ]
     if one := results.get("half-rate"):
         lines.append(
             f"whole chain at {one['rate']:,.0f}/s: p50 {one['p50_ms']:.2f}, p99 {one['p99_ms']:.2f}, "
@@ -50,10 +54,10 @@ def others(results: Results) -> list[str]:
     for name, text in (("rows-copy", "rows by COPY"), ("rows-consumer", "rows by the consumer")):
         if one := results.get(name):
             lines.append(f"{text}: {one['rate']:,.0f}/s; CPU us per row: {_cpu(one['cpu_us'])}")
-    if one := results.get("burst"):
+    if (one := results.get("burst")) and one["seconds"] is not None:
         lines.append(
             f"burst of {one['winners']:,}: {one['rate']:,.0f} answers/s, {one['behind_rows']:,} rows behind "
-            f"at the last answer, all saved {one['seconds']} s later"
+            f"at the last answer, all saved {one['seconds']:.1f} s later"
         )
     return lines
 
@@ -75,5 +79,5 @@ def aims(results: Results) -> list[str]:
 def report(results: Results, titles: dict[str, str], conditions: dict[str, Any]) -> str:
     """The whole of it."""
     head = ", ".join(f"{key} {value}" for key, value in conditions.items())
-    parts = [[head], subjects(results, titles), others(results), aims(results)]
+    parts = [[head], subjects(results, titles), others(results, titles), aims(results)]
     return "\n\n".join("\n".join(part) for part in parts if part)
