@@ -14,6 +14,7 @@ constexpr std::string_view coding_name = "transfer-encoding:";
 constexpr Answer malformed{Answer::State::malformed, 0, 0};
 
 bool starts_with_name(std::string_view line, std::string_view name) {
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the size is given
   return line.size() > name.size() && strncasecmp(line.data(), name.data(), name.size()) == 0;
 }
 

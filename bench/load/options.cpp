@@ -34,7 +34,7 @@ Options parse_options(int argc, char** argv) {
       throw CLI::ValidationError("--seconds or --requests", "one of them must bound the run");
     }
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
+    std::exit(app.exit(error));  // NOLINT(concurrency-mt-unsafe): no thread is there yet
   }
   return options;
 }
