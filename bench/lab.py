@@ -38,6 +38,11 @@ class Lab:
 
     def start(self, server: P) -> P:
         """Starts a server that ends with the run."""
+        try:
+            server.start()
+        except RuntimeError:
+            server.close()
+            raise
         return self._stack.enter_context(server)
 
     def new_name(self, start: str) -> str:

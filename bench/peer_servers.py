@@ -11,6 +11,7 @@ from harness.servers import KafkaServer, PostgresServer, RedisServer
 from bench.generator import Target, next_run
 
 PEERS = ROOT / "bench" / "peers"
+SPRING_READY_S = 180.0
 SPRING_JAR = ROOT / "build" / "peers" / "spring" / "spring-peer-1.jar"
 
 
@@ -85,6 +86,9 @@ class Spring(Process):
         with contextlib.suppress(OSError):
             return http.call(self.address, "GET", "/coupons/none/saved").status == 200
         return False
+
+    def wait_ready(self, timeout_s: float = SPRING_READY_S) -> None:
+        super().wait_ready(timeout_s)
 
     def create(self, coupon: str, stock: int) -> None:
         """Makes a coupon."""

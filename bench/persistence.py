@@ -15,6 +15,7 @@ from bench.lab import Lab, counts, create, wait_for
 LAG_RATE = 10_000
 SAMPLE_S = 0.005
 SAVE_TIMEOUT_S = 180.0
+BURST_S = 120
 COPY_BLOCK_ROWS = 5_000
 
 NEWEST = """SELECT sequence, extract(epoch FROM clock_timestamp() - issued_at) * 1000 FROM user_coupon
@@ -157,8 +158,11 @@ def burst(lab: Lab, winners: int) -> dict[str, Any]:
     """A crowd at once; how long after its last answer the database has them all."""
     database = lab.database("chain")
     coupon = create(lab.chain, lab.new_name("burst"), winners)
-    report = generator.run(generator.issue(lab.chain.port, coupon), Load(requests=winners))
+    load = Load(seconds=BURST_S, requests=winners)
+    report = generator.run(generator.issue(lab.chain.port, coupon), load)
     generator.expect(report, 201)
+    if report["answers"] < winners:
+        raise RuntimeError(f"{report['answers']:,} of {winners:,} were answered in {BURST_S} s")
     behind = winners - newest(database, coupon)[0]
     seconds = wait_for(lambda: newest(database, coupon)[0] >= winners, SAVE_TIMEOUT_S)
     return {
