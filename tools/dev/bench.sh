@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Measurements beside other servers. Sourced by ./dev.
 
-bench_packages=(nginx libnginx-mod-http-lua default-jdk-headless)
+bench_packages=(libbenchmark-dev nginx libnginx-mod-http-lua default-jdk-headless)
 bench_tools=(nginx javac)
 
 setup_bench() {
@@ -20,8 +20,15 @@ build_spring_peer() {
 }
 
 # bench [growth] FLAG...: the flags of bench/__main__.py, or of bench/growth.py.
+# bench guards FLAG...: single parts, in one process; the flags of google-benchmark.
 cmd_bench() {
   local module=bench
+  if [[ ${1-} == guards ]]; then
+    shift
+    setup_bench
+    build bench seonchak-guards
+    exec "$ROOT/build/bench/seonchak-guards" "$@"
+  fi
   if [[ ${1-} == growth ]]; then
     module=bench.growth
     shift
