@@ -91,9 +91,9 @@ void Actor::travel() {
 }
 
 Error Actor::failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why) {
-  if (to_store) life_->hinder(began, environment_.scheduler.now());
   if (environment_.tracing()) trace_call(what, std::string("failed: ") + why);
   travel();
+  if (to_store) life_->hinder(began, environment_.scheduler.now());
   return {Errc::unavailable, std::string("simulated: ") + why};
 }
 

@@ -41,6 +41,7 @@ class Actor {
   template <class Call>
   auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
     const auto began = environment_.scheduler.now();
+    const Noted noted(bears_witness(what) ? life_ : nullptr, environment_.scheduler);
     travel();
     if (to_store && !reaches_store()) return failed(what, to_store, began, "no connection");
     const bool fails = faulty(faults_.fail_per_mille);
@@ -71,6 +72,26 @@ class Actor {
   void start(std::function<void()> body) { environment_.scheduler.start(*process_, std::move(body)); }
 
  private:
+  /// Notes a call in a life, or nothing when there is none, for as long as it takes: waiting for a lock
+  /// included.
+  class Noted {
+   public:
+    Noted(std::shared_ptr<Life> life, Scheduler& scheduler)
+        : life_(std::move(life)), scheduler_(scheduler), call_(life_ ? life_->began(scheduler.now()) : 0) {}
+    ~Noted() {
+      if (life_) life_->ended(call_, scheduler_.now());
+    }
+    Noted(const Noted&) = delete;
+    Noted& operator=(const Noted&) = delete;
+
+   private:
+    const std::shared_ptr<Life> life_;
+    Scheduler& scheduler_;
+    const std::size_t call_;
+  };
+
+  /// The calls by which a process hears of a recovery and testifies: slow ones keep it from that.
+  static bool bears_witness(std::string_view what) { return what == "coupons_since" || what == "testify"; }
   bool reaches_store() const;
   Error failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why);
   void trace_call(const char* what, const std::string& error);

@@ -1,11 +1,21 @@
 #include "sim/ledger.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace seonchak::sim {
 
+namespace {
+
+/// Longer than a call travels without a fault.
+constexpr std::chrono::milliseconds long_call{100};
+
+}  // namespace
+
 Micros Life::longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const {
   auto hindrances = hindrances_;
+  std::ranges::copy_if(calls_, std::back_inserter(hindrances),
+                       [&](const auto& call) { return std::min(call.second, to) - call.first >= long_call; });
   std::ranges::sort(hindrances);
   Ticker::TimePoint::duration longest{};
   for (const auto& [began, ended] : hindrances) {

@@ -24,11 +24,19 @@ class Life {
   /// It was stopped, dead, or without an answer from the store.
   void hinder(Ticker::TimePoint from, Ticker::TimePoint to) { hindrances_.emplace_back(from, to); }
 
+  /// A call by which it bears witness is under way, until ended(): one that takes long hinders.
+  std::size_t began(Ticker::TimePoint time) {
+    calls_.emplace_back(time, Ticker::TimePoint::max());
+    return calls_.size() - 1;
+  }
+  void ended(std::size_t call, Ticker::TimePoint time) { calls_[call].second = time; }
+
   /// The longest time between two hindrances.
   Micros longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const;
 
  private:
   std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> hindrances_;
+  std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> calls_;
 };
 
 /// What users were promised, and whether it was kept.
