@@ -17,7 +17,7 @@ from harness.process import ROOT
 from bench import generator, idle, persistence, table
 from bench.aims import Results
 from bench.generator import Load
-from bench.lab import Lab, create
+from bench.lab import Lab, create, say
 from bench.peer_subjects import SUBJECTS
 from bench.subjects import WARM, Subject
 
@@ -55,11 +55,6 @@ def parse() -> argparse.Namespace:
     options.seconds = options.seconds or (1.0 if options.quick else 4.0)
     options.rows = options.rows or (100_000 if options.quick else 500_000)
     return options
-
-
-def say(text: str) -> None:
-    """Progress, apart from the results."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def median(values: list[Any]) -> Any:

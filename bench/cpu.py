@@ -5,24 +5,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.process import Process
+from harness.process import Process, process_tree
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
-
-def _tree(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found
 
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all its threads and children, also of those that have ended."""
     ticks = 0
-    for each in _tree(pid):
+    for each in process_tree(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
             ticks += sum(int(field) for field in fields[11:15])

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.process import ROOT
-from harness.seonchak import Seonchak
 from harness.servers import RedisServer
 
 from bench import generator, persistence
 from bench.cpu import CpuMeter, rss_bytes
 from bench.generator import Load, Target
-from bench.lab import Lab, create, metric, wait_for
-from bench.subjects import ChainWinners, Healthz, Losers, RedisWinners, Subject, Winners
+from bench.lab import Lab, create, say
+from bench.subjects import ChainWinners, Healthz, Losers, RedisWinners, Subject, Winners, wait_refusing
 from bench.svg import plot
 
 FOLDER = ROOT / "docs" / "performance"
@@ -26,11 +25,6 @@ LARGE_STOCK = 5_000_000
 LEARN_TIMEOUT_S = 30.0
 
 Row = dict[str, Any]
-
-
-def say(text: str) -> None:
-    """Progress, apart from the results."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def row(x: int, result: dict[str, Any]) -> Row:
@@ -90,18 +84,6 @@ def by_coupons(lab: Lab, seconds: float) -> dict[str, list[Row]]:
     return curves
 
 
-def wait_refusing(server: Seonchak, coupon: str) -> None:
-    """Until a process refuses who comes late by itself, and so has the holders in memory."""
-    before = metric(server, "seonchak_refused_from_memory_total")
-
-    def refusing() -> bool:
-        generator.run(generator.issue(server.port, coupon), Load(requests=16, connections=4))
-        return metric(server, "seonchak_refused_from_memory_total") > before
-
-    if wait_for(refusing, LEARN_TIMEOUT_S) is None:
-        raise RuntimeError(f"losers of {coupon} are still asked of Redis")
-
-
 def used_memory(redis: RedisServer) -> int:
     """Bytes that Redis has allocated."""
     with redis.client() as client:
@@ -123,7 +105,7 @@ def one_stock(lab: Lab, stock: int) -> Row:
     cpu_us = meter.per_request_us(stock)
     in_redis = used_memory(redis) - empty
     alone = rss_bytes(late.pid)
-    wait_refusing(late, coupon)
+    wait_refusing(late, coupon, LEARN_TIMEOUT_S)
     in_api = rss_bytes(late.pid) - alone
     late.close()
     return {

@@ -1,6 +1,7 @@
 """The servers of a run, each started when something first asks for it."""
 
 import contextlib
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -139,6 +140,11 @@ def create(server: Seonchak, coupon: str, stock: int = STOCK_MAX) -> str:
 def counts(server: Seonchak, coupon: str) -> dict[str, int]:
     """`issued`, `published`, `persisted` and the rest of what the API says of a coupon."""
     return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
+
+
+def say(text: str) -> None:
+    """Progress, apart from the results."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def metric(server: Seonchak, name: str) -> float:

@@ -16,7 +16,6 @@ from bench.subjects import (
     Losers,
     RedisWinners,
     Subject,
-    scripts_run,
 )
 
 CONSTANT_PATH = "/constant"
@@ -48,7 +47,7 @@ class NginxLosers(Subject):
         return {"server": self.lab.nginx, "redis": self.lab.nginx.redis}
 
     def counters(self) -> dict[str, float]:
-        return {"redis_scripts": scripts_run(self.lab.nginx.redis)}
+        return {"redis_scripts": self.lab.nginx.redis.scripts_run()}
 
     def target(self) -> Target:
         return generator.issue(self.lab.nginx.port, self.coupon)

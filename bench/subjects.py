@@ -15,7 +15,6 @@ from bench.lab import Lab, counts, create, metric, wait_for
 DRAIN_TIMEOUT_S = 60.0
 LEARN_TIMEOUT_S = 20.0
 WARM = Load(seconds=0.5)
-SCRIPT_CALLS = ("evalsha", "eval", "fcall")
 
 
 class Subject(ABC):
@@ -84,11 +83,16 @@ class Healthz(Subject):
         return Target(self.lab.api.port, "/healthz", ("X-User-Id: r-{user}",), method="GET")
 
 
-def scripts_run(redis: RedisServer) -> int:
-    """How many scripts Redis has been asked to run."""
-    with redis.client() as client:
-        statistics = client.info("commandstats")
-    return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in SCRIPT_CALLS)
+def wait_refusing(server: Seonchak, coupon: str, timeout_s: float) -> None:
+    """Until a process refuses who comes late by itself, and so has the holders in memory."""
+    before = metric(server, "seonchak_refused_from_memory_total")
+
+    def refusing() -> bool:
+        generator.run(generator.issue(server.port, coupon), Load(requests=16, connections=4))
+        return metric(server, "seonchak_refused_from_memory_total") > before
+
+    if wait_for(refusing, timeout_s) is None:
+        raise RuntimeError(f"losers of {coupon} are still asked of Redis")
 
 
 class Losers(Subject):
@@ -100,21 +104,14 @@ class Losers(Subject):
         server = self.lab.api
         self.coupon = create(server, self.lab.new_name("gone"), 1)
         generator.run(self.target(), Load(requests=64))
-        refused = metric(server, "seonchak_refused_from_memory_total")
-
-        def learned() -> bool:
-            generator.run(self.target(), Load(requests=64))
-            return metric(server, "seonchak_refused_from_memory_total") > refused
-
-        if wait_for(learned, LEARN_TIMEOUT_S) is None:
-            raise RuntimeError("losers are still asked of Redis")
+        wait_refusing(server, self.coupon, LEARN_TIMEOUT_S)
         super().prepare()
 
     def processes(self) -> dict[str, Process]:
         return {"server": self.lab.api, "redis": self.lab.redis_api}
 
     def counters(self) -> dict[str, float]:
-        return {"redis_scripts": scripts_run(self.lab.redis_api)}
+        return {"redis_scripts": self.lab.redis_api.scripts_run()}
 
     def target(self) -> Target:
         return generator.issue(self.lab.api.port, self.coupon)

@@ -46,12 +46,6 @@ def wait_learned(sale: Sale, server: Seonchak) -> None:
         time.sleep(0.02)
 
 
-def scripts_run(redis: RedisServer) -> int:
-    with redis.client() as client:
-        statistics = client.info("commandstats")
-    return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval", "fcall"))
-
-
 def patch_stock(server: Seonchak, stock: int) -> None:
     reply = http.call(server.address, "PATCH", f"/v1/coupons/{COUPON}", body={"stock": stock})
     assert reply.status == 200, reply.text
@@ -64,13 +58,13 @@ def test_losers_do_not_reach_redis_and_holders_do(sale: Sale, own_redis: RedisSe
     sale.wait_until(servers[0], "persisted", STOCK)
     for server in servers:
         wait_learned(sale, server)
-    before = scripts_run(own_redis)
+    before = own_redis.scripts_run()
     for number, server in enumerate(servers):
         crowd = [http.issue(COUPON, f"loser-{number}-{n}") for n in range(CROWD // 2)]
         answers = http.load(server.address, crowd, connections=4)
         assert {(answer.status, answer.body["code"]) for answer in answers} == {(409, "sold_out")}
     watching = before + CLAIMS_MAX
-    assert scripts_run(own_redis) < watching
+    assert own_redis.scripts_run() < watching
     for server in servers:
         for user, sequence in issued.items():
             reply = sale.issue(server, user)

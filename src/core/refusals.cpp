@@ -22,6 +22,10 @@ TimePoint earliest(const GateState& state, TimePoint asked_at, Time moment) {
   return asked_at + left - gate_clock_step;
 }
 
+bool is_of(const Refusal& refusal, const Coupon& coupon) {
+  return refusal.epoch == coupon.epoch && refusal.revision == coupon.revision;
+}
+
 }  // namespace
 
 Refusals::Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalsOptions options)
@@ -50,8 +54,8 @@ void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint aske
   {
     const std::lock_guard lock(mutex_);
     const auto known = known_->find(coupon.id);
-    if (known != known_->end() && known->second->epoch == refusal.epoch &&
-        known->second->revision == refusal.revision && ticker().now() < known->second->valid_until) {
+    if (known != known_->end() && is_of(*known->second, coupon) &&
+        ticker().now() < known->second->valid_until) {
       return;
     }
     seen_.insert_or_assign(coupon.id, refusal);
@@ -100,7 +104,7 @@ void Refusals::drop_outdated() {
   Known next = *known();
   const auto dropped = std::erase_if(next, [&](const auto& item) {
     const auto coupon = catalog->find(item.first);
-    return !coupon || coupon->epoch != item.second->epoch || coupon->revision != item.second->revision;
+    return !coupon || !is_of(*item.second, *coupon);
   });
   if (dropped > 0) replace(std::move(next));
 }
@@ -166,8 +170,7 @@ const Refusal* RefusalReader::find(const Coupon& coupon, std::string_view user_i
   const auto found = known_->find(coupon.id);
   if (found == known_->end()) return nullptr;
   const Refusal& refusal = *found->second;
-  if (refusal.epoch != coupon.epoch || refusal.revision != coupon.revision || !coupon.is_open())
-    return nullptr;
+  if (!is_of(refusal, coupon) || !coupon.is_open()) return nullptr;
   const TimePoint time = ticker().now();
   if (time >= refusal.valid_until || time - catalog_as_of > refusals_.options().lease) return nullptr;
   return refusal.holders->may_contain(user_id) ? nullptr : &refusal;

@@ -192,7 +192,7 @@ class Process:
     def _signal_tree(self, number: signal.Signals) -> None:
         if not self.running:
             return
-        for pid in _tree(self.pid):
+        for pid in process_tree(self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
@@ -210,7 +210,7 @@ def start_all(processes: list[Process]) -> None:
         process.wait_ready()
 
 
-def _tree(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """`pid` and all below it, parents first: a stopped parent starts no more children.
 
     PostgreSQL puts each backend in a session of its own, so a signal to the group would miss them.

@@ -23,6 +23,7 @@ from harness.process import ROOT, Process, free_port
 
 KAFKA_JARS = ROOT / "build" / "kafka"
 KAFKA_CALL_TIMEOUT_S = 10
+SCRIPT_CALLS = ("evalsha", "eval", "fcall")
 CLUSTER_ID = "seonchak-test-cluster"
 CONNECT_TIMEOUT_S = 5
 
@@ -52,6 +53,12 @@ class RedisServer(Process):
     def client(self) -> redis.Redis:
         """A new client that answers text."""
         return redis.Redis.from_url(self.address, decode_responses=True, socket_timeout=5)
+
+    def scripts_run(self) -> int:
+        """How many scripts it has been asked to run."""
+        with self.client() as client:
+            statistics = client.info("commandstats")
+        return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in SCRIPT_CALLS)
 
     def command(self) -> list[str]:
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
