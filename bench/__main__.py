@@ -3,12 +3,10 @@
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ from bench.aims import Results
 from bench.generator import Load
 from bench.lab import Lab, create, say
 from bench.peer_subjects import SUBJECTS
-from bench.subjects import WARM, Subject
+from bench.subjects import WARM
+from bench.turns import in_turns, median
 
 RESULTS = ROOT / "bench" / "results"
 PARTIAL = ROOT / "build" / "bench" / "results.json"
@@ -55,51 +54,6 @@ def parse() -> argparse.Namespace:
     options.seconds = options.seconds or (1.0 if options.quick else 4.0)
     options.rows = options.rows or (100_000 if options.quick else 500_000)
     return options
-
-
-def median(values: list[Any]) -> Any:
-    """The median of numbers, or of each entry of dictionaries; None when some are missing."""
-    if isinstance(values[0], dict):
-        return {key: median([value[key] for value in values if key in value]) for key in values[0]}
-    if any(not isinstance(value, int | float) for value in values):
-        return None
-    return statistics.median(values)
-
-
-def in_turns(
-    subjects: list[Subject], rounds: int, load: Load, end: float, failed: dict[str, str]
-) -> tuple[Results, Results]:
-    """A B C, A B C, ...: the medians and all rounds. A subject that fails takes no further part."""
-    raw: dict[str, list[dict[str, Any]]] = {}
-
-    def attempt(subject: Subject, work: Callable[[], None]) -> None:
-        if subject.name in failed:
-            return
-        try:
-            work()
-        except (RuntimeError, AssertionError) as error:
-            failed[subject.name] = str(error)
-            say(f"{subject.name} failed: {error}")
-
-    def measure(subject: Subject, number: int) -> None:
-        result = subject.measure(load)
-        raw.setdefault(subject.name, []).append(result)
-        say(f"round {number} of {rounds}: {subject.name} {result['rate']:,.0f}/s")
-
-    for subject in subjects:
-        say(f"preparing {subject.name}")
-        attempt(subject, subject.prepare)
-    for number in range(1, rounds + 1):
-        if number > 1 and time.monotonic() > end:
-            say(f"no time is left for round {number}")
-            break
-        for subject in subjects:
-            attempt(subject, partial(measure, subject, number))
-    medians = {}
-    for name, results in raw.items():
-        medians[name] = median(results)
-        medians[name]["latency_us"] = median([result["load"]["latency_us"] for result in results])
-    return medians, raw
 
 
 def half_rate(lab: Lab, peak: float, rounds: int, seconds: float) -> list[dict[str, Any]]:

@@ -24,10 +24,17 @@ POLL_S = 0.02
 
 
 class Lab:
-    """Starts servers on demand and ends them all. Every composition has a Redis of its own."""
+    """Starts servers on demand and ends them all. Every composition has a Redis of its own.
 
-    def __init__(self, threads: int = 1) -> None:
+    `program` is another build than the one under test; it gets names of its own on the broker and the
+    database server of `shared`.
+    """
+
+    def __init__(self, threads: int = 1, program: Path | None = None, shared: "Lab | None" = None) -> None:
         self.threads = threads
+        self.program = program
+        self.shared = shared
+        self.prefix = f"other_" if shared else ""
         self._stack = contextlib.ExitStack()
         self._numbers = iter(range(1_000_000))
 
@@ -56,22 +63,25 @@ class Lab:
 
     @cached_property
     def kafka(self) -> KafkaServer:
-        """The broker."""
-        return self.start(KafkaServer())
+        """The broker, with its JVM's best code, as in production."""
+        return self.shared.kafka if self.shared else self.start(KafkaServer(optimized=True))
 
     @cached_property
     def postgres(self) -> PostgresServer:
         """PostgreSQL that flushes its commits, as in production."""
-        return self.start(PostgresServer(fsync=True))
+        return self.shared.postgres if self.shared else self.start(PostgresServer(fsync=True))
 
     def servers_of(self, redis: RedisServer, topic: str, database: str) -> list[str]:
         """The flags that name the gate, the log and the store."""
-        store = create_database(self.postgres.url("postgres"), database)
-        return ["--gate", redis.address, "--log", f"kafka://{self.kafka.address}/{topic}", "--store", store]
+        store = create_database(self.postgres.url("postgres"), self.prefix + database)
+        log = f"kafka://{self.kafka.address}/{self.prefix}{topic}"
+        group = f"{self.prefix}coupon"
+        return ["--gate", redis.address, "--log", log, "--log-group", group, "--store", store]
 
     def serve(self, *flags: str) -> Seonchak:
         """The program under test."""
-        return self.start(Seonchak("--threads", str(self.threads), "--log-level", "warn", *flags))
+        flags = ("--threads", str(self.threads), "--log-level", "warn", *flags)
+        return self.start(Seonchak(*flags, program=self.program))
 
     @cached_property
     def redis_api(self) -> RedisServer:

@@ -1,6 +1,7 @@
 #include "core/issue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/planted.hpp"
@@ -65,7 +66,9 @@ void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler
     return finish(handler, Error{Errc::overloaded, "too many requests wait for the gate"});
   }
   queue.waiting.push_back({std::move(user_id), std::move(handler)});
-  if (!queue.calling) send(it->first, queue);
+  if (queue.calling || std::exchange(queue.sending_soon, true)) return;
+  // Who else is read in this turn of the loop goes with the same batch.
+  loop_.post([this, &id = it->first, &queue] { send(id, queue); });
 }
 
 void Issuer::send(const std::string& coupon_id, Queue& queue) {
@@ -86,6 +89,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
     queue.waiting.pop_front();
     claims.users.push_back(batch.back().user_id);
   }
+  queue.sending_soon = false;
   queue.calling = true;
   queue.called_at = ticker().now();
   gate_calls_.add();

@@ -41,8 +41,8 @@ struct IssueAnswer {
 
 using IssueHandler = std::function<void(Result<IssueAnswer>)>;
 
-/// Answers issue requests on one event loop. Batches while a batch is out: the requests for a coupon that
-/// arrive during a gate call go together in the next one, so the busier it is the less each costs.
+/// Answers issue requests on one event loop. The requests for a coupon that are read in one turn of the loop,
+/// or arrive during a gate call, go together in the next one, so the busier it is the less each costs.
 ///
 /// Used from the loop's thread only. Every request gets exactly one answer; errors are those of Gate::claim
 /// and `overloaded`. Must outlive the loop's last callback.
@@ -65,6 +65,7 @@ class Issuer {
   };
   struct Queue {
     std::deque<Request> waiting;
+    bool sending_soon = false;
     bool calling = false;
     std::int64_t epoch = 0;          // of the last call
     std::int64_t sequence_seen = 0;  // in that epoch

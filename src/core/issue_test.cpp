@@ -22,6 +22,16 @@ TEST(Issuer, RequestsThatComeWhileACallIsOutGoTogetherInTheNext) {
   EXPECT_EQ(world.answers, (Answers{"a issued 1", "b issued 2", "c issued 3", "d issued 4"}));
 }
 
+TEST(Issuer, RequestsOfOneTurnOfTheLoopGoTogether) {
+  Issuing world;
+  world.create("c", 10);
+  for (const char* user : {"a", "b", "c"}) world.ask_in_this_turn("c", user);
+  EXPECT_TRUE(world.slow.held.empty());
+  world.loop.run();
+  ASSERT_EQ(world.slow.held.size(), 1U);
+  EXPECT_EQ(world.slow.held.front().first.users, (Answers{"a", "b", "c"}));
+}
+
 TEST(Issuer, ABatchCarriesNoMoreThanItsLimit) {
   Issuing world({.batch_users_max = 2});
   world.create("c", 10);

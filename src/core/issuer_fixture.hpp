@@ -16,8 +16,14 @@ struct Issuing : World {
         issuer(loop, slow, reader, waiters, board, witness, refusal_reader, metrics, options) {}
   ~Issuing() { catalog.stop(); }
 
-  /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
+  /// Asks in a turn of the loop of its own.
   void ask(const std::string& coupon_id, const std::string& user_id) {
+    ask_in_this_turn(coupon_id, user_id);
+    loop.run();
+  }
+
+  /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
+  void ask_in_this_turn(const std::string& coupon_id, const std::string& user_id) {
     issuer.issue(coupon_id, user_id, [this, user_id](Result<IssueAnswer> answer) {
       if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));
       std::string text = user_id + " " + std::string(to_string(answer->decision));
@@ -28,7 +34,7 @@ struct Issuing : World {
 
   /// Lets the gate answer until it is idle.
   void answer_all() {
-    while (!slow.held.empty()) slow.answer();
+    for (loop.run(); !slow.held.empty(); loop.run()) slow.answer();
   }
 
   bool answered(std::size_t count) {

@@ -25,7 +25,7 @@ local left = open and tonumber(state[1]) - issued or 0
 local sequence = tonumber(state[2])
 
 local told, fresh, rows, mine = {}, {}, {}, {}
-local at = ':' .. now_text
+local row = '%d:' .. now_text
 for i, user in ipairs(users) do
   local held_at = held[i] or mine[user]
   if held_at then
@@ -33,7 +33,7 @@ for i, user in ipairs(users) do
     told[#told + 1] = held_at
   elseif left > 0 then
     left, sequence, issued = left - 1, sequence + 1, issued + 1
-    held_at = sequence .. at
+    held_at = string.format(row, sequence)
     mine[user] = held_at
     fresh[#fresh + 1] = user
     rows[#rows + 1] = user

@@ -202,12 +202,12 @@ void Connection::handle(const Route& route) {
 void Connection::answer_in_pool(Answer (*handler)(const Call&)) {
   const bool taken = state_.pool.try_run([this, handler] {
     asio::post(worker_.context(),
-               [this, answer = run_handler(handler, call_)]() mutable { reply(std::move(answer)); });
+               [this, answer = run_handler(handler, call_)] { reply(answer); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
 }
 
-void Connection::reply(Answer answer) {
+void Connection::reply(const Answer& answer) {
   if (worker_.draining()) framing_.keep_alive = false;
   if (!framing_.keep_alive) closing_ = true;
   state_.metrics.count_request(route_class_, answer.status);

@@ -46,7 +46,8 @@ class Connection final : public ConnectionHook, private Exchange {
 
   const Call& call() const override { return call_; }
   Issuer& issuer() override { return worker_.issuer(); }
-  void reply(Answer answer) override;
+  Answer& scratch() override { return worker_.scratch(); }
+  void reply(const Answer& answer) override;
 
   Awaitable run();
   Awaitable linger();

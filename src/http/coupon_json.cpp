@@ -110,9 +110,8 @@ std::string user_coupons_json(std::string_view user_id, const std::vector<HeldCo
   return out;
 }
 
-std::string issued_json(const IssueAnswer& answer, std::string_view coupon_id, std::string_view user_id) {
-  std::string out;
-  out.reserve(192 + coupon_id.size() + user_id.size());
+void append_issued_json(std::string& out, const IssueAnswer& answer, std::string_view coupon_id,
+                        std::string_view user_id) {
   out += R"({"result":")";
   out += to_string(answer.decision);
   out += R"(","couponId":")";
@@ -124,7 +123,6 @@ std::string issued_json(const IssueAnswer& answer, std::string_view coupon_id, s
   append_time(out, "issuedAt", answer.issued_at);
   if (answer.pending) out += R"(,"state":"pending")";
   out += '}';
-  return out;
 }
 
 }  // namespace seonchak

@@ -19,7 +19,8 @@ std::string coupon_list_json(const std::vector<Coupon>& coupons, std::string_vie
 
 std::string user_coupons_json(std::string_view user_id, const std::vector<HeldCoupon>& coupons);
 
-/// The answer to a user who holds the coupon: decision issued or already_issued.
-std::string issued_json(const IssueAnswer& answer, std::string_view coupon_id, std::string_view user_id);
+/// Appends the answer to a user who holds the coupon: decision issued or already_issued.
+void append_issued_json(std::string& out, const IssueAnswer& answer, std::string_view coupon_id,
+                        std::string_view user_id);
 
 }  // namespace seonchak

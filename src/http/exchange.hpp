@@ -36,8 +36,12 @@ class Exchange {
   virtual const Call& call() const = 0;
   virtual Issuer& issuer() = 0;
 
+  /// An answer to write into, with the memory of those before it; the thread's only one, so only until
+  /// reply().
+  virtual Answer& scratch() = 0;
+
   /// Sends the answer, once; the exchange must not be touched afterwards.
-  virtual void reply(Answer answer) = 0;
+  virtual void reply(const Answer& answer) = 0;
 };
 
 }  // namespace seonchak

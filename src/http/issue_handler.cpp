@@ -10,30 +10,51 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Answer holder_answer(const IssueAnswer& answer, const Call& call) {
-  unsigned status = answer.decision == Decision::issued ? 201 : 200;
-  if (answer.pending) {
-    status = 202;
+void reply_to_holder(Exchange& exchange, const IssueAnswer& issued) {
+  const Call& call = exchange.call();
+  Answer& answer = exchange.scratch();
+  answer.status = issued.decision == Decision::issued ? 201 : 200;
+  if (issued.pending) {
+    answer.status = 202;
     call.services.issue_metrics.pending().add();
   }
-  return {status, json_type, issued_json(answer, call.id, call.request.user_id)};
+  answer.body.clear();
+  append_issued_json(answer.body, issued, call.id, call.request.user_id);
+  exchange.reply(answer);
 }
 
-Answer answer_of(const IssueAnswer& answer, const Call& call) {
+const Answer& coupon_not_found() {
+  static const Answer answer =
+      to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
+  return answer;
+}
+
+const Answer& closed() {
+  static const Answer answer = to_answer({ProblemCode::closed, "This coupon is no longer issued."});
+  return answer;
+}
+
+const Answer& sold_out() {
+  static const Answer answer =
+      to_answer({ProblemCode::sold_out, "Every one of these coupons has been issued."});
+  return answer;
+}
+
+void reply_with(Exchange& exchange, const IssueAnswer& answer) {
   switch (answer.decision) {
     case Decision::issued:
     case Decision::already_issued:
-      return holder_answer(answer, call);
+      return reply_to_holder(exchange, answer);
     case Decision::not_found:
-      return to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
+      return exchange.reply(coupon_not_found());
     case Decision::closed:
-      return to_answer({ProblemCode::closed, "This coupon is no longer issued."});
+      return exchange.reply(closed());
     case Decision::not_open:
-      return to_answer({ProblemCode::not_open, "This coupon is not issued yet.", {}, answer.opens_at});
+      return exchange.reply(
+          to_answer({ProblemCode::not_open, "This coupon is not issued yet.", {}, answer.opens_at}));
     case Decision::sold_out:
-      return to_answer({ProblemCode::sold_out, "Every one of these coupons has been issued."});
+      return exchange.reply(sold_out());
   }
-  return to_answer({ProblemCode::internal, "The server failed to answer."});
 }
 
 void finish(Exchange& exchange, Clock::time_point started, const Result<IssueAnswer>& result) {
@@ -45,7 +66,7 @@ void finish(Exchange& exchange, Clock::time_point started, const Result<IssueAns
     return exchange.reply(to_answer(problem_of(result.error())));
   }
   metrics.count(result->decision);
-  exchange.reply(answer_of(*result, call));
+  reply_with(exchange, *result);
 }
 
 }  // namespace
@@ -58,7 +79,7 @@ void issue_coupon(Exchange& exchange) {
                    "Send one X-User-Id header of 1 to 64 characters from A-Z a-z 0-9 . _ : @ -"}));
   }
   if (!valid_coupon_id(call.id)) {
-    return exchange.reply(to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."}));
+    return exchange.reply(coupon_not_found());
   }
   // Small and trivially copyable, so that the std::function holds it without allocating.
   exchange.issuer().issue(call.id, call.request.user_id,

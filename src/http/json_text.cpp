@@ -51,8 +51,15 @@ void append_json_time(std::string& out, const std::optional<Time>& time) {
     out += "null";
     return;
   }
+  // The answers of a batch have one time.
+  thread_local Time last;
+  thread_local std::string text = format_rfc3339(last);
+  if (*time != last) {
+    last = *time;
+    text = format_rfc3339(last);
+  }
   out += '"';
-  out += format_rfc3339(*time);
+  out += text;
   out += '"';
 }
 

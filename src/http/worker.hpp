@@ -55,6 +55,7 @@ class Worker {
   boost::asio::io_context& context() { return context_; }
   Issuer& issuer() { return *issuer_; }
   std::string_view date() { return date_.now(); }
+  Answer& scratch() { return scratch_; }
   bool draining() const { return draining_; }
 
   /// A deadline that is never early, and late by at most two sweeps. Costs no clock call.
@@ -80,6 +81,7 @@ class Worker {
       sweep_timer_;
   SteadyTime next_sweep_;
   HttpDate date_;
+  Answer scratch_;
   bool draining_ = false;
 
   AsioLoop loop_;

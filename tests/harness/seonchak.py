@@ -22,13 +22,17 @@ class Seonchak(Process):
     """`seonchak serve` with the given flags, ready when /readyz says so.
 
     Its working directory is its own folder, so a relative --store file lies there and survives a
-    restart. `variables` are added to the environment; no SEONCHAK_* of the caller gets in.
+    restart. `variables` are added to the environment; no SEONCHAK_* of the caller gets in. `program` is
+    another build than the one under test.
     """
 
     name = "seonchak"
 
-    def __init__(self, *flags: str, variables: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *flags: str, variables: dict[str, str] | None = None, program: Path | None = None
+    ) -> None:
         super().__init__()
+        self.program = program
         self.flags = list(flags)
         self.variables = dict(variables or {})
 
@@ -43,7 +47,7 @@ class Seonchak(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        return [str(binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *self.flags]
+        return [str(self.program or binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *self.flags]
 
     def environment(self) -> dict[str, str]:
         return {**_clean_environment(), **self.variables}

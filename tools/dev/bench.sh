@@ -19,7 +19,7 @@ build_spring_peer() {
     mvn -q -B -Dstyle.color=never -f "$peer/pom.xml" package
 }
 
-# bench [growth] FLAG...: the flags of bench/__main__.py, or of bench/growth.py.
+# bench [growth | compare PROGRAM] FLAG...: the flags of bench/__main__.py, bench/growth.py or bench/compare.py.
 # bench guards FLAG...: single parts, in one process; the flags of google-benchmark.
 cmd_bench() {
   local module=bench
@@ -29,13 +29,15 @@ cmd_bench() {
     build bench seonchak-guards
     exec "$ROOT/build/bench/seonchak-guards" "$@"
   fi
-  if [[ ${1-} == growth ]]; then
-    module=bench.growth
-    shift
-  fi
+  case ${1-} in
+    growth | compare)
+      module=bench.$1
+      shift
+      ;;
+  esac
   setup_bench
   build release seonchak
   build bench seonchak-load
-  build_spring_peer
+  if [[ $module == bench ]]; then build_spring_peer; fi
   PYTHONPATH=$ROOT:$ROOT/tests exec "$VENV/bin/python" -m "$module" "$@"
 }
