@@ -84,6 +84,44 @@ TEST(Migrations, APostgresDatabaseWithForeignTablesIsRefusedAndLeftAlone) {
             "coupon");
 }
 
+/// A database of the second version, with rows, is brought up to date: a row saved twice still counts once, a
+/// sequence given twice still surfaces, and what was redeemed stays so.
+template <class Run>
+void expect_rows_survive(StoreDatabase& database, std::span<const Migration> migrations,
+                         const std::string& some_time, Run run) {
+  run(std::string(migrations[0].sql));
+  run(std::string(migrations[1].sql));
+  for (const char* version : {"1", "2"})
+    run("INSERT INTO schema_migration VALUES (" + std::string(version) + "," + some_time + ")");
+  for (const char* row : {"1, 'anna'", "2, 'bert'"})
+    run("INSERT INTO user_coupon (coupon_id, sequence, user_id, issued_at, epoch, saved_at) VALUES ('c', " +
+        std::string(row) + "," + some_time + ", 1," + some_time + ")");
+  run("UPDATE user_coupon SET status = 'redeemed' WHERE user_id = 'anna'");
+
+  const auto store = database.open();
+  ASSERT_TRUE(store->save(batch_of({event("c", 1, "anna"), event("c", 3, "cora")})));
+  EXPECT_EQ(store->save(batch_of({event("c", 2, "dora")})).error().code, Errc::rejected);
+  const auto holders = store->holders("c", 0, 10).value();
+  ASSERT_EQ(holders.size(), 3U);
+  EXPECT_EQ(holders[2].user_id, "cora");
+  const auto annas = store->coupons_of_user("anna", 10).value();
+  ASSERT_EQ(annas.size(), 1U);
+  EXPECT_EQ(annas[0].status, "redeemed");
+}
+
+TEST(Migrations, RowsOfASqliteFileOfTheSecondVersionSurvive) {
+  SqliteDatabase database;
+  SqliteConnection connection(database.path(), 5'000);
+  expect_rows_survive(database, sqlite_migrations(), "0",
+                      [&](const std::string& sql) { ASSERT_TRUE(connection.script(sql)); });
+}
+
+TEST(Migrations, RowsOfAPostgresDatabaseOfTheSecondVersionSurvive) {
+  PostgresDatabase database;
+  expect_rows_survive(database, postgres_migrations(), "now()",
+                      [&](const std::string& sql) { database.run(sql); });
+}
+
 TEST(Migrations, PostgresStoresThatOpenAtOnceTakeTurns) {
   PostgresDatabase database;
   std::vector<std::thread> threads;

@@ -88,13 +88,11 @@ PostgresCall move_positions_call(const SaveBatch& batch) {
 }
 
 PostgresCall save_events_call(const SaveBatch& batch) {
-  // In the order of the key: pages are visited once, and savers lock rows in one order. Stable, so that of a
-  // user's two events the earlier one counts.
+  // Coupon by coupon, in the order of the log: the index of sequences grows at its end, savers that repeat
+  // each other lock rows in one order, and of a user's two events the earlier one counts.
   std::vector<const IssuedEvent*> events;
   for (const IssuedEvent& event : batch.events) events.push_back(&event);
-  std::ranges::stable_sort(events, [](const IssuedEvent* a, const IssuedEvent* b) {
-    return std::tie(a->coupon_id, a->user_id) < std::tie(b->coupon_id, b->user_id);
-  });
+  std::ranges::stable_sort(events, {}, &IssuedEvent::coupon_id);
   std::vector<std::string_view> coupons;
   std::vector<std::int64_t> sequences;
   std::vector<std::string_view> users;

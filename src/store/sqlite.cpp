@@ -327,20 +327,13 @@ class SqliteStore final : public Store {
   Result<void> insert_events(const std::vector<IssuedEvent>& events) {
     const auto insert = writer_.prepared(sql::save_event);
     if (!insert) return insert.error();
-    // In the order of the key, so that pages are visited once. Stable, so that of a user's two events the
-    // earlier counts.
-    std::vector<const IssuedEvent*> sorted;
-    for (const IssuedEvent& event : events) sorted.push_back(&event);
-    std::ranges::stable_sort(sorted, [](const IssuedEvent* a, const IssuedEvent* b) {
-      return std::tie(a->coupon_id, a->user_id) < std::tie(b->coupon_id, b->user_id);
-    });
     const Time saved_at = now();
-    for (const IssuedEvent* event : sorted) {
-      (*insert)->text(event->coupon_id).integer(event->sequence).text(event->user_id).time(event->issued_at);
-      const auto ran = (*insert)->integer(event->epoch).time(saved_at).run();
+    for (const IssuedEvent& event : events) {
+      (*insert)->text(event.coupon_id).integer(event.sequence).text(event.user_id).time(event.issued_at);
+      const auto ran = (*insert)->integer(event.epoch).time(saved_at).run();
       if (ran) continue;
-      return Error{ran.error().code, ran.error().message + ": coupon " + event->coupon_id + " sequence " +
-                                         std::to_string(event->sequence) + " user " + event->user_id};
+      return Error{ran.error().code, ran.error().message + ": coupon " + event.coupon_id + " sequence " +
+                                         std::to_string(event.sequence) + " user " + event.user_id};
     }
     return {};
   }
