@@ -12,6 +12,7 @@
 #include "store/file_lock.hpp"
 #include "store/migrations.hpp"
 #include "store/sqlite_connection.hpp"
+#include "store/sqlite_save.hpp"
 #include "store/sqlite_statements.hpp"
 
 namespace seonchak {
@@ -147,21 +148,8 @@ class SqliteStore final : public Store {
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {
-    if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
     const std::lock_guard guard(writer_mutex_);
-    auto transaction = SqliteTransaction::begin(writer_);
-    if (!transaction) return transaction.error();
-    for (const PositionChange& change : batch.positions) {
-      const auto moved = move_position(batch, change);
-      if (!moved) return moved.error();
-      if (!*moved) return SaveOutcome::fenced;
-    }
-    const auto current = epochs_match(batch.epochs);
-    if (!current) return current.error();
-    if (!*current) return SaveOutcome::superseded;
-    if (const auto inserted = insert_events(batch.events); !inserted) return inserted.error();
-    if (const auto committed = transaction->commit(); !committed) return committed.error();
-    return SaveOutcome::saved;
+    return save_batch(writer_, batch);
   }
 
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
@@ -269,18 +257,6 @@ class SqliteStore final : public Store {
     const std::string name_;
   };
 
-  Result<bool> epochs_match(const std::vector<CouponEpoch>& epochs) {
-    for (const CouponEpoch& expected : epochs) {
-      const auto query = writer_.prepared(sql::coupon_epoch);
-      if (!query) return query.error();
-      (*query)->text(expected.coupon_id);
-      const auto found = (*query)->rows([](SqliteStatement& row) { return row.integer_at(0); });
-      if (!found) return found.error();
-      if (found->empty() || found->front() != expected.epoch) return false;
-    }
-    return true;
-  }
-
   void set_up_writer(const std::string& path) {
     const auto mode = writer_.value("PRAGMA journal_mode = WAL");
     if (!mode) {
@@ -306,36 +282,6 @@ class SqliteStore final : public Store {
     if (!query) return query.error();
     bind(**query);
     return (*query)->rows(read_row);
-  }
-
-  /// False when another member has moved the position.
-  Result<bool> move_position(const SaveBatch& batch, const PositionChange& change) {
-    const auto update = writer_.prepared(sql::move_position);
-    if (!update) return update.error();
-    (*update)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
-    if (const auto ran = (*update)->integer(change.expected).run(); !ran) return ran.error();
-    if (writer_.changes() > 0) return true;
-    if (change.expected != 0) return false;
-
-    const auto insert = writer_.prepared(sql::first_position);
-    if (!insert) return insert.error();
-    (*insert)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
-    if (const auto ran = (*insert)->run(); !ran) return ran.error();
-    return writer_.changes() > 0;
-  }
-
-  Result<void> insert_events(const std::vector<IssuedEvent>& events) {
-    const auto insert = writer_.prepared(sql::save_event);
-    if (!insert) return insert.error();
-    const Time saved_at = now();
-    for (const IssuedEvent& event : events) {
-      (*insert)->text(event.coupon_id).integer(event.sequence).text(event.user_id).time(event.issued_at);
-      const auto ran = (*insert)->integer(event.epoch).time(saved_at).run();
-      if (ran) continue;
-      return Error{ran.error().code, ran.error().message + ": coupon " + event.coupon_id + " sequence " +
-                                         std::to_string(event.sequence) + " user " + event.user_id};
-    }
-    return {};
   }
 
   const FileLock lock_;      // first: released when the file is closed

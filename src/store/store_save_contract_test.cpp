@@ -60,6 +60,22 @@ TEST_P(StoreSaves, ASequenceOfAnotherUserIsRejectedWithTheWholeBatch) {
   EXPECT_EQ(store_->save(batch_of({event("a", 2)}, {{0, 1, 4}})).value(), SaveOutcome::saved);
 }
 
+TEST_P(StoreSaves, AClashAmongManyRowsIsNamedAndLeavesNone) {
+  ASSERT_TRUE(store_->save(batch_of({event("a", 13, "u")})));
+  std::vector<IssuedEvent> many;
+  for (std::int64_t sequence = 1; sequence <= 30; ++sequence) many.push_back(event("a", sequence));
+  const auto clash = store_->save(batch_of(many));
+  ASSERT_TRUE(clash.has_error());
+  EXPECT_EQ(clash.error().code, Errc::rejected);
+  EXPECT_NE(clash.error().message.find("13"), std::string::npos) << clash.error().message;
+  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{13}));
+
+  std::erase_if(many, [](const IssuedEvent& each) { return each.sequence == 13; });
+  EXPECT_EQ(store_->save(batch_of(many)).value(), SaveOutcome::saved);
+  EXPECT_EQ(store_->save(batch_of(many)).value(), SaveOutcome::saved);
+  EXPECT_EQ(sequences("a").size(), 30U);
+}
+
 TEST_P(StoreSaves, APositionMovesOnlyFromWhereItIsExpected) {
   EXPECT_TRUE(positions().empty());
   EXPECT_EQ(store_->save(batch_of({event("a", 1)}, {{2, 0, 10}})).value(), SaveOutcome::saved);
