@@ -24,8 +24,12 @@ RESULTS = ROOT / "bench" / "results"
 PARTIAL = ROOT / "build" / "bench" / "results.json"
 SINGLES = ("half-rate", "lag", "rows", "burst", "idle")
 BURST_WINNERS = 1_000_000
-# Bounded in requests, too: each winner is a row that the peer saves one by one.
-JVM_WARM = {"losers-spring": Load(seconds=20), "winners-spring": Load(seconds=15, requests=40_000)}
+# Bounded in requests, too: each winner is a row that the peer saves one by one. The broker is a JVM as well.
+JVM_WARM = {
+    "losers-spring": Load(seconds=20),
+    "winners-spring": Load(seconds=15, requests=40_000),
+    "winners-chain": Load(seconds=15),
+}
 JVM_WARM_QUICK = {"losers-spring": Load(seconds=4), "winners-spring": Load(seconds=2, requests=2_000)}
 
 # No round begins after the first, nothing else after the second.
