@@ -20,6 +20,16 @@ def cpu_seconds(pid: int) -> float:
     return ticks / TICKS_PER_S
 
 
+def thread_seconds(pid: int) -> dict[str, float]:
+    """User and system time of a process by the names of its threads."""
+    ticks: dict[str, int] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            name, fields = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            ticks[name] = ticks.get(name, 0) + sum(int(field) for field in fields.split()[11:13])
+    return {name: count / TICKS_PER_S for name, count in ticks.items()}
+
+
 def rss_bytes(pid: int) -> int:
     """Resident memory of one process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

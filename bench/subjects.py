@@ -8,7 +8,7 @@ from harness.seonchak import Seonchak
 from harness.servers import RedisServer
 
 from bench import generator
-from bench.cpu import CpuMeter
+from bench.cpu import CpuMeter, thread_seconds
 from bench.generator import Load, Target
 from bench.lab import Lab, counts, create, metric, wait_for
 
@@ -49,22 +49,29 @@ class Subject(ABC):
         """What only grows; a round reports the difference per request."""
         return {}
 
+    def threads(self) -> dict[str, float]:
+        """CPU seconds of the server by the names of its threads, where that tells something."""
+        return {}
+
     def measure(self, load: Load) -> dict[str, Any]:
         """One round. CPU includes what happened after the answers, until all was saved."""
         with generator.Run(self.target(), load) as run:
             before = self.counters()
             meter = CpuMeter(self.processes())
+            threads = self.threads()
             run.go()
             report = run.report()
             after = self.counters()
             generator.expect(report, *self.statuses)
             settled = self.settle()
             cpu_us = meter.per_request_us(report["answers"])
+            busy = {name: now - threads.get(name, 0.0) for name, now in self.threads().items()}
         cpu_us["load"] = report["cpu_s"] / report["answers"] * 1e6
         per_request = {name: (after[name] - before[name]) / report["answers"] for name in after}
         return {
             "rate": report["rate"],
             "cpu_us": cpu_us,
+            "thread_us": {name: spent / report["answers"] * 1e6 for name, spent in busy.items()},
             "per_request": per_request,
             "load": report,
             **settled,
@@ -128,6 +135,9 @@ class Winners(Subject):
 
     def processes(self) -> dict[str, Process]:
         return {"server": self.server()}
+
+    def threads(self) -> dict[str, float]:
+        return thread_seconds(self.server().pid)
 
     def counters(self) -> dict[str, float]:
         server = self.server()

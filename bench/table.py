@@ -5,6 +5,9 @@ from typing import Any
 from bench.aims import AIMS, Results
 
 
+THREAD_US_MIN = 0.2
+
+
 def _cpu(cpu_us: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.1f}" for name, value in cpu_us.items())
 
@@ -40,6 +43,11 @@ def others(results: Results, titles: dict[str, str]) -> list[str]:
         f"{titles[name]}: the last row {one['drained_s']:.2f} s after the last answer of a round"
         for name, one in results.items()
         if one.get("drained_s") is not None
+    ]
+    lines += [
+        f"{titles[name]}, the server by thread: {_cpu(threads)} us"
+        for name, one in results.items()
+        if (threads := {key: us for key, us in one.get("thread_us", {}).items() if us >= THREAD_US_MIN})
     ]
     if one := results.get("half-rate"):
         lines.append(

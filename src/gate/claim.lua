@@ -17,7 +17,7 @@ local issued = redis.call('HLEN', KEYS[2])
 -- The server's clock: every API process decides by the same one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local now_text = string.format('%.0f', now)
+local now_text = string.format('%d', now)
 
 local opens_at, closes_at = tonumber(state[3]), tonumber(state[4])
 local open = state[5] ~= '1' and (not closes_at or now < closes_at) and (not opens_at or now >= opens_at)
@@ -45,10 +45,10 @@ if #fresh > 0 then
   local waiting = sequence - tonumber(state[9])
   if waiting > tonumber(ARGV[3]) then return {4, waiting} end
   -- First write. Redis never rolls a script back, and checks its memory limit only before the first write.
-  redis.call('XADD', KEYS[3], string.format('%.0f-0', sequence), 'e', state[6], 't', now_text,
+  redis.call('XADD', KEYS[3], string.format('%d-0', sequence), 'e', state[6], 't', now_text,
              'u', table.concat(fresh, ','))
   redis.call('HSET', KEYS[2], unpack(rows))
-  redis.call('HSET', KEYS[1], 'sequence', string.format('%.0f', sequence))
+  redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence))
 end
 
 return {0, state[1], sequence, issued, state[3], state[4], state[5], state[6], state[7], state[8], state[9],

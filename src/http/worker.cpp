@@ -8,6 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include "base/log.hpp"
+#include "base/named_thread.hpp"
 #include "http/connection.hpp"
 #include "http/listen.hpp"
 
@@ -52,7 +53,7 @@ Worker::~Worker() {
 void Worker::start() {
   asio::co_spawn(context_, accept(), asio::detached);
   asio::co_spawn(context_, sweep(), asio::detached);
-  thread_ = std::thread([this] { context_.run(); });
+  thread_ = named_thread("loop", [this] { context_.run(); });
 }
 
 void Worker::stop() {
