@@ -149,7 +149,8 @@ PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownCla
 
 class PostgresStore final : public Store {
  public:
-  explicit PostgresStore(const PostgresOptions& options) : options_(options), pool_(options) {}
+  PostgresStore(const PostgresOptions& options, std::unique_ptr<PostgresConnection> connection)
+      : options_(options), pool_(options, std::move(connection)) {}
 
   Result<Coupon> create_coupon(Coupon coupon) override {
     auto connection = pool_.acquire();
@@ -345,7 +346,7 @@ std::unique_ptr<Store> open_postgres(const PostgresOptions& options) {
   } else {
     migrate(connection);
   }
-  return std::make_unique<PostgresStore>(options);
+  return std::make_unique<PostgresStore>(options, std::move(*opened));
 }
 
 }  // namespace seonchak

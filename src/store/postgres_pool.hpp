@@ -33,7 +33,11 @@ class PostgresPool {
     std::unique_ptr<PostgresConnection> connection_;
   };
 
-  explicit PostgresPool(PostgresOptions options) : options_(std::move(options)) {}
+  /// `first` is the pool's from now on.
+  PostgresPool(PostgresOptions options, std::unique_ptr<PostgresConnection> first)
+      : options_(std::move(options)), open_(1) {
+    idle_.push_back(std::move(first));
+  }
 
   /// Errors: unavailable, when no connection came free within connection_wait_timeout_ms or none can be
   /// opened.
@@ -47,7 +51,7 @@ class PostgresPool {
   std::mutex mutex_;
   std::condition_variable free_;
   std::vector<std::unique_ptr<PostgresConnection>> idle_;  // guarded by mutex_
-  std::size_t open_ = 0;                                   // guarded by mutex_: idle, leased, or being opened
+  std::size_t open_;                                       // guarded by mutex_: idle, leased, or being opened
 };
 
 }  // namespace seonchak
