@@ -55,6 +55,24 @@ def test_an_unsafe_redis_is_refused(tmp_path: Path, conf: dict[str, str], advice
         assert advice in ended.stderr
 
 
+def test_an_unreachable_log_is_named_and_nobody_is_served(own_redis: RedisServer, tmp_path: Path) -> None:
+    ended = run_command(
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--gate",
+        own_redis.address,
+        "--log",
+        "kafka://127.0.0.1:1/t",
+        "--store",
+        "sqlite:x.db",
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 2
+    assert "Kafka at 127.0.0.1:1 does not answer" in ended.stderr
+    assert "seonchak is ready" not in ended.stderr
+
+
 def test_a_taken_port_is_named(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     ended = run_command("serve", "--listen", f"127.0.0.1:{server.port}", cwd=tmp_path)

@@ -84,8 +84,8 @@ std::vector<std::string> Process::required_dependencies() const {
 void Process::start() {
   if (auto loaded = catalog_.start(); !loaded)
     throw StartupError("loading the coupons: " + loaded.error().message);
+  health_.note("store", {});  // it has just answered
   health_.note("gate", adapters_.control->check());
-  health_.note("store", adapters_.store->check());
 
   ServerOptions options;
   options.listen = config_.listen;
@@ -102,6 +102,12 @@ void Process::start() {
   server_ = std::make_unique<Server>(
       options, ServerParts{&catalog_, &campaigns_, &board_, &witness_, &refusals_, adapters_.make_gate,
                            metrics_, health_, issuer, ack, required_dependencies()});
+  if (adapters_.log_checked.valid()) {
+    adapters_.log_checked.get();
+    health_.note("log", {});
+  }
+  // Before the roles: joining a consumer group would compete with it for the processor.
+  server_->start();
 
   if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
   if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
@@ -110,7 +116,6 @@ void Process::start() {
   if (config_.has(Role::api) && others_may_relay) helpers_.emplace_back([this] { poll_progress(); });
   if (config_.has(Role::api) && adapters_.make_recovery) helpers_.emplace_back([this] { recover(); });
   if (config_.has(Role::api)) helpers_.emplace_back([this] { refuse(); });
-  server_->start();
 }
 
 std::string Process::address() const {

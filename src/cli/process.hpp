@@ -22,11 +22,12 @@ class Server;
 /// One running server: its adapters, its roles' threads and its HTTP listener.
 class Process {
  public:
-  /// Connects to everything. Throws StartupError.
+  /// Connects to the store and the gate. Throws StartupError.
   explicit Process(const ServeConfig& config);
   ~Process();
 
-  /// Serves until shut_down. Throws StartupError when it cannot listen.
+  /// Serves until shut_down, once the log has answered as well. Throws StartupError, also when it cannot
+  /// listen.
   void start();
 
   /// "127.0.0.1:8080", with the real port when 0 was asked for.

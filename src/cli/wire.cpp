@@ -1,5 +1,7 @@
 #include "cli/wire.hpp"
 
+#include <future>
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "events/kafka.hpp"
@@ -91,11 +93,15 @@ void wire_memory_gate(Adapters& adapters) {
   adapters.make_outbox = [gate] { return gate; };
 }
 
-void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
+RedisOptions redis_options(const ServeConfig& config) {
   RedisOptions options;
   options.url = config.gate;
   options.allow_volatile = config.allow_volatile_gate;
-  require_safe_redis(options);
+  return options;
+}
+
+void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
+  const RedisOptions options = redis_options(config);
   adapters.gate_fails_over = config.gate_fails_over || !parse_redis_url(options.url).sentinels.empty();
   adapters.control = make_redis_gate_control(options);
   adapters.make_gate = [options](boost::asio::io_context& loop) { return make_redis_gate(loop, options); };
@@ -114,7 +120,6 @@ void wire_memory_log(Adapters& adapters, const ServeConfig& config) {
 
 void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
   const KafkaOptions options = kafka_options(config);
-  if (config.has(Role::relay) || config.has(Role::consumer)) require_kafka(options);
   adapters.make_tail = [options] { return make_kafka_tail(options); };
   adapters.make_publisher = [options] { return make_kafka_publisher(options); };
   adapters.make_consumer = [options] { return make_kafka_consumer(options); };
@@ -150,7 +155,18 @@ Readers wire_readers(const ServeConfig& config) {
 
 Adapters wire(const ServeConfig& config) {
   Adapters adapters;
+  // All three are asked at the same time: each takes its while to connect and to answer.
+  if (!config.log_is_memory() && (config.has(Role::relay) || config.has(Role::consumer))) {
+    adapters.log_checked =
+        std::async(std::launch::async, [options = kafka_options(config)] { require_kafka(options); });
+  }
+  std::future<void> gate_checked;
+  if (!config.gate_is_memory()) {
+    gate_checked =
+        std::async(std::launch::async, [options = redis_options(config)] { require_safe_redis(options); });
+  }
   adapters.store = open_store(config);
+  if (gate_checked.valid()) gate_checked.get();
   if (config.gate_is_memory()) {
     wire_memory_gate(adapters);
   } else {

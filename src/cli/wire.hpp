@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <future>
 #include <memory>
 
 #include "cli/config.hpp"
@@ -29,6 +30,10 @@ struct Adapters {
   std::function<std::unique_ptr<EventLogTail>()> make_tail;
   std::function<std::unique_ptr<EventPublisher>()> make_publisher;
   std::function<std::unique_ptr<EventConsumer>()> make_consumer;
+
+  /// The log is still being asked: get() waits for its answer and throws StartupError. Not valid when this
+  /// process needs none. Its end waits, too.
+  std::future<void> log_checked;
 };
 
 /// What `seonchak audit` reads, and writes nothing to.
@@ -47,8 +52,8 @@ Readers wire_readers(const ServeConfig& config);
 /// The Kafka of the config.
 KafkaOptions kafka_options(const ServeConfig& config);
 
-/// Opens the store, the gate and the log; blocks until each has answered. The memory gate comes back rebuilt
-/// from the store. Throws StartupError that says what to change.
+/// Opens the store, the gate and the log; blocks until the store and the gate have answered. The memory gate
+/// comes back rebuilt from the store. Throws StartupError that says what to change.
 Adapters wire(const ServeConfig& config);
 
 }  // namespace seonchak
