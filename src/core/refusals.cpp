@@ -83,47 +83,58 @@ void Refusals::step(std::chrono::milliseconds wait) {
     found = std::exchange(seen_, {});
   }
   if (found.empty()) return;
-  drop_outdated();
+  Draft draft = without_outdated();
+  bool changed = draft.outdated_bytes > 0;
   bool failed = false;
   for (auto& [id, refusal] : found) {
-    auto holders = holders_of(id, refusal);
-    failed = failed || !holders;
-    if (holders) {
-      refusal.holders = std::move(*holders);
-    } else {
+    auto holders = holders_of(id, refusal, draft);
+    if (!holders) {
+      failed = true;
       log::debug("the gate goes on refusing", {{"coupon", id}, {"why", holders.error().message}});
+      continue;
     }
+    refusal.holders = std::move(*holders);
+    changed = true;
+    draft.known.insert_or_assign(id, std::make_shared<const Refusal>(std::move(refusal)));
   }
-  std::erase_if(found, [](const auto& item) { return item.second.holders == nullptr; });
-  if (!found.empty()) publish(std::move(found));
+  if (changed) publish(std::move(draft.known));
   if (failed && !stopping_) ticker().sleep_for(failure_pause);
 }
 
-void Refusals::drop_outdated() {
+Refusals::Draft Refusals::without_outdated() const {
   const auto catalog = catalog_.snapshot();
-  Known next = *known();
-  const auto dropped = std::erase_if(next, [&](const auto& item) {
-    const auto coupon = catalog->find(item.first);
-    return !coupon || !is_of(*item.second, *coupon);
-  });
-  if (dropped > 0) replace(std::move(next));
+  const auto published = known();
+  Draft draft;
+  draft.known.reserve(published->size());
+  for (const auto& [id, refusal] : *published) {
+    const auto coupon = catalog->find(id);
+    const bool current = coupon && is_of(*refusal, *coupon);
+    (current ? draft.bytes : draft.outdated_bytes) += refusal->holders->bytes();
+    if (current) draft.known.emplace(id, refusal);
+  }
+  return draft;
 }
 
 Result<std::shared_ptr<const HolderFilter>> Refusals::holders_of(const std::string& coupon_id,
-                                                                 const Refusal& refusal) const {
-  const auto known = this->known();
-  const auto same = known->find(coupon_id);
+                                                                 const Refusal& refusal, Draft& draft) {
+  const auto same = draft.known.find(coupon_id);
+  const std::size_t replaced = same == draft.known.end() ? 0 : same->second->holders->bytes();
   // Holders only ever join during an epoch.
-  if (same != known->end() && same->second->epoch == refusal.epoch && same->second->issued == refusal.issued)
+  if (same != draft.known.end() && same->second->epoch == refusal.epoch &&
+      same->second->issued == refusal.issued)
     return same->second->holders;
-  std::size_t bytes = 0;
-  for (const auto& [id, other] : *known) bytes += id == coupon_id ? 0 : other->holders->bytes();
   HolderFilter filter(static_cast<std::size_t>(refusal.issued));
-  if (bytes + filter.bytes() > options_.filter_bytes_max)
+  const std::size_t bytes = draft.bytes - replaced + filter.bytes();
+  if (bytes > options_.filter_bytes_max)
     return Error{Errc::overloaded, "no memory is left for the filter of its holders"};
+  if (bytes + draft.outdated_bytes > options_.filter_bytes_max) {
+    publish(draft.known);  // lets go of the outdated
+    draft.outdated_bytes = 0;
+  }
   if (refusal.issued > 0) {
     if (auto read = read_holders(coupon_id, refusal, filter); !read) return read.error();
   }
+  draft.bytes = bytes;
   return std::make_shared<const HolderFilter>(std::move(filter));
 }
 
@@ -146,14 +157,7 @@ Result<void> Refusals::read_holders(const std::string& coupon_id, const Refusal&
   return {};
 }
 
-void Refusals::publish(TextMap<Refusal> found) {
-  Known next = *known();
-  for (auto& [id, refusal] : found)
-    next.insert_or_assign(id, std::make_shared<const Refusal>(std::move(refusal)));
-  replace(std::move(next));
-}
-
-void Refusals::replace(Known next) {
+void Refusals::publish(Known next) {
   auto shared = std::make_shared<const Known>(std::move(next));
   const std::lock_guard lock(mutex_);
   known_ = std::move(shared);

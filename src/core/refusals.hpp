@@ -67,12 +67,17 @@ class Refusals {
   const RefusalsOptions& options() const { return options_; }
 
  private:
-  void drop_outdated();
-  Result<std::shared_ptr<const HolderFilter>> holders_of(const std::string& coupon_id,
-                                                         const Refusal& refusal) const;
+  /// What step() works on, and publishes once.
+  struct Draft {
+    Known known;
+    std::size_t bytes = 0;           // of the filters in `known`
+    std::size_t outdated_bytes = 0;  // of those that are still published and not in `known`
+  };
+  Draft without_outdated() const;
+  Result<std::shared_ptr<const HolderFilter>> holders_of(const std::string& coupon_id, const Refusal& refusal,
+                                                         Draft& draft);
   Result<void> read_holders(const std::string& coupon_id, const Refusal& refusal, HolderFilter& filter) const;
-  void publish(TextMap<Refusal> found);
-  void replace(Known next);
+  void publish(Known next);
 
   GateControl& gate_;
   Catalog& catalog_;

@@ -211,6 +211,39 @@ TEST(Refusals, AFailureToReadTheHoldersIsMadeGoodLater) {
   }
 }
 
+TEST(Refusals, AStepPublishesOnce) {
+  Refusing test;
+  test.sell_out();
+  test.learn();
+  test.world.create("d", 1);
+  EXPECT_EQ(test.ask("a", "d"), "a issued 1 gate");
+  ASSERT_TRUE(test.world.change_stock("c", 3));  // what is known of it is outdated
+  EXPECT_EQ(test.ask("x", "d"), "x sold_out gate");
+  const std::uint64_t before = test.world.refusals.version();
+  test.learn();
+  EXPECT_EQ(test.world.refusals.version(), before + 1);
+  EXPECT_EQ(test.ask("x", "d"), "x sold_out");
+  EXPECT_EQ(test.world.refusals.known()->size(), 1U);
+}
+
+TEST(Refusals, WhatIsOutdatedMakesRoomForTheFilterOfAnother) {
+  Refusing test;
+  constexpr std::size_t one_filter = 32;
+  Refusals small(test.world.gate, test.world.catalog, test.world.metrics, {.filter_bytes_max = one_filter});
+  const auto learn = [&](const std::string& id) {
+    small.seen(*test.world.reader.find(id), test.world.memory_gate.state(id).value(), test.time.now());
+    small.step(0ms);
+    return small.known()->contains(id);
+  };
+  test.world.create("d", 1);
+  EXPECT_EQ(test.ask("a", "d"), "a issued 1 gate");
+  test.sell_out();
+  EXPECT_TRUE(learn("c"));
+  EXPECT_FALSE(learn("d"));
+  ASSERT_TRUE(test.world.change_stock("c", 3));
+  EXPECT_TRUE(learn("d"));
+}
+
 TEST(Refusals, WithoutMemoryForTheFilterTheGateIsAsked) {
   Refusing test;
   Refusals small(test.world.gate, test.world.catalog, test.world.metrics, {.filter_bytes_max = 16});
