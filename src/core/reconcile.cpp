@@ -1,6 +1,7 @@
 #include "core/reconcile.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
@@ -24,17 +25,29 @@ Reconciler::Reconciler(Store& store, Outbox& outbox, Metrics& metrics, Reconcile
 
 void Reconciler::forget() {
   coupons_.clear();
+  unasked_ = open_ids_;
   found_gap_ = false;
 }
 
-Reconciler::Coupon& Reconciler::known(const std::string& id, std::int64_t epoch) {
-  Coupon& coupon = coupons_[id];
-  if (coupon.epoch != epoch) {
-    coupon = {};
-    coupon.epoch = epoch;
-    const auto progress = outbox_.progress({&id, 1});
-    if (progress && progress->front().epoch == epoch) coupon.through = progress->front().persisted;
+// A batch after a reassignment is of many coupons, and all of them are unknown.
+void Reconciler::ask(const std::string& id) {
+  std::vector<std::string> ids = std::exchange(unasked_, {});
+  ids.push_back(id);
+  const auto progress = outbox_.progress(ids);
+  if (!progress) return;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Outbox::Progress& gate = (*progress)[i];
+    if (gate.epoch > 0) coupons_.try_emplace(ids[i], Coupon{gate.epoch, gate.persisted, 0});
   }
+}
+
+Reconciler::Coupon& Reconciler::known(const std::string& id, std::int64_t epoch) {
+  auto found = coupons_.find(id);
+  if (found != coupons_.end() && found->second.epoch == epoch) return found->second;
+  if (found != coupons_.end()) coupons_.erase(found);
+  ask(id);
+  Coupon& coupon = coupons_[id];
+  if (coupon.epoch != epoch) coupon = {epoch, 0, 0};
   return coupon;
 }
 
@@ -52,6 +65,7 @@ Result<std::vector<Mark>> Reconciler::reconcile(const CatalogSnapshot& catalog, 
   const std::vector<std::string> ids = catalog.open_ids();
   const auto progress = outbox_.progress(ids);
   if (!progress) return progress.error();
+  open_ids_ = ids;
   if (!idle || !quiet_since_) quiet_since_ = ticker().now();
 
   std::vector<Mark> marks;
@@ -59,7 +73,8 @@ Result<std::vector<Mark>> Reconciler::reconcile(const CatalogSnapshot& catalog, 
     const Outbox::Progress& gate = (*progress)[i];
     if (gate.epoch == 0) continue;
     if (gate.published <= gate.persisted && !coupons_.contains(ids[i])) continue;
-    Coupon& coupon = known(ids[i], gate.epoch);
+    Coupon& coupon = coupons_[ids[i]];
+    if (coupon.epoch != gate.epoch) coupon = {gate.epoch, 0, 0};
     coupon.through = std::max(coupon.through, gate.persisted);
     const auto reached = advance(coupon, ids[i], gate.published, reader);
     if (!reached && reached.error().code == Errc::unavailable) return reached.error();

@@ -56,6 +56,7 @@ class Reconciler {
     std::int64_t seen = 0;     // the highest sequence handled
   };
 
+  void ask(const std::string& id);
   Coupon& known(const std::string& id, std::int64_t epoch);
   Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
   bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
@@ -66,6 +67,8 @@ class Reconciler {
   Outbox& outbox_;
   const ReconcilerOptions options_;
   std::unordered_map<std::string, Coupon> coupons_;
+  std::vector<std::string> open_ids_;  // as of the last look
+  std::vector<std::string> unasked_;   // of which the gate is asked together with the next unknown one
   bool found_gap_ = false;
   std::optional<std::chrono::steady_clock::time_point> quiet_since_;  // of the log
   Counter& lost_;
