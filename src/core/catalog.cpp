@@ -9,6 +9,10 @@ namespace seonchak {
 
 namespace {
 
+Error overtaken(const std::string& coupon_id) {
+  return {Errc::gate_epoch, "another process opens coupon " + coupon_id};
+}
+
 Result<void> stopped() {
   return Error{Errc::unavailable, "the process is stopping"};
 }
@@ -29,30 +33,37 @@ bool loosens(const GateState& gate, const Coupon& coupon) {
   return coupon.stock > gate.stock || coupon.opens_at != gate.opens_at || coupon.closes_at != gate.closes_at;
 }
 
+bool has_revision(const GateState& gate, const Coupon& coupon) {
+  return gate.epoch == coupon.epoch && gate.revision >= committed_for_gate(coupon).revision;
+}
+
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
   const auto identity = gate.identity();
   if (!identity) return identity.error();
-  const Error overtaken{Errc::gate_epoch, "another process opens coupon " + coupon.id};
   bool already_open = false;
   auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
     already_open = row.settled > 0;
-    if (already_open) return overtaken;
+    if (already_open) return overtaken(row.id);
     ++row.epoch;
     row.gate = identity->name();
     return {};
   });
   if (already_open) drawn = store.coupon(coupon.id);
   if (!drawn) return drawn.error();
-  if (!already_open) {
-    if (auto installed = gate.install(committed_for_gate(*drawn)); !installed) return installed.error();
-    drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-      if (row.epoch != drawn->epoch) return overtaken;
-      row.settled = row.epoch;
-      return {};
-    });
-    if (!drawn) return drawn.error();
-  }
   coupon = *drawn;
+  if (already_open) return {};
+  return open_drawn_coupon(store, gate, coupon);
+}
+
+Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
+  if (auto installed = gate.install(committed_for_gate(coupon)); !installed) return installed.error();
+  auto settled = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    if (row.epoch != coupon.epoch) return overtaken(coupon.id);
+    row.settled = row.epoch;
+    return {};
+  });
+  if (!settled) return settled.error();
+  coupon = *settled;
   return {};
 }
 
@@ -124,16 +135,34 @@ void Catalog::refresh_then(AfterRefresh done) {
   wake_.notify_all();
 }
 
+// One question for all: at start every coupon is pending.
+Catalog::GateStates Catalog::look_at_pending() {
+  std::vector<std::string> ids;
+  for (const auto& [id, pending] : pending_) {
+    if (pending.coupon.settled > 0 && !pending.due) ids.push_back(id);
+  }
+  GateStates seen;
+  if (ids.empty()) return seen;
+  const auto states = gate_->states(ids);
+  if (!states) return seen;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if ((*states)[i]) seen.emplace(ids[i], *(*states)[i]);
+  }
+  return seen;
+}
+
 // False when it is too early.
-Result<bool> Catalog::carry_to_gate(Pending& pending) {
+Result<bool> Catalog::carry_to_gate(Pending& pending, const GateStates& seen) {
   Coupon& coupon = pending.coupon;
   if (coupon.settled == 0) {
     if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened.error();
   }
   const auto time = ticker().now();
   if (!pending.due) {
-    const auto state = gate_->state(coupon.id);
+    const auto found = seen.find(coupon.id);
+    const auto state = found == seen.end() ? gate_->state(coupon.id) : Result<GateState>(found->second);
     if (!state) return state.error();
+    if (has_revision(*state, coupon)) return true;
     pending.due = loosens(*state, coupon) ? time + options_.loosening_delay : time;
   }
   if (time < *pending.due) return false;
@@ -142,11 +171,12 @@ Result<bool> Catalog::carry_to_gate(Pending& pending) {
 }
 
 std::size_t Catalog::carry_pending() {
+  const GateStates seen = look_at_pending();
   std::size_t opened = 0;
   for (auto it = pending_.begin(); it != pending_.end();) {
     Coupon& coupon = it->second.coupon;
     const bool was_open = coupon.settled > 0;
-    const auto carried = carry_to_gate(it->second);
+    const auto carried = carry_to_gate(it->second, seen);
     if (!was_open && coupon.settled > 0) ++opened;
     if (carried) {
       it = *carried ? pending_.erase(it) : std::next(it);
@@ -170,6 +200,7 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
     auto page = store_.coupons_since(revision_, coupons_page_max);
     if (!page) return page.error();
     if (page->empty()) return {};
+    const bool last = page->size() < coupons_page_max;
     if (!changed) coupons = snapshot()->coupons();
     changed = true;
     for (const Coupon& coupon : *page) {
@@ -181,8 +212,9 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
         continue;
       }
       coupons[coupon.id] = std::make_shared<const Coupon>(coupon);
-      if (gate_ != nullptr) pending_[coupon.id] = {coupon, std::nullopt};
+      if (gate_ != nullptr) pending_[coupon.id] = {coupon};
     }
+    if (last) return {};
   }
 }
 

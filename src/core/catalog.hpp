@@ -94,7 +94,9 @@ class Catalog {
   };
 
   void run();
-  Result<bool> carry_to_gate(Pending& pending);
+  using GateStates = std::unordered_map<std::string, GateState>;
+  GateStates look_at_pending();
+  Result<bool> carry_to_gate(Pending& pending, const GateStates& seen);
   std::size_t carry_pending();
   Result<void> fetch_changes(CatalogSnapshot::Coupons& coupons, bool& changed);
 
@@ -143,6 +145,13 @@ bool loosens(const GateState& gate, const Coupon& coupon);
 /// gate_epoch when another process drew later; then that one opens it. On success `coupon` is as the store
 /// has it.
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon);
+
+/// The second half of open_coupon: creates the gate's state in the epoch that `coupon`, as the store has it,
+/// has drawn on the server that coupon.gate names, and settles it.
+Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon);
+
+/// Whether the gate has this revision of `coupon`, as committed_for_gate, or a later one.
+bool has_revision(const GateState& gate, const Coupon& coupon);
 
 /// The revision a gate sees. A committed revision R is 2R; a change that lowers the stock is first put to the
 /// gate as 2R+1, above what it had and below whatever the store commits next, so a late repeat of the old

@@ -98,6 +98,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<GateState> state(const std::string& coupon_id) override {
     return faults_.run("state", [&] { return inner_.state(coupon_id); });
   }
+  Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) override {
+    return faults_.run("states", [&] { return inner_.states(coupon_ids); });
+  }
   Result<std::vector<Holding>> holdings(const std::string& user_id,
                                         std::span<const std::string> coupon_ids) override {
     return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });

@@ -61,6 +61,18 @@ TEST_P(GateContract, AReplyTellsTheStateAfterTheBatch) {
   EXPECT_GT(reply->state.now, long_ago);
 }
 
+TEST_P(GateContract, StatesOfManyComeInOrderAndNothingWhereThereIsNone) {
+  Names ids;
+  for (int i = 0; i < 300; ++i) ids.push_back(installed(make_coupon(i + 1)).id);
+  ids.insert(ids.begin() + 1, unique_id("none"));
+  const auto states = control().states(ids);
+  ASSERT_TRUE(states) << states.error().message;
+  ASSERT_EQ(states->size(), ids.size());
+  EXPECT_EQ((*states)[0]->stock, 1);
+  EXPECT_FALSE((*states)[1]);
+  for (std::size_t i = 2; i < ids.size(); ++i) ASSERT_EQ((*states)[i]->stock, static_cast<std::int64_t>(i));
+}
+
 TEST_P(GateContract, ARetryGetsItsFirstSequenceAndTime) {
   const Coupon coupon = installed(make_coupon(2));
   const Claim first = claim_one(coupon, "a");

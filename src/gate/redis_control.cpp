@@ -14,6 +14,9 @@ namespace seonchak {
 
 namespace {
 
+/// Other callers get their turn in between.
+constexpr std::size_t states_part_max = 256;
+
 Error malformed_holder(const std::string& coupon_id) {
   return {Errc::unavailable, "redis holds a malformed holder of coupon " + coupon_id};
 }
@@ -35,6 +38,25 @@ class RedisGateControl final : public GateControl {
     const auto reply = run(state_call(coupon_id));
     if (!reply) return reply.error();
     return read_state(coupon_id, **reply);
+  }
+
+  Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) override {
+    std::vector<std::optional<GateState>> states;
+    while (states.size() < coupon_ids.size()) {
+      const auto rest = coupon_ids.subspan(states.size());
+      const auto part = rest.first(std::min(rest.size(), states_part_max));
+      std::vector<ScriptCall> calls;
+      for (const std::string& id : part) calls.push_back(state_call(id));
+      const std::lock_guard lock(mutex_);
+      const auto replies = client_.call_all(calls);
+      if (!replies) return replies.error();
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        const auto state = read_state(part[i], *(*replies)[i]);
+        if (!state && state.error().code != Errc::gate_missing) return state.error();
+        states.push_back(state ? std::optional(*state) : std::nullopt);
+      }
+    }
+    return states;
   }
 
   Result<std::vector<Holding>> holdings(const std::string& user_id,

@@ -112,6 +112,17 @@ class GateControl {
   /// Errors: gate_missing.
   virtual Result<GateState> state(const std::string& coupon_id) = 0;
 
+  /// The states of many coupons, in order; nothing where there is none.
+  virtual Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) {
+    std::vector<std::optional<GateState>> states;
+    for (const std::string& id : coupon_ids) {
+      const auto found = state(id);
+      if (!found && found.error().code != Errc::gate_missing) return found.error();
+      states.push_back(found ? std::optional(*found) : std::nullopt);
+    }
+    return states;
+  }
+
   /// Which of these coupons the user holds.
   virtual Result<std::vector<Holding>> holdings(const std::string& user_id,
                                                 std::span<const std::string> coupon_ids) = 0;
