@@ -96,10 +96,18 @@ Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
   row.closes_at = coupon.closes_at;
   row.ack = coupon.ack.value_or(options_.default_ack);
   row.created_at = now();
+  // The first attempt at opening draws its epoch in the commit that creates the row.
+  const auto identity = gate_.identity();
+  if (identity) {
+    row.epoch = 1;
+    row.gate = identity->name();
+  }
   auto created = store_.create_coupon(std::move(row));
   if (!created) return created.error();
   // Should this fail, the catalog of any process opens it later: the coupon exists from here on.
-  if (auto opened = open_coupon(store_, gate_, *created); !opened) {
+  const auto opened =
+      identity ? open_drawn_coupon(store_, gate_, *created) : open_coupon(store_, gate_, *created);
+  if (!opened) {
     log::warn("coupon created but not open yet", {{"coupon", created->id}, {"why", opened.error().message}});
   }
   (void)catalog_.refresh();
@@ -169,6 +177,7 @@ Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
   (void)catalog_.refresh();
   const auto state = gate_.state(coupon.id);
   if (!state) return state.error();
+  if (has_revision(*state, coupon)) return coupon;  // carried by the refresh
   if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
   if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
   return coupon;

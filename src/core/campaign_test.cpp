@@ -74,6 +74,33 @@ TEST(Campaigns, ANewCouponCanBeIssuedAtOnce) {
   EXPECT_EQ(world.claim("c", "a").sequence, 1);
 }
 
+TEST(Campaigns, ANewCouponCostsTwoCommits) {
+  World world;
+  world.create("c", 2);
+  EXPECT_EQ(world.faults.calls("create_coupon"), 1U);
+  EXPECT_EQ(world.faults.calls("update_coupon"), 1U);
+}
+
+TEST(Campaigns, ACouponMadeWhileTheGateIsAwayIsOpenedLater) {
+  for (const char* call : {"identity", "install"}) {
+    World world;
+    world.faults.fail(call, Fault::before, 1);
+    world.create("c", 2);
+    ASSERT_TRUE(world.catalog.refresh());
+    EXPECT_TRUE(world.sqlite->coupon("c")->is_open()) << call;
+    EXPECT_EQ(world.claim("c", "a").sequence, 1) << call;
+  }
+}
+
+TEST(Campaigns, AChangeIsCarriedToTheGateOnce) {
+  World world;
+  world.create("c", 2);
+  const std::size_t before = world.faults.calls("configure");
+  ASSERT_TRUE(world.change_stock("c", 3));
+  EXPECT_EQ(gate_stock(world), 3);
+  EXPECT_EQ(world.faults.calls("configure"), before + 1);
+}
+
 TEST(Campaigns, NumberACouponWithoutAnId) {
   World world;
   NewCoupon coupon = summer();
