@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "store/database_fixture.hpp"
+#include "store/postgres_statements.hpp"
 #include "store/sqlite_connection.hpp"
+#include "store/sqlite_statements.hpp"
 
 namespace seonchak {
 namespace {
@@ -120,6 +122,24 @@ TEST(Migrations, RowsOfAPostgresDatabaseOfTheSecondVersionSurvive) {
   PostgresDatabase database;
   expect_rows_survive(database, postgres_migrations(), "now()",
                       [&](const std::string& sql) { database.run(sql); });
+}
+
+// Else numbering a coupon would cost more with every coupon there is.
+TEST(Migrations, TheHighestNumericIdIsFoundThroughAnIndex) {
+  SqliteDatabase file;
+  file.open();
+  std::string sql = sqlite_sql::create_coupon;
+  const std::string from = "FROM coupon WHERE id NOT GLOB";
+  ASSERT_NE(sql.find(from), std::string::npos);
+  sql.replace(sql.find(from), from.size(), "FROM coupon INDEXED BY coupon_number WHERE id NOT GLOB");
+  SqliteConnection connection(file.path(), 5'000);
+  EXPECT_TRUE(connection.value(("EXPLAIN " + sql).c_str())) << "SQLite refuses an index that does not fit";
+
+  PostgresDatabase database;
+  database.open();
+  const std::string plan =
+      database.run("SET enable_seqscan = off; EXPLAIN (FORMAT JSON) SELECT " + postgres_sql::next_number);
+  EXPECT_NE(plan.find("coupon_number"), std::string::npos) << plan;
 }
 
 TEST(Migrations, PostgresStoresThatOpenAtOnceTakeTurns) {

@@ -12,14 +12,19 @@ inline const std::string coupon_columns =
 /// before.
 inline const PostgresStatement lock_revisions = {"lock_revisions", lock_sql(revision_lock)};
 
+/// For a coupon without an id; the index coupon_number has it at hand.
+inline const std::string next_number =
+    "(SELECT (coalesce(max(id::bigint), 0) + 1)::text FROM coupon WHERE id ~ '^[0-9]{1,18}$')";
+
 inline const PostgresStatement create_coupon = {
     "create_coupon",
     "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
     "created_at, revision)"
-    " SELECT CASE WHEN $1 <> '' THEN $1 ELSE"
-    " (SELECT (coalesce(max(id::bigint), 0) + 1)::text FROM coupon WHERE id ~ '^[0-9]{1,18}$') END,"
-    " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
-    " RETURNING id, revision"};
+    " SELECT CASE WHEN $1 <> '' THEN $1 ELSE " +
+        next_number +
+        " END,"
+        " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+        " RETURNING id, revision"};
 
 inline const PostgresStatement coupon = {"coupon", "SELECT " + coupon_columns + " FROM coupon WHERE id = $1"};
 
