@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "base/named_thread.hpp"
 #include "core/consume.hpp"
 #include "core/progress_poller.hpp"
 #include "core/recovery.hpp"
@@ -109,13 +110,15 @@ void Process::start() {
   // Before the roles: joining a consumer group would compete with it for the processor.
   server_->start();
 
-  if (config_.has(Role::relay)) relay_ = std::thread([this] { relay(); });
-  if (config_.has(Role::consumer)) consumer_ = std::thread([this] { consume(); });
-  helpers_.emplace_back([this] { monitor(); });
+  if (config_.has(Role::relay)) relay_ = named_thread("relay", [this] { relay(); });
+  if (config_.has(Role::consumer)) consumer_ = named_thread("consumer", [this] { consume(); });
+  helpers_.push_back(named_thread("monitor", [this] { monitor(); }));
   const bool others_may_relay = !config_.gate_is_memory();
-  if (config_.has(Role::api) && others_may_relay) helpers_.emplace_back([this] { poll_progress(); });
-  if (config_.has(Role::api) && adapters_.make_recovery) helpers_.emplace_back([this] { recover(); });
-  if (config_.has(Role::api)) helpers_.emplace_back([this] { refuse(); });
+  if (config_.has(Role::api) && others_may_relay)
+    helpers_.push_back(named_thread("progress", [this] { poll_progress(); }));
+  if (config_.has(Role::api) && adapters_.make_recovery)
+    helpers_.push_back(named_thread("recovery", [this] { recover(); }));
+  if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
 }
 
 std::string Process::address() const {

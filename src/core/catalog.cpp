@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/named_thread.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -101,7 +102,7 @@ Catalog::~Catalog() {
 
 Result<void> Catalog::start() {
   if (auto loaded = refresh(); !loaded) return loaded;
-  thread_ = std::thread([this] { run(); });
+  thread_ = named_thread("catalog", [this] { run(); });
   return {};
 }
 

@@ -9,7 +9,7 @@ TEST(IssuerUnknownCoupon, IsNotFoundAfterOneRefresh) {
   Issuing world;
   ASSERT_TRUE(world.catalog.start());
   const std::size_t before = world.faults.calls("coupons_since");
-  world.ask("nothing", "a");
+  world.ask_in_this_turn("nothing", "a");
   EXPECT_TRUE(world.answers.empty());
   ASSERT_TRUE(world.answered(1));
   EXPECT_EQ(world.answers, (Answers{"a not_found"}));

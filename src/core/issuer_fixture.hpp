@@ -16,13 +16,13 @@ struct Issuing : World {
         issuer(loop, slow, reader, waiters, board, witness, refusal_reader, metrics, options) {}
   ~Issuing() { catalog.stop(); }
 
-  /// Asks in a turn of the loop of its own.
+  /// Asks, and lets the loop run until nothing is posted.
   void ask(const std::string& coupon_id, const std::string& user_id) {
     ask_in_this_turn(coupon_id, user_id);
     loop.run();
   }
 
-  /// Answers are noted as "user decision sequence" or "user error-code", in the order they come.
+  /// Asks and leaves the loop alone. Answers are noted as "user decision sequence" or "user error-code", in the order they come.
   void ask_in_this_turn(const std::string& coupon_id, const std::string& user_id) {
     issuer.issue(coupon_id, user_id, [this, user_id](Result<IssueAnswer> answer) {
       if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));
