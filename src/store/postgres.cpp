@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "store/migrations.hpp"
 #include "store/postgres_connection.hpp"
 #include "store/postgres_lock.hpp"
 #include "store/postgres_pool.hpp"
+#include "store/postgres_save.hpp"
 #include "store/postgres_statements.hpp"
 
 namespace seonchak {
@@ -19,7 +19,6 @@ namespace {
 namespace sql = postgres_sql;
 
 constexpr int server_version_min = 150'000;
-constexpr int save_tries_max = 3;
 
 std::int64_t limit_rows(std::size_t limit) {
   return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
@@ -68,67 +67,6 @@ PostgresParams coupon_params(const Coupon& coupon) {
       .text(coupon.gate)
       .bigint(coupon.settled);
   return params;
-}
-
-PostgresCall move_positions_call(const SaveBatch& batch) {
-  // Members that save at once lock the rows in one order.
-  std::vector<PositionChange> changes = batch.positions;
-  std::ranges::stable_sort(changes, {}, &PositionChange::partition);
-  std::vector<std::int32_t> partitions;
-  std::vector<std::int64_t> expected;
-  std::vector<std::int64_t> next;
-  for (const PositionChange& change : changes) {
-    partitions.push_back(change.partition);
-    expected.push_back(change.expected);
-    next.push_back(change.next);
-  }
-  PostgresParams params;
-  params.text(batch.group).text(batch.topic).integers(partitions).bigints(expected).bigints(next);
-  return {&sql::move_positions, std::move(params)};
-}
-
-PostgresCall save_events_call(const SaveBatch& batch) {
-  // Coupon by coupon, in the order of the log: the index of sequences grows at its end, savers that repeat
-  // each other lock rows in one order, and of a user's two events the earlier one counts.
-  std::vector<const IssuedEvent*> events;
-  for (const IssuedEvent& event : batch.events) events.push_back(&event);
-  std::ranges::stable_sort(events, {}, &IssuedEvent::coupon_id);
-  std::vector<std::string_view> coupons;
-  std::vector<std::int64_t> sequences;
-  std::vector<std::string_view> users;
-  std::vector<Time> times;
-  std::vector<std::int64_t> epochs;
-  for (const IssuedEvent* event : events) {
-    coupons.push_back(event->coupon_id);
-    sequences.push_back(event->sequence);
-    users.push_back(event->user_id);
-    times.push_back(event->issued_at);
-    epochs.push_back(event->epoch);
-  }
-  PostgresParams params;
-  params.texts(coupons).bigints(sequences).texts(users).times(times).bigints(epochs);
-  return {&sql::save_events, std::move(params)};
-}
-
-PostgresCall check_epochs_call(const SaveBatch& batch) {
-  std::vector<std::string_view> coupons;
-  std::vector<std::int64_t> epochs;
-  for (const CouponEpoch& expected : batch.epochs) {
-    coupons.push_back(expected.coupon_id);
-    epochs.push_back(expected.epoch);
-  }
-  PostgresParams params;
-  params.texts(coupons).bigints(epochs);
-  return {&sql::check_epochs, std::move(params)};
-}
-
-/// The checks first: a fenced member writes no row.
-std::vector<PostgresCall> save_calls(const SaveBatch& batch) {
-  std::vector<PostgresCall> calls;
-  if (!batch.positions.empty()) calls.push_back(move_positions_call(batch));
-  if (!batch.epochs.empty()) calls.push_back(check_epochs_call(batch));
-  if (!batch.events.empty()) calls.push_back(save_events_call(batch));
-  return calls;
 }
 
 PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownClaim> claims) {
@@ -218,17 +156,7 @@ class PostgresStore final : public Store {
     if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
     auto connection = pool_.acquire();
     if (!connection) return connection.error();
-    auto rows = (*connection)->transaction(save_calls(batch));
-    // Two savers of one new row can meet in this constraint before either finds the other's key. The first
-    // has committed by now: another try leaves its row alone, and a real clash fails again.
-    const auto clash = [&] { return !rows && rows.error().constraint == sql::sequence_constraint; };
-    for (int tries = 1; clash() && tries < save_tries_max; ++tries) {
-      rows = (*connection)->transaction(save_calls(batch));
-    }
-    if (rows) return SaveOutcome::saved;
-    if (rows.error().sqlstate == sql::fenced_state) return SaveOutcome::fenced;
-    if (rows.error().sqlstate == sql::superseded_state) return SaveOutcome::superseded;
-    return to_error(rows.error());
+    return saver_.save(**connection, batch);
   }
 
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
@@ -322,6 +250,7 @@ class PostgresStore final : public Store {
 
   const PostgresOptions options_;
   PostgresPool pool_;
+  PostgresSaver saver_;
 };
 
 }  // namespace

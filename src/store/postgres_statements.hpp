@@ -54,11 +54,17 @@ inline constexpr std::string_view superseded_state = "SC002";
 /// SQLSTATE of move_positions when another member was faster.
 inline constexpr std::string_view fenced_state = "SC001";
 
-inline const PostgresStatement save_events = {
-    "save_events",
+/// Fails with unique_violation_state when a row is there already.
+inline const PostgresStatement save_new_events = {
+    "save_new_events",
     "INSERT INTO user_coupon (coupon_id, sequence, user_id, issued_at, epoch)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5)"
-    " ON CONFLICT (coupon_id, user_id) DO NOTHING"};
+    " SELECT * FROM unnest($1, $2, $3, $4, $5)"};
+
+inline constexpr std::string_view unique_violation_state = "23505";
+
+/// Leaves rows alone that are there already.
+inline const PostgresStatement save_events = {
+    "save_events", save_new_events.sql + " ON CONFLICT (coupon_id, user_id) DO NOTHING"};
 
 inline constexpr std::string_view sequence_constraint = "user_coupon_sequence";
 

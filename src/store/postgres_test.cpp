@@ -78,6 +78,19 @@ TEST(Postgres, ASaveThatIsCutOffIsUnavailableAndCanBeRepeated) {
   EXPECT_EQ(store->holders("a", 0, 10).value().size(), 2U);
 }
 
+TEST(Postgres, RepeatsFailOnceAndAreExpectedFromThenOn) {
+  PostgresDatabase database;
+  auto store = database.open();
+  const SaveBatch batch = batch_of({event("a", 1), event("a", 2)});
+  for (int save = 0; save < 20; ++save) EXPECT_EQ(store->save(batch).value(), SaveOutcome::saved);
+  EXPECT_EQ(store->holders("a", 0, 10).value().size(), 2U);
+  store.reset();  // a connection tells its statistics at its end
+  ASSERT_TRUE(eventually([&] { return database.store_connections() == 0; }));
+  EXPECT_EQ(PostgresDatabase::on_server("SELECT xact_rollback FROM pg_stat_database WHERE datname = '" +
+                                        database.name() + "'"),
+            "1");
+}
+
 TEST(Postgres, AnUpdateThatLosesItsConnectionInTheChangeIsUnavailable) {
   PostgresDatabase database;
   const auto store = database.open();

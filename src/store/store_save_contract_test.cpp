@@ -38,6 +38,22 @@ TEST_P(StoreSaves, SavingAgainChangesNothing) {
   EXPECT_EQ(sequences("b"), (std::vector<std::int64_t>{1}));
 }
 
+TEST_P(StoreSaves, RepeatsAndNewRowsMayComeInAnyOrderForLong) {
+  SaveBatch batch = batch_of({});
+  for (std::int64_t n = 1; n <= 250; ++n) {
+    batch.events = {event("a", n)};
+    batch.positions = {{0, n - 1, n}};
+    ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
+    if (n % 7 == 0) {
+      batch.events.push_back(event("a", n - 3));
+      batch.positions.clear();
+      ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
+    }
+  }
+  EXPECT_EQ(sequences("a").size(), 250U);
+  EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 250}}));
+}
+
 TEST_P(StoreSaves, AUserTwiceInABatchKeepsTheEarlierSequence) {
   const SaveBatch batch =
       batch_of({event("a", 5, "u"), event("a", 5, "u"), event("a", 2, "u"), event("a", 6, "v")});
