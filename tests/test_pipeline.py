@@ -76,6 +76,7 @@ def test_the_message_is_what_the_formats_page_says(
         "userId": "kim@example.com",
         "sequence": 1,
         "issuedAt": answer["issuedAt"],
+        "epoch": 1,
     }
     headers = {name: value.decode() for name, value in message.headers()}
     assert headers == {
@@ -115,11 +116,17 @@ def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(
         '{"couponId":1,"userId":7}',
         '{"couponId":"none","userId":"7"}',
         '{"couponId":"none","userId":"7","sequence":1}',
+        '{"couponId":"1","userId":"7","sequence":1,"epoch":"1"}',
     )
-    letters = read_topic(kafka_server.address, f"{topic}-dlt", 4)
+    letters = read_topic(kafka_server.address, f"{topic}-dlt", 5)
     assert letters[0].value() == b"not json"
     reasons = [dict(letter.headers())["kafka_dlt-exception-message"].decode() for letter in letters]
-    assert reasons[1:] == ["sold_out", "coupon_not_found", "coupon_not_found"]
+    assert reasons[1:] == [
+        "sold_out",
+        "coupon_not_found",
+        "coupon_not_found",
+        "epoch is not a 64-bit integer",
+    ]
     for letter in letters:
         headers = dict(letter.headers())
         assert headers["kafka_dlt-original-topic"].decode() == topic

@@ -75,14 +75,16 @@ std::vector<Raw> read_raw(const KafkaOptions& options, const std::string& topic,
 
 /// Writes one message with librdkafka alone; no value is a tombstone.
 void write_raw(const KafkaOptions& options, const std::string& key, const std::optional<std::string>& value,
-               int partition = RD_KAFKA_PARTITION_UA) {
+               int partition = RD_KAFKA_PARTITION_UA,
+               const std::pair<std::string, std::string>& header = {"trace", "abc"}) {
   const auto target = kafka::parse_url(options.url);
   const auto client = kafka::make_client(kafka::Role::producer, options, target, {{"acks", "all"}});
   char* bytes = value ? const_cast<char*>(value->data()) : nullptr;
   const std::size_t size = value ? value->size() : 0;
   rd_kafka_producev(client.get(), RD_KAFKA_V_TOPIC(target.topic.c_str()), RD_KAFKA_V_PARTITION(partition),
                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
-                    RD_KAFKA_V_VALUE(bytes, size), RD_KAFKA_V_HEADER("trace", "abc", 3),
+                    RD_KAFKA_V_VALUE(bytes, size),
+                    RD_KAFKA_V_HEADER(header.first.c_str(), header.second.data(), header.second.size()),
                     RD_KAFKA_V_TIMESTAMP(1'795'316'400'123), RD_KAFKA_V_END);
   ASSERT_EQ(rd_kafka_flush(client.get(), 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
@@ -146,8 +148,9 @@ TEST(Kafka, AMessageIsExactlyAsDocumented) {
   publish(options, {event("1", 17)});
   const auto raw = read_raw(options, topic_of(options), 1, 1);
   EXPECT_EQ(raw[0].key, "1");
-  EXPECT_EQ(raw[0].value,
-            R"({"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z"})");
+  EXPECT_EQ(
+      raw[0].value,
+      R"({"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z","epoch":3})");
   const std::vector<std::pair<std::string, std::string>> headers = {{"ce_specversion", "1.0"},
                                                                     {"ce_id", "1:3:17"},
                                                                     {"ce_source", "/seonchak"},
@@ -192,6 +195,16 @@ TEST(Kafka, OtherProgramsMessagesAreRead) {
   EXPECT_TRUE(std::get<Malformed>(records[2].message).reason.starts_with("not JSON"));
   EXPECT_EQ(records[3].message, Message(Malformed{"the message has no value (a tombstone)"}));
   EXPECT_TRUE(std::get<Malformed>(records[4].message).reason.starts_with("not JSON"));
+}
+
+TEST(Kafka, TheEpochIsInTheValueOrElseInAHeader) {
+  const KafkaOptions options = fresh_kafka();
+  write_raw(options, "1", R"({"couponId":"1","userId":"42","sequence":5})", 0, {"ce_id", "1:7:5"});
+  write_raw(options, "1", R"({"couponId":"1","userId":"42","sequence":5,"epoch":8})", 0, {"ce_id", "1:7:5"});
+  Member member(options);
+  const auto records = read(member, 2);
+  EXPECT_EQ(records[0].message, Message(IssuedEvent{"1", "42", 5, from_millis(1'795'316'400'123), 7}));
+  EXPECT_EQ(records[1].message, Message(IssuedEvent{"1", "42", 5, from_millis(1'795'316'400'123), 8}));
 }
 
 TEST(Kafka, ADeadLetterCarriesSpringsHeaders) {

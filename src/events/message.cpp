@@ -32,9 +32,11 @@ class Reader {
     if (!reason_.empty()) return Malformed{reason_};
     if (!sequence) return BareRequest{std::move(coupon_id), std::move(user_id)};
 
-    IssuedEvent event{std::move(coupon_id), std::move(user_id), positive(*sequence), issued_at(), 0};
+    const json::value* epoch = field("epoch");
+    IssuedEvent event{std::move(coupon_id), std::move(user_id), positive(*sequence), issued_at(),
+                      epoch ? positive_integer("epoch", *epoch) : 0};
     if (!reason_.empty()) return Malformed{reason_};
-    event.epoch = epoch_of(raw_.event_id, event);
+    if (!epoch && raw_.event_id) event.epoch = epoch_of(raw_.event_id(), event);
     return event;
   }
 
@@ -69,22 +71,22 @@ class Reader {
   }
 
   std::int64_t positive(const json::value& value) {
+    if (value.is_number()) return positive_integer("sequence", value);
+    if (!value.is_string()) return fail("sequence", "is neither a number nor a string"), 0;
+    const std::string_view text = value.get_string();
     std::int64_t number = 0;
-    if (value.is_int64()) {
-      number = value.get_int64();
-    } else if (value.is_string()) {
-      const std::string_view text = value.get_string();
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size()) {
-        return fail("sequence", "is not a 64-bit integer"), 0;
-      }
-    } else if (value.is_number()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) {
       return fail("sequence", "is not a 64-bit integer"), 0;
-    } else {
-      return fail("sequence", "is neither a number nor a string"), 0;
     }
     if (number < 1) fail("sequence", "is less than 1");
     return number;
+  }
+
+  std::int64_t positive_integer(std::string_view name, const json::value& value) {
+    if (!value.is_int64()) return fail(name, "is not a 64-bit integer"), 0;
+    if (value.get_int64() < 1) fail(name, "is less than 1");
+    return value.get_int64();
   }
 
   Time issued_at() {
@@ -140,7 +142,12 @@ MessageEncoder::Encoded MessageEncoder::encode(const IssuedEvent& event) {
   append_number(value_, event.sequence);
   value_ += R"(,"issuedAt":")";
   value_ += time_text_;
-  value_ += R"("})";
+  value_ += '"';
+  if (event.epoch != 0) {
+    value_ += R"(,"epoch":)";
+    append_number(value_, event.epoch);
+  }
+  value_ += '}';
 
   id_ = event.coupon_id;
   id_ += ':';

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@ namespace seonchak {
 
 /// The format of the log: docs/reference of the topic `coupon-issue`, in code.
 ///
-/// Value   {"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z"}
+/// Value   {"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z","epoch":3}
 /// Key     the coupon id, so that a coupon's events share a partition
 /// Headers CloudEvents 1.0, Kafka protocol binding, binary mode: the names and constants below
 
@@ -46,7 +47,7 @@ class MessageEncoder {
   };
 
   /// The event's ids must be valid_coupon_id and valid_user_id, and its sequence positive: the gate let them
-  /// through.
+  /// through. An epoch of 0 is left out of the value.
   Encoded encode(const IssuedEvent& event);
 
  private:
@@ -59,7 +60,9 @@ class MessageEncoder {
 /// A message as the log returned it.
 struct RawMessage {
   std::optional<std::string_view> value;  ///< absent: a tombstone
-  std::string_view event_id;              ///< the ce_id header, or ""
+  /// Looks up the ce_id header, "" when there is none; not asked when the value has the epoch, because the
+  /// first look at a message's headers parses and copies them all.
+  std::function<std::string_view()> event_id;
   Time timestamp{};  ///< when the record was written, by its producer's or broker's clock
 };
 
@@ -68,7 +71,8 @@ struct RawMessage {
 /// - IssuedEvent when `sequence` is there. `couponId` and `userId` are strings or integers, `sequence` an
 /// integer from
 ///   1 to 2^63-1 or such a decimal string, `issuedAt` RFC 3339; without `issuedAt` the record's timestamp
-///   counts. The epoch comes from an event id that agrees with the value, else it is 0.
+///   counts. `epoch` is an integer from 1 to 2^63-1; without it, it comes from an event id that agrees
+///   with the value, else it is 0.
 /// - BareRequest when it is not: {"couponId":1,"userId":42}.
 /// - Malformed, with the reason, for everything else.
 ///

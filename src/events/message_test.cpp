@@ -10,7 +10,7 @@ namespace {
 const Time record_time = from_millis(1'700'000'000'000);
 
 Message decode(std::string_view value, std::string_view event_id = "") {
-  return decode_message({value, event_id, record_time});
+  return decode_message({value, [event_id] { return event_id; }, record_time});
 }
 
 std::string reason(std::string_view value) {
@@ -26,10 +26,21 @@ IssuedEvent event() {
 TEST(Message, TheValueIsExactlyTheDocumentedOne) {
   MessageEncoder encoder;
   const auto encoded = encoder.encode(event());
-  EXPECT_EQ(encoded.value,
-            R"({"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z"})");
+  EXPECT_EQ(
+      encoded.value,
+      R"({"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z","epoch":3})");
   EXPECT_EQ(encoded.id, "1:3:17");
   EXPECT_EQ(encoded.time, "2026-11-22T03:00:00.123Z");
+}
+
+TEST(Message, AnUnknownEpochIsLeftOutOfTheValue) {
+  MessageEncoder encoder;
+  IssuedEvent unknown = event();
+  unknown.epoch = 0;
+  const auto encoded = encoder.encode(unknown);
+  EXPECT_EQ(encoded.value,
+            R"({"couponId":"1","userId":"42","sequence":17,"issuedAt":"2026-11-22T03:00:00.123Z"})");
+  EXPECT_EQ(decode(encoded.value, encoded.id), Message(unknown));
 }
 
 TEST(Message, AnEncoderIsReusable) {
@@ -44,7 +55,7 @@ TEST(Message, AnEncoderIsReusable) {
 TEST(Message, RoundTrip) {
   MessageEncoder encoder;
   const auto encoded = encoder.encode(event());
-  EXPECT_EQ(decode(encoded.value, encoded.id), Message(event()));
+  EXPECT_EQ(decode(encoded.value), Message(event()));
 }
 
 TEST(Message, EncodingAnIdThatNeedsEscapingAborts) {
@@ -104,6 +115,31 @@ TEST(Message, TheEpochComesFromAnEventIdThatAgrees) {
   }
 }
 
+TEST(Message, TheValuesEpochLeavesTheHeadersUnread) {
+  const auto never = []() -> std::string_view {
+    ADD_FAILURE() << "the event id was looked up";
+    return "1:5:17";
+  };
+  const auto read = [&](std::string_view value) { return decode_message({value, never, record_time}); };
+  EXPECT_EQ(read(R"({"couponId":"1","userId":"2","sequence":17,"epoch":3})"),
+            Message(IssuedEvent{"1", "2", 17, record_time, 3}));
+  EXPECT_EQ(read(R"({"couponId":"1","userId":"2"})"), Message(BareRequest{"1", "2"}));
+  EXPECT_EQ(decode(R"({"couponId":"1","userId":"2","sequence":17,"epoch":null})", "1:5:17"),
+            Message(IssuedEvent{"1", "2", 17, record_time, 5}));
+}
+
+TEST(Message, AnEpochIsAPositive64BitInteger) {
+  const auto with = [](std::string_view epoch) {
+    return reason(R"({"couponId":"1","userId":"2","sequence":3,"epoch":)" + std::string(epoch) + "}");
+  };
+  EXPECT_EQ(with("9223372036854775807"), "(well formed)");
+  EXPECT_EQ(with("0"), "epoch is less than 1");
+  EXPECT_EQ(with("-1"), "epoch is less than 1");
+  for (const char* bad : {"1.5", "1e2", "9223372036854775808", R"("3")", "{}", "true"}) {
+    EXPECT_EQ(with(bad), "epoch is not a 64-bit integer") << bad;
+  }
+}
+
 TEST(Message, TheReasonSaysWhatIsWrong) {
   EXPECT_EQ(reason(R"({"userId":"2","sequence":3})"), "couponId is missing");
   EXPECT_EQ(reason(R"({"couponId":null,"userId":"2"})"), "couponId is missing");
@@ -146,7 +182,7 @@ TEST(Message, ABadIssuedAtIsMalformed) {
 }
 
 TEST(Message, WhatIsNotAJsonObjectIsMalformed) {
-  EXPECT_EQ(decode_message({std::nullopt, "", record_time}),
+  EXPECT_EQ(decode_message({std::nullopt, {}, record_time}),
             Message(Malformed{"the message has no value (a tombstone)"}));
   for (const char* bad :
        {"", " ", "{", "}", "{]", "nul", "{\"couponId\":1,}", "{\"couponId\":1} x", "\xff\xfe",
