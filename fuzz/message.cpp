@@ -15,6 +15,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   raw.event_id = [&] { return input.substr(0, line_end); };
   if (line_end != std::string_view::npos) raw.value = input.substr(line_end + 1);
   const Message message = decode_message(raw);
+  if (raw.value && raw.value->size() < value_bytes_max) {
+    const std::string spaced = " " + std::string(*raw.value);  // not as we write it, and the same JSON
+    fuzz::require(decode_message({spaced, raw.event_id, raw.timestamp}) == message);
+  }
   if (const auto* bare = std::get_if<BareRequest>(&message)) {
     fuzz::require(valid_coupon_id(bare->coupon_id) && valid_user_id(bare->user_id));
   }

@@ -28,6 +28,8 @@ struct KafkaOptions {
   std::size_t queue_events_max = 65'536;  ///< published and not acknowledged
   int linger_ms = 2;                      ///< how long an event may wait for others to share its batch
   std::size_t prefetch_kilobytes_max = 16 * 1024;  ///< fetched and not polled
+  std::size_t poll_kilobytes_max =
+      16 * 1024;                      ///< a poll of the consumer ends with the record that reaches it
   int session_timeout_ms = 6'000;     ///< until the partitions of a dead consumer move to another
   int reconnect_wait_ms_max = 1'000;  ///< between attempts to reach a broker that is away
   int startup_wait_ms = 10'000;       ///< for the brokers to answer at start

@@ -172,11 +172,14 @@ class KafkaConsumer : public EventConsumer {
   /// Fills raw_: waits for the first message only.
   void fetch(std::size_t records_max, milliseconds wait) {
     const auto deadline = SteadyClock::now() + wait;
-    while (raw_.size() < records_max) {
+    const std::size_t bytes_max = options_.poll_kilobytes_max * 1024;
+    std::size_t bytes = 0;
+    while (raw_.size() < records_max && bytes < bytes_max) {
       const int timeout_ms = raw_.empty() ? static_cast<int>(until(deadline).count()) : 0;
       MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
       if (changed_ || failed_ || !message) return;
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bytes += message->len;
         raw_.push_back(std::move(message));
       } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         trouble(message->err, rd_kafka_message_errstr(message.get()));

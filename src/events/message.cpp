@@ -118,6 +118,47 @@ class Reader {
   std::string reason_;
 };
 
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+/// The text up to the next quote.
+std::string_view take_string(std::string_view& text) {
+  const std::string_view string = text.substr(0, text.find('"'));
+  text.remove_prefix(string.size());
+  return string;
+}
+
+/// 0 when there is none, or one that JSON would write in another way.
+std::int64_t take_positive(std::string_view& text) {
+  std::int64_t number = 0;
+  if (text.empty() || text.front() < '1' || text.front() > '9') return 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return 0;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return number;
+}
+
+/// A value exactly as MessageEncoder writes it, which nearly all are: a quarter of a JSON parser's work.
+/// Nothing for every other one. No legal id contains what JSON escapes.
+std::optional<IssuedEvent> read_own(std::string_view text) {
+  if (!take(text, R"({"couponId":")")) return std::nullopt;
+  const std::string_view coupon_id = take_string(text);
+  if (!take(text, R"(","userId":")")) return std::nullopt;
+  const std::string_view user_id = take_string(text);
+  if (!take(text, R"(","sequence":)")) return std::nullopt;
+  const std::int64_t sequence = take_positive(text);
+  if (!take(text, R"(,"issuedAt":")")) return std::nullopt;
+  const auto issued_at = parse_rfc3339(take_string(text));
+  if (!take(text, R"(","epoch":)")) return std::nullopt;
+  const std::int64_t epoch = take_positive(text);
+  if (text != "}" || sequence == 0 || epoch == 0 || !issued_at) return std::nullopt;
+  if (!valid_coupon_id(coupon_id) || !valid_user_id(user_id)) return std::nullopt;
+  return IssuedEvent{std::string(coupon_id), std::string(user_id), sequence, *issued_at, epoch};
+}
+
 json::value parse(std::string_view text, json::storage_ptr memory, json::error_code& error) {
   json::parse_options options;
   options.max_depth = value_depth_max;
@@ -164,6 +205,8 @@ Message decode_message(const RawMessage& message) {
     return Malformed{"the value has " + std::to_string(text.size()) + " bytes, more than " +
                      std::to_string(value_bytes_max)};
   }
+
+  if (auto own = read_own(text)) return std::move(*own);
 
   // Scratch: to zero it would cost more than the parsing.
   std::array<unsigned char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)

@@ -204,6 +204,39 @@ TEST(Message, SizeAndDepthAreBounded) {
                   .starts_with("not JSON: "));
 }
 
+TEST(Message, AValueThatIsNearlyOursMeansWhatItMeansAsJson) {
+  std::mt19937 random(20'261'123);
+  MessageEncoder encoder;
+  const std::string ours(encoder.encode(event()).value);
+  const std::string_view alphabet = R"(0123456789"\,:{}-+.eTZ x/)";
+  std::size_t well_formed = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text = ours;
+    const std::size_t at = random() % text.size();
+    const char letter = alphabet[random() % alphabet.size()];
+    switch (round % 4) {
+      case 0:
+        text[at] = letter;
+        break;
+      case 1:
+        text.insert(at, 1, letter);
+        break;
+      case 2:
+        text.erase(at, 1 + random() % 3);
+        break;
+      default:
+        text.resize(at);
+        break;
+    }
+    // A space ahead changes nothing but who reads it.
+    const Message message = decode(text);
+    ASSERT_EQ(message, decode(" " + text)) << text;
+    well_formed += message.index() == 0;
+  }
+  EXPECT_GT(well_formed, 0u);
+  EXPECT_EQ(decode(ours), decode(" " + ours));
+}
+
 TEST(Message, RandomBytesNeverCrash) {
   std::mt19937 random(20'261'122);
   const std::string_view alphabet = "{}[]\",:\\u0123456789eE+-.truefalsnl couponIdserquc\x80\xff\n";
