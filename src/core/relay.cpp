@@ -1,6 +1,7 @@
 #include "core/relay.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/planted.hpp"
@@ -155,7 +156,7 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
 
   std::size_t events = 0;
   bool somebody_waits = false;
-  for (const OutboxEntry& entry : *entries) {
+  for (OutboxEntry& entry : *entries) {
     const auto coupon = catalog_.find(entry.coupon_id);
     somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
     Position& position = positions_[entry.coupon_id];
@@ -166,7 +167,8 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= position.read) continue;
-      backlog_.push_back({entry.coupon_id, entry.users[i], sequence, entry.issued_at, entry.epoch});
+      backlog_.push_back(
+          {entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
       ++events;
     }
     position.read = std::max(position.read, entry.last_sequence());

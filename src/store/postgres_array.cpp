@@ -1,5 +1,6 @@
 #include "store/postgres_array.hpp"
 
+#include <array>
 #include <limits>
 #include <type_traits>
 
@@ -17,9 +18,11 @@ constexpr std::size_t length_bytes = 4;
 template <class T>
 void append(std::string& out, T value) {
   const auto bits = static_cast<std::make_unsigned_t<T>>(value);
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-    out += static_cast<char>((bits >> shift) & 0xff);
+  std::array<char, sizeof(T)> bytes{};
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    bytes[i] = static_cast<char>((bits >> ((sizeof(T) - 1 - i) * 8)) & 0xff);
   }
+  out.append(bytes.data(), bytes.size());
 }
 
 template <class T>
