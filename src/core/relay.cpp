@@ -74,21 +74,34 @@ void Relay::check_log() {
 
 Result<void> Relay::renew_leases() {
   const auto time = ticker().now();
-  const CatalogSnapshot& catalog = catalog_.current();
-  if (time < next_lease_ && leased_version_ == catalog_.version()) return {};
+  const bool all = time >= next_lease_;
+  catalog_.current();
+  if (!all && leased_version_ == catalog_.version()) return {};
+  if (all) asked_.clear();
 
-  const std::vector<std::string> ids = catalog.open_ids();
+  const std::vector<std::string> ids = changed_since_asked();
   auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
   if (!owned) return owned.error();
   auto progress = outbox_.progress(*owned);
   if (!progress) return progress.error();
-  adopt(*owned, *progress);
-  next_lease_ = time + options_.lease_period;
+  adopt(ids, *owned, *progress);
+  if (all) next_lease_ = time + options_.lease_period;
   leased_version_ = catalog_.version();
   return {};
 }
 
-void Relay::adopt(const std::vector<std::string>& owned, std::span<const Outbox::Progress> progress) {
+// Of a thousand coupons one more costs one lease, not a thousand and one.
+std::vector<std::string> Relay::changed_since_asked() {
+  std::vector<std::string> ids = catalog_.current().open_ids();
+  std::erase_if(ids, [this](const std::string& id) {
+    const std::int64_t revision = catalog_.find(id)->revision;
+    return std::exchange(asked_[id], revision) == revision;
+  });
+  return ids;
+}
+
+void Relay::adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
+                  std::span<const Outbox::Progress> progress) {
   std::unordered_map<std::string, Position> positions;
   for (std::size_t i = 0; i < owned.size(); ++i) {
     const std::int64_t epoch = progress[i].epoch;
@@ -103,7 +116,8 @@ void Relay::adopt(const std::vector<std::string>& owned, std::span<const Outbox:
     positions.emplace(owned[i], Position{start, start, start, epoch});
     if (planted("skip_outbox_entry_on_adopt")) positions.at(owned[i]).read += 1;
   }
-  positions_ = std::move(positions);
+  for (const std::string& id : asked) positions_.erase(id);
+  positions_.merge(positions);
   std::erase_if(backlog_, [this](const IssuedEvent& event) {
     const auto position = positions_.find(event.coupon_id);
     return position == positions_.end() || position->second.epoch != event.epoch;

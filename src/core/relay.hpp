@@ -52,7 +52,9 @@ class Relay {
   };
 
   Result<void> renew_leases();
-  void adopt(const std::vector<std::string>& owned, std::span<const Outbox::Progress> progress);
+  std::vector<std::string> changed_since_asked();
+  void adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
+             std::span<const Outbox::Progress> progress);
   void take_report(std::chrono::milliseconds wait);
   void rewind();
   Result<void> mark_confirmed();
@@ -71,7 +73,8 @@ class Relay {
   std::unordered_map<std::string, Position> positions_;  // the coupons leased
   std::vector<IssuedEvent> backlog_;                     // read, not yet taken by the publisher
   std::chrono::steady_clock::time_point next_lease_{};
-  std::uint64_t leased_version_ = 0;  // of the catalog, when the leases were last renewed
+  std::uint64_t leased_version_ = 0;                     // of the catalog, when leases were last asked for
+  std::unordered_map<std::string, std::int64_t> asked_;  // the coupons then, at which revision
   std::chrono::steady_clock::time_point next_check_{};
   std::chrono::steady_clock::time_point next_read_{};
   bool idle_ = false;
