@@ -18,7 +18,7 @@ namespace seonchak {
 
 struct ConsumerOptions {
   std::size_t batch_records_max = 4'000;  ///< per transaction; the log may bound their bytes, too
-  std::chrono::milliseconds gather{20};   ///< the least time between two transactions, unless the batch is
+  std::chrono::milliseconds gather{50};   ///< the least time between two transactions, unless the batch is
                                           ///< full or a coupon's users wait for the store
   std::chrono::milliseconds backoff_min{50};  ///< between retries of the store or the gate
   std::chrono::milliseconds backoff_max{2'000};

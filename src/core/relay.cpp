@@ -16,6 +16,16 @@ using std::chrono::milliseconds;
 constexpr milliseconds report_wait{1};
 constexpr milliseconds check_period{1'000};
 
+/// Whether some coupon has as many entries as were asked for, so that more may wait.
+bool any_full(const std::vector<OutboxEntry>& entries, std::size_t entries_max) {
+  std::size_t of_coupon = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    of_coupon = i > 0 && entries[i].coupon_id == entries[i - 1].coupon_id ? of_coupon + 1 : 1;
+    if (of_coupon >= entries_max) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
@@ -187,7 +197,8 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     }
     position.read = std::max(position.read, entry.last_sequence());
   }
-  if (events > 0 && !somebody_waits) next_read_ = ticker().now() + options_.gather;
+  const bool all_was_read = !any_full(*entries, options_.entries_max);
+  if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
 }
 

@@ -17,9 +17,10 @@ struct RelayOptions {
   std::string owner;                            ///< unique per relay: names it in the leases
   std::chrono::milliseconds lease_ttl{3'000};   ///< how long a dead relay's coupons stand still
   std::chrono::milliseconds lease_period{600};  ///< renewal; also how soon a new coupon is noticed
-  std::size_t entries_max = 64;                 ///< outbox entries read per coupon and step
-  std::chrono::milliseconds gather{10};         ///< the least time between two reads that found something,
-                                                ///< unless a coupon's users wait for the log or the store
+  std::size_t entries_max = 256;                ///< outbox entries read per coupon and step
+  std::chrono::milliseconds gather{25};         ///< the least time between two reads that found something,
+                                                ///< unless one did not find all there was, or a coupon's
+                                                ///< users wait for the log or the store
   std::size_t in_flight_events_max = 100'000;   ///< queued for the log and not confirmed
   std::chrono::milliseconds backoff{200};       ///< after an error of the gate or the log
 };

@@ -256,5 +256,16 @@ TEST(Relay, GathersWhatComesInQuickSuccession) {
   }
 }
 
+TEST(Relay, DoesNotGatherWhileMoreIsThereThanOneReadTakes) {
+  HandTime time;
+  World world;
+  MemoryLog log;
+  world.create("c", 100);
+  RelayLife life(world, log, {.entries_max = 3});
+  world.issue("c", 7);
+  for (int i = 0; i < 3; ++i) life.relay.step(1ms);
+  EXPECT_EQ(logged_sequences(log, "c"), one_to(7));
+}
+
 }  // namespace
 }  // namespace seonchak
