@@ -34,7 +34,7 @@ class Lab:
         self.threads = threads
         self.program = program
         self.shared = shared
-        self.prefix = f"other_" if shared else ""
+        self.prefix = "other_" if shared else ""
         self._stack = contextlib.ExitStack()
         self._numbers = iter(range(1_000_000))
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from bench.aims import AIMS, Results
 
-
 THREAD_US_MIN = 0.2
 
 

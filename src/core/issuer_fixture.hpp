@@ -22,7 +22,8 @@ struct Issuing : World {
     loop.run();
   }
 
-  /// Asks and leaves the loop alone. Answers are noted as "user decision sequence" or "user error-code", in the order they come.
+  /// Asks and leaves the loop alone. Answers are noted as "user decision sequence" or "user error-code", in
+  /// the order they come.
   void ask_in_this_turn(const std::string& coupon_id, const std::string& user_id) {
     issuer.issue(coupon_id, user_id, [this, user_id](Result<IssueAnswer> answer) {
       if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));

@@ -201,8 +201,7 @@ void Connection::handle(const Route& route) {
 /// The coroutine stands still meanwhile, so the request may be read from the pool's thread.
 void Connection::answer_in_pool(Answer (*handler)(const Call&)) {
   const bool taken = state_.pool.try_run([this, handler] {
-    asio::post(worker_.context(),
-               [this, answer = run_handler(handler, call_)] { reply(answer); });
+    asio::post(worker_.context(), [this, answer = run_handler(handler, call_)] { reply(answer); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
 }

@@ -24,8 +24,7 @@ void reply_to_holder(Exchange& exchange, const IssueAnswer& issued) {
 }
 
 const Answer& coupon_not_found() {
-  static const Answer answer =
-      to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
+  static const Answer answer = to_answer({ProblemCode::coupon_not_found, "There is no coupon with this id."});
   return answer;
 }
 
