@@ -14,7 +14,16 @@ from bench import generator, persistence
 from bench.cpu import CpuMeter, rss_bytes
 from bench.generator import Load, Target
 from bench.lab import Lab, create, say
-from bench.subjects import ChainWinners, Healthz, Losers, RedisWinners, Subject, Winners, wait_refusing
+from bench.subjects import (
+    ChainWinners,
+    EmbeddedWinners,
+    Healthz,
+    Losers,
+    RedisWinners,
+    Subject,
+    Winners,
+    wait_refusing,
+)
 from bench.svg import plot
 
 FOLDER = ROOT / "docs" / "performance"
@@ -37,7 +46,8 @@ def row(x: int, result: dict[str, Any]) -> Row:
 def by_connections(lab: Lab, seconds: float) -> dict[str, list[Row]]:
     """One server, more and more connections that all ask at once."""
     curves: dict[str, list[Row]] = {}
-    for subject in (Healthz(lab), Losers(lab), RedisWinners(lab)):
+    every = (Healthz, Losers, RedisWinners, ChainWinners, EmbeddedWinners)
+    for subject in (each(lab) for each in every):
         subject.prepare()
         for connections in CONNECTIONS:
             result = subject.measure(Load(seconds=seconds, connections=connections))
