@@ -157,14 +157,6 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def metric(server: Seonchak, name: str) -> float:
-    """One line of /metrics; 0 while it is not there."""
-    for line in http.call(server.address, "GET", "/metrics").text.splitlines():
-        if line.startswith(f"{name} "):
-            return float(line.split()[1])
-    return 0.0
-
-
 def wait_for(done: Callable[[], bool], timeout_s: float) -> float | None:
     """The seconds it took, or None when it did not happen."""
     began = time.monotonic()

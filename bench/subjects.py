@@ -10,7 +10,7 @@ from harness.servers import RedisServer
 from bench import generator
 from bench.cpu import CpuMeter, thread_seconds
 from bench.generator import Load, Target
-from bench.lab import Lab, counts, create, metric, wait_for
+from bench.lab import Lab, counts, create, wait_for
 
 DRAIN_TIMEOUT_S = 60.0
 LEARN_TIMEOUT_S = 20.0
@@ -92,11 +92,11 @@ class Healthz(Subject):
 
 def wait_refusing(server: Seonchak, coupon: str, timeout_s: float) -> None:
     """Until a process refuses who comes late by itself, and so has the holders in memory."""
-    before = metric(server, "seonchak_refused_from_memory_total")
+    before = server.metrics()["seonchak_refused_from_memory_total"]
 
     def refusing() -> bool:
         generator.run(generator.issue(server.port, coupon), Load(requests=16, connections=4))
-        return metric(server, "seonchak_refused_from_memory_total") > before
+        return server.metrics()["seonchak_refused_from_memory_total"] > before
 
     if wait_for(refusing, timeout_s) is None:
         raise RuntimeError(f"losers of {coupon} are still asked of Redis")
@@ -141,7 +141,8 @@ class Winners(Subject):
 
     def counters(self) -> dict[str, float]:
         server = self.server()
-        return {name: metric(server, f"seonchak_gate_{name}_total") for name in ("users", "calls")}
+        metrics = server.metrics()
+        return {name: metrics[f"seonchak_gate_{name}_total"] for name in ("users", "calls")}
 
     def target(self) -> Target:
         self.coupon = create(self.server(), self.lab.new_name("won"))

@@ -168,7 +168,6 @@ def sentinel() -> Iterator[Sentinel]:
 
 def test_a_replica_that_was_not_fed_is_promoted_behind_its_master(sentinel: Sentinel) -> None:
     old = sentinel.master
-    old.never_promote()
     with old.client() as client:
         client.set("known", 1)
         assert client.wait(1, 5_000) == 1
@@ -176,6 +175,7 @@ def test_a_replica_that_was_not_fed_is_promoted_behind_its_master(sentinel: Sent
         client.set("unknown", 1)
     old.kill()
     new = sentinel.wait_promoted(other_than=old)
+    sentinel.be_patient()
     with new.client() as client:
         assert (client.get("known"), client.get("unknown")) == ("1", None)
     old.start()
@@ -186,9 +186,9 @@ def test_a_replica_that_was_not_fed_is_promoted_behind_its_master(sentinel: Sent
 
 def test_a_paused_master_is_one_of_two_until_the_sentinel_has_seen_it(sentinel: Sentinel) -> None:
     old = sentinel.master
-    old.never_promote()
     old.pause()
     new = sentinel.wait_promoted(other_than=old)
+    sentinel.be_patient()
     old.resume()
     sentinel.wait_in_step()
     assert sentinel.master is new

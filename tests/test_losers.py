@@ -23,15 +23,8 @@ def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic
     return sale_of(serve, own_redis.address, log, database, topic)
 
 
-def metric(server: Seonchak, name: str) -> int:
-    for line in http.call(server.address, "GET", "/metrics").text.splitlines():
-        if line.startswith(f"{name} "):
-            return int(float(line.split()[1]))
-    raise AssertionError(f"no metric {name}")
-
-
-def refused_from_memory(server: Seonchak) -> int:
-    return metric(server, "seonchak_refused_from_memory_total")
+def refused_from_memory(server: Seonchak) -> float:
+    return server.metrics()["seonchak_refused_from_memory_total"]
 
 
 def wait_learned(sale: Sale, server: Seonchak) -> None:

@@ -28,14 +28,9 @@ def server(serve: Serve) -> Seonchak:
     return serve("--store", "sqlite:api.db", "--admin-key", KEY)
 
 
-def metrics(server: Seonchak) -> dict[str, float]:
-    lines = http.call(server.address, "GET", "/metrics").text.splitlines()
-    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[0] != "#")}
-
-
 def routes_of(server: Seonchak) -> dict[str, set[str]]:
     """Path pattern -> methods: the metrics name every route, and a 405 every method of one."""
-    patterns = {match[1] for name in metrics(server) if (match := re.search(r'route="(/[^"]*)"', name))}
+    patterns = {match[1] for name in server.metrics() if (match := re.search(r'route="(/[^"]*)"', name))}
     routes = {}
     for pattern in patterns:
         reply = http.call(server.address, "OPTIONS", pattern.replace("{id}", "a"))
@@ -65,7 +60,7 @@ def run_schemathesis(server: Seonchak, folder: Path, *flags: str, headers: dict[
 
 def expect_accepted(server: Seonchak, routes: Iterable[str]) -> None:
     """A server that refuses everything would keep to the document, and prove nothing."""
-    counts = metrics(server)
+    counts = server.metrics()
     for route in routes:
         assert counts[f'seonchak_http_requests_total{{route="{route}",status="2xx"}}'] > 0, route
     assert sum(count for name, count in counts.items() if 'status="5xx"' in name) == 0
@@ -94,7 +89,7 @@ def test_the_document_and_the_server_name_the_same_problems() -> None:
 def test_the_server_keeps_to_the_document(server: Seonchak, tmp_path: Path) -> None:
     run_schemathesis(server, tmp_path, "--max-examples=12", headers=AUTHORIZATION)
     expect_accepted(server, routes_of(server))
-    assert metrics(server)['seonchak_answers_total{result="issued"}'] > 0
+    assert server.metrics()['seonchak_answers_total{result="issued"}'] > 0
 
 
 @pytest.mark.timeout(240)

@@ -10,6 +10,7 @@ from harness.servers import RedisServer
 
 MASTER_NAME = "coupons"
 DOWN_AFTER_MS = 700
+PATIENT_DOWN_AFTER_MS = 8_000
 FAILOVER_TIMEOUT_MS = 3_000
 FAILOVER_WAIT_S = 30.0
 INFO_PERIOD_MS = 500
@@ -53,12 +54,6 @@ class ReplicatedRedis(RedisServer):
             client.execute_command("ACL", "SETUSER", REPLICATION_USER, "on" if admit else "off")
             if not admit:
                 client.execute_command("CLIENT", "KILL", "TYPE", "replica")
-
-    def never_promote(self) -> None:
-        """Once a replica it stays one, even where a busy machine makes its master look dead for a moment."""
-        with self.client() as client:
-            client.config_set("replica-priority", 0)
-            client.config_rewrite()
 
 
 class Sentinel(Process):
@@ -121,6 +116,13 @@ class Sentinel(Process):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S)
+
+    def be_patient(self) -> None:
+        """From now on no silence of a busy machine makes it promote another node."""
+        with self.client() as client:
+            client.execute_command(
+                "SENTINEL", "SET", MASTER_NAME, "down-after-milliseconds", PATIENT_DOWN_AFTER_MS
+            )
 
     def wait_promoted(self, other_than: ReplicatedRedis) -> ReplicatedRedis:
         """Waits until another node is the master, and says so itself."""

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from harness import http
 from harness.process import ROOT, Process
 
 CALL_TIMEOUT_S = 30
@@ -56,6 +57,12 @@ class Seonchak(Process):
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as reply:
             return reply.status == 200
         return False
+
+    def metrics(self) -> dict[str, float]:
+        """Every line of /metrics: the name with its labels, and its value."""
+        lines = http.call(self.address, "GET", "/metrics").text.splitlines()
+        pairs = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in pairs}
 
     def kill9(self) -> None:
         """SIGKILL, and nothing else: what a crash leaves behind."""
