@@ -1,11 +1,14 @@
 """The promise itself: many users race for few coupons, and every part tells the same story."""
 
+import contextlib
+import itertools
 import json
 import random
 import sqlite3
 import threading
 import time
 from collections import Counter
+from http.client import HTTPException
 from typing import Any
 
 import psycopg
@@ -18,6 +21,8 @@ from harness.servers import RedisServer, SharedServer
 USERS = 50_000
 STOCK = 1_000
 SETTLE_S = 20.0
+TOLD_BEFORE_KILL = 500
+TOLD_WAIT_S = 30.0
 
 
 def requests_of_a_crowd(coupon: str, users: int, seed: int) -> tuple[list[str], list[bytes]]:
@@ -160,6 +165,38 @@ def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve: Ser
         rows = file.execute("SELECT user_id, sequence FROM user_coupon WHERE coupon_id = 'race'").fetchall()
     assert dict(rows) == after
     assert len(rows) == stock
+
+
+def test_a_kill_in_the_middle_of_a_crowd_leaves_a_sound_file_with_everyone_told(serve: Serve) -> None:
+    server = serve("--store", "sqlite:race.db")
+    coupon = create_coupon(server, id="race", stock=1_000_000)["id"]
+    told: list[dict[str, int]] = [{} for _ in range(8)]
+
+    def ask(which: int) -> None:
+        with contextlib.suppress(OSError, HTTPException):
+            for number in itertools.count():
+                user = f"u{which}-{number}"
+                answer = http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user})
+                if answer.status == 201:
+                    told[which][user] = answer.json()["sequence"]
+
+    threads = [threading.Thread(target=ask, args=(which,)) for which in range(len(told))]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + TOLD_WAIT_S
+    while sum(map(len, told)) < TOLD_BEFORE_KILL:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    server.kill9()
+    for thread in threads:
+        thread.join()
+
+    everyone = {user: sequence for part in told for user, sequence in part.items()}
+    assert len(everyone) >= TOLD_BEFORE_KILL
+    with sqlite3.connect(server.folder / "race.db") as file:
+        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = dict(file.execute("SELECT user_id, sequence FROM user_coupon").fetchall())
+    assert everyone.items() <= rows.items()
 
 
 def holders_by_answers_with(
