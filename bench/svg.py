@@ -6,8 +6,9 @@ from html import escape
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
+WIDTH, HEIGHT = 640, 380
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 62, 50
+NAMES_PER_LINE = 3
 COLORS = ("#1b6ca8", "#c8553d", "#3a7d44", "#7d5ba6", "#8a6d3b")
 STYLE = (
     "text{font:12px sans-serif;fill:#333}.t{font-size:15px}.g{stroke:#ddd}polyline{fill:none;stroke-width:2}"
@@ -76,5 +77,7 @@ def plot(title: str, x_label: str, series: Mapping[str, Sequence[Point]]) -> str
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f'<polyline stroke="{color}" points="{line}"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in places]
-        parts.append(f'<text x="{LEFT + number * 150}" y="35" style="fill:{color}">{escape(name)}</text>')
+        below, beside = divmod(number, NAMES_PER_LINE)
+        x, y = LEFT + beside * 190, 37 + below * 15
+        parts.append(f'<text x="{x}" y="{y}" style="fill:{color}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>", ""])
