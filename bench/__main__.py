@@ -18,7 +18,7 @@ from bench.generator import Load
 from bench.lab import Lab, create, say
 from bench.peer_subjects import SUBJECTS
 from bench.subjects import WARM
-from bench.turns import in_turns, median
+from bench.turns import in_turns, median, some_of
 
 RESULTS = ROOT / "bench" / "results"
 PARTIAL = ROOT / "build" / "bench" / "results.json"
@@ -51,9 +51,7 @@ def parse() -> argparse.Namespace:
         help="file for the results (bench/results/COMMIT.json if all was run, else build/bench/results.json)",
     )
     options = parser.parse_args()
-    options.only = options.only.split(",")
-    if unknown := set(options.only) - set(names):
-        parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    options.only = some_of(parser, options.only, names)
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (1.0 if options.quick else 4.0)
     options.rows = options.rows or (100_000 if options.quick else 500_000)
@@ -152,9 +150,7 @@ def main() -> int:
                 failed[name] = str(error)
                 say(f"{name} failed: {error}")
     titles = {subject.name: subject.title for subject in SUBJECTS}
-    print(table.report(medians, titles, about))
-    for name, problem in failed.items():
-        print(f"\nNOT MEASURED: {name}: {problem.splitlines()[0]}")
+    print("\n".join([table.report(medians, titles, about), *table.failures(failed)]))
     whole = not options.quick and len(options.only) == len(SUBJECTS) + len(SINGLES)
     keep(
         options.out or (RESULTS / f"{about['commit']}.json" if whole else PARTIAL),

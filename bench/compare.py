@@ -9,7 +9,7 @@ from bench import table
 from bench.generator import Load
 from bench.lab import Lab
 from bench.subjects import AlwaysWinners, ChainWinners, EmbeddedWinners, Healthz, Losers, RedisWinners
-from bench.turns import in_turns
+from bench.turns import in_turns, some_of
 
 SUBJECTS = (Healthz, Losers, RedisWinners, ChainWinners, EmbeddedWinners, AlwaysWinners)
 MEASURE_S = 15 * 60
@@ -24,9 +24,7 @@ def parse() -> argparse.Namespace:
     names = [subject.name for subject in SUBJECTS]
     parser.add_argument("--only", default="winners-redis,winners-chain", help=f"some of {', '.join(names)}")
     options = parser.parse_args()
-    options.only = options.only.split(",")
-    if unknown := set(options.only) - set(names):
-        parser.error(f"no such subject: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    options.only = some_of(parser, options.only, names)
     if not options.program.is_file():
         parser.error(f"{options.program} is no program")
     return options
@@ -48,9 +46,7 @@ def main() -> int:
                 subjects.append(subject)
         load = Load(seconds=options.seconds)
         medians, _ = in_turns(subjects, options.rounds, load, time.monotonic() + MEASURE_S, failed)
-    print("\n".join(table.subjects(medians, titles)))
-    for name, problem in failed.items():
-        print(f"\nNOT MEASURED: {name}: {problem.splitlines()[0]}")
+    print("\n".join([*table.subjects(medians, titles), *table.failures(failed)]))
     return 1 if failed else 0
 
 

@@ -83,6 +83,11 @@ def aims(results: Results) -> list[str]:
     return lines
 
 
+def failures(failed: dict[str, str]) -> list[str]:
+    """What could not be measured, and why."""
+    return [f"\nNOT MEASURED: {name}: {problem.splitlines()[0]}" for name, problem in failed.items()]
+
+
 def report(results: Results, titles: dict[str, str], conditions: dict[str, Any]) -> str:
     """The whole of it."""
     head = ", ".join(f"{key} {value}" for key, value in conditions.items())

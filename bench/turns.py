@@ -1,5 +1,6 @@
 """Subjects that take turns: A B C, A B C, ..., so that whatever slows the machine slows all of them."""
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,14 @@ def median(values: list[Any]) -> Any:
     if any(not isinstance(value, int | float) for value in values):
         return None
     return statistics.median(values)
+
+
+def some_of(parser: argparse.ArgumentParser, text: str, names: list[str]) -> list[str]:
+    """What --only names; ends the program, naming what there is, when something else is among it."""
+    chosen = text.split(",")
+    if unknown := set(chosen) - set(names):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return chosen
 
 
 def in_turns(

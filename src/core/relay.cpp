@@ -85,11 +85,11 @@ void Relay::check_log() {
 Result<void> Relay::renew_leases() {
   const auto time = ticker().now();
   const bool all = time >= next_lease_;
-  catalog_.current();
+  const CatalogSnapshot& catalog = catalog_.current();
   if (!all && leased_version_ == catalog_.version()) return {};
   if (all) asked_.clear();
 
-  const std::vector<std::string> ids = changed_since_asked();
+  const std::vector<std::string> ids = changed_since_asked(catalog);
   auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
   if (!owned) return owned.error();
   auto progress = outbox_.progress(*owned);
@@ -101,10 +101,10 @@ Result<void> Relay::renew_leases() {
 }
 
 // Of a thousand coupons one more costs one lease, not a thousand and one.
-std::vector<std::string> Relay::changed_since_asked() {
-  std::vector<std::string> ids = catalog_.current().open_ids();
-  std::erase_if(ids, [this](const std::string& id) {
-    const std::int64_t revision = catalog_.find(id)->revision;
+std::vector<std::string> Relay::changed_since_asked(const CatalogSnapshot& catalog) {
+  std::vector<std::string> ids = catalog.open_ids();
+  std::erase_if(ids, [&](const std::string& id) {
+    const std::int64_t revision = catalog.find(id)->revision;
     return std::exchange(asked_[id], revision) == revision;
   });
   return ids;

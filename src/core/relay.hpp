@@ -53,7 +53,7 @@ class Relay {
   };
 
   Result<void> renew_leases();
-  std::vector<std::string> changed_since_asked();
+  std::vector<std::string> changed_since_asked(const CatalogSnapshot& catalog);
   void adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
              std::span<const Outbox::Progress> progress);
   void take_report(std::chrono::milliseconds wait);
