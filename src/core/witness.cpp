@@ -7,12 +7,12 @@ namespace seonchak {
 
 void Witness::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
   if (holders.empty()) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   add(coupon_id, {epoch, std::move(holders)});
 }
 
 void Witness::already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!told_again_.emplace(coupon_id, epoch, holder.sequence).second) return;
   add(coupon_id, {epoch, {holder}, true});
 }
@@ -38,7 +38,7 @@ void Witness::forget_oldest() {
 
 template <class Done>
 void Witness::forget_if(const std::string& coupon_id, Done done) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return;
   // Chunks of several event loops interleave, so any of them may be done with.
@@ -61,7 +61,7 @@ void Witness::forget_before(const std::string& coupon_id, std::int64_t epoch) {
 }
 
 std::vector<std::string> Witness::coupons() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> ids;
   ids.reserve(coupons_.size());
   for (const auto& [id, chunks] : coupons_) ids.push_back(id);
@@ -69,7 +69,7 @@ std::vector<std::string> Witness::coupons() const {
 }
 
 std::vector<KnownClaim> Witness::claims(const std::string& coupon_id, std::int64_t before) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<KnownClaim> claims;
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return claims;
@@ -81,7 +81,7 @@ std::vector<KnownClaim> Witness::claims(const std::string& coupon_id, std::int64
 }
 
 void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Doubt& doubt = doubts_[coupon_id];
   if (epoch < doubt.epoch) return;
   if (epoch > doubt.epoch) doubt = {epoch, 0};
@@ -89,12 +89,12 @@ void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64
 }
 
 std::map<std::string, Witness::Doubt> Witness::take_doubts() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(doubts_, {});
 }
 
 std::size_t Witness::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return size_;
 }
 

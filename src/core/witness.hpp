@@ -3,13 +3,13 @@
 #include <deque>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "core/ports/gate.hpp"
 
 namespace seonchak {
@@ -60,18 +60,18 @@ class Witness {
   using Chunks = std::deque<Chunk>;
   using Told = std::tuple<std::string, std::int64_t, std::int64_t>;  // coupon, epoch, sequence
 
-  void add(const std::string& coupon_id, Chunk chunk);
-  void drop(const std::string& coupon_id, const Chunk& chunk);
-  void forget_oldest();
+  void add(const std::string& coupon_id, Chunk chunk) REQUIRES(mutex_);
+  void drop(const std::string& coupon_id, const Chunk& chunk) REQUIRES(mutex_);
+  void forget_oldest() REQUIRES(mutex_);
   template <class Done>
   void forget_if(const std::string& coupon_id, Done done);
 
   const std::size_t holders_max_;
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, Chunks> coupons_;  // guarded by mutex_; no empty value
-  std::size_t size_ = 0;                             // guarded by mutex_
-  std::set<Told> told_again_;                        // guarded by mutex_; of the chunks that say so
-  std::map<std::string, Doubt> doubts_;              // guarded by mutex_
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, Chunks> coupons_ GUARDED_BY(mutex_);  // no empty value
+  std::size_t size_ GUARDED_BY(mutex_) = 0;
+  std::set<Told> told_again_ GUARDED_BY(mutex_);  // of the chunks that say so
+  std::map<std::string, Doubt> doubts_ GUARDED_BY(mutex_);
 };
 
 }  // namespace seonchak
