@@ -42,7 +42,7 @@ void Witness::forget_if(const std::string& coupon_id, Done done) {
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return;
   // Chunks of several event loops interleave, so any of them may be done with.
-  std::erase_if(found->second, [&](const Chunk& chunk) {
+  std::erase_if(found->second, [&](const Chunk& chunk) REQUIRES(mutex_) {
     if (!done(chunk)) return false;
     drop(coupon_id, chunk);
     return true;
