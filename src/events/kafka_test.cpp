@@ -93,16 +93,6 @@ IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
   return {coupon_id, "42", sequence, *parse_rfc3339("2026-11-22T03:00:00.123Z"), 3};
 }
 
-void publish(const KafkaOptions& options, const std::vector<IssuedEvent>& events) {
-  const auto publisher = make_kafka_publisher(options);
-  ASSERT_EQ(publisher->publish(events), events.size());
-  const auto deadline = SteadyClock::now() + patience;
-  while (publisher->in_flight() > 0) {
-    ASSERT_LT(SteadyClock::now(), deadline);
-    ASSERT_FALSE(publisher->poll(50ms).lost);
-  }
-}
-
 /// A consumer, what it owns and what it has read; begins each partition where `position` is.
 struct Member {
   explicit Member(const KafkaOptions& options) : consumer(make_kafka_consumer(options)) {}
