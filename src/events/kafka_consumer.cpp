@@ -89,12 +89,13 @@ class KafkaConsumer : public EventConsumer {
   }
 
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    std::vector<Letter> letters;
     for (const auto& [record, reason] : refused) {
       const auto raw = raw_of(*record);
       if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
-      if (auto written = dead_letters_.write(**raw, reason); !written) return written;
+      letters.push_back({raw->get(), reason});
     }
-    return {};
+    return dead_letters_.write(letters);
   }
 
   void committed(std::span<const LogPosition> positions) override {
