@@ -49,6 +49,7 @@ void Plan::brew(Random& random) {
   stall_per_mille = random.chance(500) ? up_to(60) : 0;
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
+  stop_at_reply_per_mille = random.chance(400) ? up_to(120) : 0;
   api_cuts = random.chance(300) ? 1 : 0;
   api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
 }

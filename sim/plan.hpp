@@ -59,6 +59,8 @@ struct Plan {
   unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
+  unsigned stop_at_reply_per_mille =
+      0;                              ///< of claims that were decided: the API process stops before it hears
   unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
   int api_cuts = 0;                   ///< an API process cannot reach the store for a while
   unsigned reply_loss_per_mille = 0;  ///< of claims that were decided

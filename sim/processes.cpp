@@ -13,11 +13,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds refresh_period{60};
 constexpr milliseconds recovery_period{40};
 constexpr milliseconds witness_grace{450};
+constexpr milliseconds answer_limit{300};
 constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
 constexpr milliseconds step_wait{30};
 constexpr milliseconds task_pause{1};
 constexpr Micros claim_timeout = milliseconds(150);
+constexpr Micros stop_least = milliseconds(300);
+constexpr Micros stop_most = milliseconds(2'500);
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
@@ -102,6 +105,9 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   }
   if (actor_.faulty(environment.plan.reply_loss_per_mille))
     return environment.fault(FaultKind::claim_reply_lost, actor_.name());
+  // It comes to the socket of a process that does not run.
+  if (actor_.faulty(environment.plan.stop_at_reply_per_mille))
+    actor_.stop_for(environment.random.between(stop_least, stop_most));
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call, reply = std::move(reply)] { answer(call, reply); });
 }
@@ -142,7 +148,8 @@ ApiActor::Objects::Objects(ApiActor& actor)
       refusal_reader(refusals),
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
-             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0),
+              .answer_limit = answer_limit}),
       tail(actor),
       recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
                common.health, Environment::metrics(),
@@ -202,7 +209,9 @@ void ApiActor::request(const std::string& coupon_id, const std::string& user_id,
   objects_->loop.post([this, coupon_id, user_id, done = std::move(done)] {
     const auto coupon = objects_->common.reader.find(coupon_id);
     if (!coupon || coupon->settled == 0) return done(false, {});
-    objects_->issuer.issue(coupon_id, user_id, [=, this](const Result<IssueAnswer>& answer) {
+    objects_->issuer.issue(coupon_id, user_id, [=, this](Result<IssueAnswer> answer) {
+      // As the HTTP connection does, last of all.
+      if (answer && ticker().now() > answer->valid_until) answer = Error{Errc::unavailable, "late"};
       note_answer(coupon_id, user_id, answer);
       done(answer.has_value(), answer ? answer->decision : Decision::not_found);
     });

@@ -1,10 +1,12 @@
 #include "http/connection.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -73,13 +75,14 @@ Awaitable Connection::run() {
             [this](Suspended waiting) { suspended_.emplace(std::move(waiting)); }, wait);
       }
       parser_.reset();
-      if (!closing_ && in_.size() > 0 && out_.size() < output_bytes_max) continue;
+      if (!closing_ && !expiring_ && in_.size() > 0 && out_.size() < output_bytes_max) continue;
     }
     if (!write_now()) {
       enter(Phase::writing);
-      co_await asio::async_write(socket_, asio::buffer(out_), asio::redirect_error(Token(), error));
-      if (error) co_return;
-      out_.clear();
+      do {
+        co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(Token(), error));
+        if (error) co_return;
+      } while (!write_now());
     }
     if (closing_) break;
     if (parsed == Parsed::complete && in_.size() > 0) continue;
@@ -193,14 +196,15 @@ void Connection::dispatch() {
 
 void Connection::handle(const Route& route) {
   std::visit(Overloaded{[this](AnswersAtOnce at_once) { reply(run_handler(at_once.handler, call_)); },
-                        [this](Blocks blocks) { answer_in_pool(blocks.handler); },
+                        [this](Blocks blocks) { answer_in_pool(blocks); },
                         [this](AnswersLater later) { later.handler(*this); }},
              route.handler);
 }
 
 /// The coroutine stands still meanwhile, so the request may be read from the pool's thread.
-void Connection::answer_in_pool(Answer (*handler)(const Call&)) {
-  const bool taken = state_.pool.try_run([this, handler] {
+void Connection::answer_in_pool(const Blocks& call) {
+  BlockingPool& pool = call.pool == Pool::readers ? state_.readers : state_.operators;
+  const bool taken = pool.try_run([this, handler = call.handler] {
     asio::post(worker_.context(), [this, answer = run_handler(handler, call_)] { reply(answer); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
@@ -210,6 +214,7 @@ void Connection::reply(const Answer& answer) {
   if (worker_.draining()) framing_.keep_alive = false;
   if (!framing_.keep_alive) closing_ = true;
   state_.metrics.count_request(route_class_, answer.status);
+  if (answer.valid_until != SteadyTime::max()) expiring_ = {out_.size(), false, answer.valid_until};
   append_response(out_, answer, framing_, worker_.date());
   answered_ = true;
   if (!suspended_) return;
@@ -222,19 +227,39 @@ void Connection::reply(const Answer& answer) {
 bool Connection::write_now() {
   if (out_.empty()) return true;
   boost::system::error_code error;
+  // Nothing comes between this and the call that gives it to the kernel.
+  if (expiring_ && ticker().now() > expiring_->valid_until) withdraw_late();
   const std::size_t written = socket_.write_some(asio::buffer(out_), error);
   if (error && error != asio::error::would_block) {
     out_.clear();
+    expiring_.reset();
     closing_ = true;
     return true;
   }
   if (written < out_.size()) {
     out_.erase(0, written);
+    if (expiring_) {
+      expiring_->begun = expiring_->begun || written > expiring_->begins;
+      expiring_->begins -= std::min(written, expiring_->begins);
+    }
     return false;
   }
   out_.clear();
+  expiring_.reset();
   if (out_.capacity() > output_bytes_max) out_.shrink_to_fit();
   return true;
+}
+
+/// Half of it can't be taken back: then the connection ends in the middle of it.
+void Connection::withdraw_late() {
+  state_.metrics.count_late();
+  out_.resize(expiring_->begins);
+  if (expiring_->begun) {
+    closing_ = true;
+  } else {
+    append_response(out_, late_answer(), framing_, worker_.date());
+  }
+  expiring_.reset();
 }
 
 void Connection::enter(Phase phase) {

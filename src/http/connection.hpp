@@ -42,6 +42,12 @@ class Connection final : public ConnectionHook, private Exchange {
  private:
   enum class Phase { idle, reading, answering, writing, lingering };
   enum class Parsed { incomplete, complete, refused };
+  /// The last answer in out_, when it may not be sent after some time.
+  struct Expiring {
+    std::size_t begins;
+    bool begun;  // some of it has been sent
+    SteadyTime valid_until;
+  };
   using Suspended = boost::asio::async_result<Token, void()>::handler_type;
 
   const Call& call() const override { return call_; }
@@ -60,8 +66,9 @@ class Connection final : public ConnectionHook, private Exchange {
 
   void dispatch();
   void handle(const Route& route);
-  void answer_in_pool(Answer (*handler)(const Call&));
+  void answer_in_pool(const Blocks& call);
   bool write_now();
+  void withdraw_late();
   void enter(Phase phase);
   bool request_begun() const;
   void wait_for_more();
@@ -81,6 +88,7 @@ class Connection final : public ConnectionHook, private Exchange {
   Framing framing_;
   std::size_t route_class_ = 0;
   bool answered_ = false;
+  std::optional<Expiring> expiring_;
   std::optional<Suspended> suspended_;  // the coroutine, while it waits for an answer
 
   Phase phase_ = Phase::idle;

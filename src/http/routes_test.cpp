@@ -311,7 +311,7 @@ TEST_F(Routes, WithoutAKeyAPublicListenerRefusesAdministratorsCalls) {
 }
 
 TEST_F(Routes, AFullQueueOfBlockingCallsIsOverloaded) {
-  server.options.admin_queue_max = 0;
+  server.options.reader_queue_max = 0;
   server.start();
   const Response refused = server.ask(get("/v1/coupons/1"));
   expect_problem(refused, 503, "unavailable");
