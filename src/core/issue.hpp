@@ -13,6 +13,7 @@
 #include "core/ports/gate.hpp"
 #include "core/progress.hpp"
 #include "core/refusals.hpp"
+#include "core/times.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
@@ -33,7 +34,7 @@ struct IssuerOptions {
   /// recovery has settled without it: whatever the gate decided in between came before that recovery's fence,
   /// which is followed by witness_grace (1.5 s). Longer than a gate's call limit (1 s), and shorter than the
   /// grace by what a process needs to hear of the fence and to testify (250 ms). docs/decisions/0011.
-  std::chrono::milliseconds answer_limit{1'200};
+  std::chrono::milliseconds answer_limit = safety_times.answer_deadline;
 };
 
 /// The answer to one request.

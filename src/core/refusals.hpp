@@ -15,15 +15,14 @@
 #include "core/holder_filter.hpp"
 #include "core/ports/gate.hpp"
 #include "core/refusal_term.hpp"
+#include "core/times.hpp"
 
 namespace seonchak {
 
-/// How long a process may refuse on what it last heard from the store. A change that could let somebody in
-/// reaches the gate later than this after its commit: CatalogOptions::loosening_delay.
-inline constexpr std::chrono::milliseconds refusal_lease{750};
-
 struct RefusalsOptions {
-  std::chrono::milliseconds lease = refusal_lease;
+  /// How long a process may refuse on what it last heard from the store. A change that could let somebody in
+  /// reaches the gate later than this after its commit: PropagatorOptions::loosening_delay.
+  std::chrono::milliseconds lease = safety_times.refusal_lease;
 
   /// Then somebody asks the gate in spite of the refusal, while the others are still refused: one user in
   /// each of these periods, per coupon and process, when there is demand. So a refusal that was no more than
