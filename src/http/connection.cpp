@@ -1,7 +1,5 @@
 #include "http/connection.hpp"
 
-#include <algorithm>
-
 #include <boost/asio/redirect_error.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -75,7 +73,7 @@ Awaitable Connection::run() {
             [this](Suspended waiting) { suspended_.emplace(std::move(waiting)); }, wait);
       }
       parser_.reset();
-      if (!closing_ && !expiring_ && in_.size() > 0 && out_.size() < output_bytes_max) continue;
+      if (!closing_ && !out_.expires() && in_.size() > 0 && out_.size() < output_bytes_max) continue;
     }
     if (!write_now()) {
       enter(Phase::writing);
@@ -147,7 +145,7 @@ Connection::Parsed Connection::parse_header() {
   }
   if (parser_->is_done()) return Parsed::complete;
   if (in_.size() > 0) return parse_body();
-  if (request_.expects_continue) out_ += continue_line;
+  if (request_.expects_continue) out_.bytes() += continue_line;
   return Parsed::incomplete;
 }
 
@@ -176,7 +174,7 @@ Connection::Parsed Connection::refuse_malformed(const boost::system::error_code&
 /// After a request that was not read to its end, nobody knows where the next one starts: answer and close.
 Connection::Parsed Connection::refuse(const Problem& problem, Rejection why) {
   state_.metrics.count_rejection(why);
-  append_response(out_, to_answer(problem), {.keep_alive = false}, worker_.date());
+  append_response(out_.bytes(), to_answer(problem), {.keep_alive = false}, worker_.date());
   closing_ = true;
   return Parsed::refused;
 }
@@ -214,8 +212,8 @@ void Connection::reply(const Answer& answer) {
   if (worker_.draining()) framing_.keep_alive = false;
   if (!framing_.keep_alive) closing_ = true;
   state_.metrics.count_request(route_class_, answer.status);
-  if (answer.valid_until != SteadyTime::max()) expiring_ = {out_.size(), false, answer.valid_until};
-  append_response(out_, answer, framing_, worker_.date());
+  if (answer.valid_until != SteadyTime::max()) out_.begin_expiring(answer.valid_until);
+  append_response(out_.bytes(), answer, framing_, worker_.date());
   answered_ = true;
   if (!suspended_) return;
   Suspended resume = std::move(*suspended_);
@@ -226,40 +224,29 @@ void Connection::reply(const Answer& answer) {
 /// Tries without waiting, which nearly always suffices. False when the client is slow to read.
 bool Connection::write_now() {
   if (out_.empty()) return true;
-  boost::system::error_code error;
   // Nothing comes between this and the call that gives it to the kernel.
-  if (expiring_ && ticker().now() > expiring_->valid_until) withdraw_late();
-  const std::size_t written = socket_.write_some(asio::buffer(out_), error);
+  if (out_.expires() && out_.is_late(ticker().now())) withdraw_late();
+  boost::system::error_code error;
+  const std::size_t written = socket_.write_some(asio::buffer(out_.bytes()), error);
   if (error && error != asio::error::would_block) {
     out_.clear();
-    expiring_.reset();
     closing_ = true;
     return true;
   }
-  if (written < out_.size()) {
-    out_.erase(0, written);
-    if (expiring_) {
-      expiring_->begun = expiring_->begun || written > expiring_->begins;
-      expiring_->begins -= std::min(written, expiring_->begins);
-    }
-    return false;
-  }
-  out_.clear();
-  expiring_.reset();
-  if (out_.capacity() > output_bytes_max) out_.shrink_to_fit();
+  out_.sent(written);
+  if (!out_.empty()) return false;
+  if (out_.bytes().capacity() > output_bytes_max) out_.bytes().shrink_to_fit();
   return true;
 }
 
-/// Half of it can't be taken back: then the connection ends in the middle of it.
+/// Half an answer can't be taken back: then the connection ends in the middle of it.
 void Connection::withdraw_late() {
   state_.metrics.count_late();
-  out_.resize(expiring_->begins);
-  if (expiring_->begun) {
-    closing_ = true;
+  if (out_.take_back()) {
+    append_response(out_.bytes(), late_answer(), framing_, worker_.date());
   } else {
-    append_response(out_, late_answer(), framing_, worker_.date());
+    closing_ = true;
   }
-  expiring_.reset();
 }
 
 void Connection::enter(Phase phase) {

@@ -7,6 +7,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "http/exchange.hpp"
+#include "http/output.hpp"
 #include "http/request.hpp"
 #include "http/worker.hpp"
 
@@ -42,12 +43,6 @@ class Connection final : public ConnectionHook, private Exchange {
  private:
   enum class Phase { idle, reading, answering, writing, lingering };
   enum class Parsed { incomplete, complete, refused };
-  /// The last answer in out_, when it may not be sent after some time.
-  struct Expiring {
-    std::size_t begins;
-    bool begun;  // some of it has been sent
-    SteadyTime valid_until;
-  };
   using Suspended = boost::asio::async_result<Token, void()>::handler_type;
 
   const Call& call() const override { return call_; }
@@ -78,7 +73,7 @@ class Connection final : public ConnectionHook, private Exchange {
   Socket socket_;
 
   boost::beast::flat_buffer in_;
-  std::string out_;
+  Output out_;
   Request request_;
   std::optional<RequestParser> parser_;  // of the request that is arriving or being answered
   std::size_t header_bytes_ = 0;         // of that request, taken from in_ so far
@@ -88,7 +83,6 @@ class Connection final : public ConnectionHook, private Exchange {
   Framing framing_;
   std::size_t route_class_ = 0;
   bool answered_ = false;
-  std::optional<Expiring> expiring_;
   std::optional<Suspended> suspended_;  // the coroutine, while it waits for an answer
 
   Phase phase_ = Phase::idle;
