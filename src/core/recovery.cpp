@@ -31,9 +31,11 @@ Recovery::Recovery(Ports ports, Catalog& catalog, Witness& witness, Health& heal
 
 void Recovery::step() {
   testify(catalog_.current());
-  const auto identity = ports_.control.identity();
-  if (!identity) return;  // the gate is down: nothing is issued, and there is nothing to look at
   const CatalogSnapshot& catalog = catalog_.current();
+  // One server has them all.
+  const std::string any = catalog.coupons().empty() ? std::string() : catalog.coupons().begin()->first;
+  const auto identity = ports_.control.identity(any);
+  if (!identity) return;  // the gate is down: nothing is issued, and there is nothing to look at
   if (renamed(*identity, catalog)) return;
   const auto progress = look_at(catalog);
   if (!progress) return;
@@ -85,9 +87,13 @@ Result<Recovery::Progress> Recovery::look_at(const CatalogSnapshot& catalog) {
     ids.push_back(id);
   }
   const auto found = ports_.outbox.progress(ids);
-  if (!found) return found.error();
+  if (const auto down = nobody_reached(found)) return *down;
   Progress progress;
-  for (std::size_t i = 0; i < ids.size(); ++i) progress.emplace(ids[i], (*found)[i]);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    // Of what cannot be used the epoch is not the one that is trusted.
+    if (found[i] || found[i].error().code != Errc::unavailable)
+      progress.emplace(ids[i], found[i] ? *found[i] : Outbox::Progress{});
+  }
   return progress;
 }
 
@@ -192,9 +198,10 @@ void Recovery::begin(const GateIdentity& identity, const std::vector<std::string
 
 Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coupon) {
   if (!coupon.is_open() || coupon.gate != identity.name()) return false;
-  const auto progress = ports_.outbox.progress({&coupon.id, 1});
+  const auto progress = ports_.outbox.progress({&coupon.id, 1}).front();
+  if (!progress && progress.error().code == Errc::gate_behind) return false;
   if (!progress) return progress.error();
-  if (progress->front().epoch != coupon.epoch) return false;
+  if (progress->epoch != coupon.epoch) return false;
   const auto doubt = doubts_.find(coupon.id);
   if (doubt == doubts_.end() || doubt->second.epoch != coupon.epoch) return true;
   const auto state = ports_.control.state(coupon.id);
@@ -205,6 +212,8 @@ Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coup
 // Nothing when there was no need after all: the catalog is a little behind the store.
 Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity,
                                                     const std::string& coupon_id) {
+  const auto observed = ports_.gate.observe(coupon_id);
+  if (!observed) return observed.error();
   auto row = ports_.store.coupon(coupon_id);
   if (!row) return row.error();
   if (row->settled == 0) return std::optional<Job>();
@@ -218,7 +227,7 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
   job.coupon = *row;
   job.coupon.gate = identity.name();
   job.token = options_.make_token();
-  auto remains = ports_.gate.begin(job.coupon, job.token);
+  auto remains = ports_.gate.begin(job.coupon, job.token, *observed);
   if (!remains) return remains.error();
   job.remains = *remains;
 
@@ -231,7 +240,7 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
   });
   if (!fenced) return fenced.error();
   job.coupon = std::move(*fenced);
-  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled;
+  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled && remains->has_all_holders();
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", coupon_id},
              {"epoch", job.coupon.epoch},

@@ -99,16 +99,17 @@ Result<std::vector<Holder>> Recovery::outbox_of(const Job& job) {
   std::vector<Holder> holders;
   Mark after{job.coupon.id, job.remains.persisted, job.remains.epoch};
   while (true) {
-    const auto entries = ports_.outbox.read({&after, 1}, entries_page, no_wait);
-    if (!entries) return entries.error();
-    for (const OutboxEntry& entry : *entries) {
+    const auto read = ports_.outbox.read({&after, 1}, entries_page, no_wait);
+    if (!read) return read.error();
+    if (!read->failed.empty()) return read->failed.front().error;
+    for (const OutboxEntry& entry : read->entries) {
       for (std::size_t i = 0; i < entry.users.size(); ++i) {
         const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
         if (sequence > job.remains.persisted) holders.push_back({entry.users[i], sequence, entry.issued_at});
       }
       after.sequence = entry.last_sequence();
     }
-    if (entries->size() < entries_page) return holders;
+    if (read->entries.size() < entries_page) return holders;
   }
 }
 
