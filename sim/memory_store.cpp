@@ -142,6 +142,8 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
   if (!epochs_match(batch)) return SaveOutcome::superseded;
   if (const auto inserted = insert(batch); !inserted) return inserted.error();
   positions_ = std::move(*positions);
+  for (const PositionChange& change : batch.positions)
+    fingerprints_[{batch.group, batch.topic, change.partition}] = change.fingerprint;
   return SaveOutcome::saved;
 }
 
@@ -149,7 +151,8 @@ Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group
   std::vector<LogPosition> found;
   const std::lock_guard guard(mutex_);
   for (const auto& [key, next] : positions_) {
-    if (std::get<0>(key) == group && std::get<1>(key) == topic) found.push_back({std::get<2>(key), next});
+    if (std::get<0>(key) == group && std::get<1>(key) == topic)
+      found.push_back({std::get<2>(key), next, fingerprints_[key]});
   }
   return found;
 }

@@ -55,6 +55,7 @@ class MemoryStore final : public Store {
   std::int64_t revision_ = 0;
   std::map<std::string, Rows> rows_;  // by coupon
   std::map<Position, std::int64_t> positions_;
+  std::map<Position, std::string> fingerprints_;
   std::map<std::string, Testimony> testimony_;  // by coupon
   std::set<std::string> locks_;
 };

@@ -156,7 +156,7 @@ class SqliteStore final : public Store {
     return read(
         sql::positions,
         [](SqliteStatement& row) {
-          return LogPosition{static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
+          return LogPosition{static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1), row.text_at(2)};
         },
         [&](SqliteStatement& query) { query.text(group).text(topic); });
   }
