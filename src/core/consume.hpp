@@ -98,9 +98,9 @@ class Consumer {
   Reconciler reconciler_;
 
   BatchSaver::Positions position_;
-  std::optional<ConsumeBatch> batch_;                     // under way
-  std::optional<std::vector<std::int32_t>> to_resume_;    // partitions to be started at the store's positions
-  std::unordered_map<std::string, Mark> unmarked_;        // committed, the gate not yet told
+  std::optional<ConsumeBatch> batch_;                   // under way
+  std::optional<std::vector<std::int32_t>> to_resume_;  // partitions to be started at the store's positions
+  std::unordered_map<std::string, Mark> unmarked_;      // committed, the gate not yet told
   TimePoint next_poll_{};
   TimePoint retry_at_{};
   std::chrono::milliseconds backoff_;

@@ -100,8 +100,8 @@ BatchSaver::Outcome BatchSaver::saved(ConsumeBatch& batch, const Records& record
   return moves ? Outcome::moved : Outcome::saved;
 }
 
-// Somebody holds a coupon's row. Whose it is the store does not say: each coupon is tried by itself, and those
-// that are held wait.
+// Somebody holds a coupon's row. Whose it is the store does not say: each coupon is tried by itself, and
+// those that are held wait.
 BatchSaver::Outcome BatchSaver::busy(const ConsumeBatch& batch, const Records& records) {
   std::map<std::string_view, Records> by_coupon;
   Records late;  // holds no row
@@ -115,7 +115,8 @@ BatchSaver::Outcome BatchSaver::busy(const ConsumeBatch& batch, const Records& r
     if (!late.empty()) parts_.push_back(std::move(late));
     return Outcome::split;
   }
-  const std::string who = by_coupon.empty() ? "the position" : "coupon " + std::string(by_coupon.begin()->first);
+  const std::string who =
+      by_coupon.empty() ? "the position" : "coupon " + std::string(by_coupon.begin()->first);
   why_ = {Errc::unavailable, "somebody holds the row of " + who};
   return parts_.empty() ? Outcome::stuck : Outcome::split;
 }

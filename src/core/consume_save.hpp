@@ -63,7 +63,7 @@ class BatchSaver {
 
   SaveBatch rows_;
   Error why_;
-  std::vector<Records> parts_;          // the last one is next; empty: all at once
+  std::vector<Records> parts_;           // the last one is next; empty: all at once
   std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
   bool found_gone_ = false;
   Counter& late_;

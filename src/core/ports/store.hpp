@@ -35,6 +35,15 @@ struct PositionChange {
   std::string fingerprint{};  ///< LogPosition::fingerprint of `next`
 };
 
+/// An issued event that came out of the log in an epoch before its coupon's: recovery decides whether it
+/// counts.
+struct LateClaim {
+  std::string coupon_id;
+  KnownClaim claim;
+
+  bool operator==(const LateClaim&) const = default;
+};
+
 /// A coupon and the epoch it must be in.
 struct CouponEpoch {
   std::string coupon_id;
@@ -48,12 +57,14 @@ struct SaveBatch {
   std::vector<IssuedEvent> events;
   std::vector<PositionChange> positions;
   std::vector<CouponEpoch> epochs{};  ///< each coupon once
+  std::vector<LateClaim> late{};      ///< kept until recovery has decided them, whatever their coupon's epoch
 };
 
 enum class SaveOutcome {
   saved,   ///< rows and positions are committed
   fenced,  ///< another member has moved a position: nothing was saved, and this member must stop reading it
   superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
+  busy,  ///< somebody else holds a row too long: nothing was saved; other coupons, or none at all, may be free
 };
 
 /// An exclusive lock among all processes that use the database; ends with the object.
