@@ -9,19 +9,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
-constexpr milliseconds refresh_period{60};
-constexpr milliseconds recovery_period{40};
-constexpr milliseconds witness_grace{450};
-constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
+constexpr milliseconds propagator_period{10};
 constexpr milliseconds step_wait{30};
 constexpr OutboxSweepOptions sweep{.coupons_per_look = 1,
                                    .period = milliseconds(200),
                                    .first_period = milliseconds(10),
                                    .round_min = milliseconds(300)};
 constexpr milliseconds task_pause{1};
-constexpr Micros claim_timeout = milliseconds(150);
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
@@ -102,7 +97,7 @@ void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
       std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call] { arrive(call); });
-  environment.scheduler.after(claim_timeout, [this, call] {
+  environment.scheduler.after(times.gate_call_limit, [this, call] {
     answer(call, Error{Errc::unavailable, "simulated: no answer in time"});
   });
 }
@@ -150,7 +145,7 @@ std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::stri
 void Common::keep_catalog() {
   while (true) {
     (void)catalog.refresh();
-    ticker().sleep_for(refresh_period);
+    ticker().sleep_for(times.catalog_refresh_period);
   }
 }
 
@@ -160,27 +155,39 @@ ApiActor::ApiActor(Environment& environment, const std::string& name)
              environment.plan.api_fail_per_mille, 0}) {}
 
 ApiActor::Objects::Objects(ApiActor& actor)
-    : common(actor, true),
+    : common(actor),
+      propagator(common.store, common.gate, common.catalog, Environment::metrics(),
+                 {.loosening_delay = times.loosening_delay,
+                  .backoff_min = milliseconds(15),
+                  .backoff_max = milliseconds(1'500),
+                  .link_backoff_max = milliseconds(150)}),
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
-      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = refusal_lease}),
+      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = times.refusal_lease}),
       refusal_reader(refusals),
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
-             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+             {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0)}),
       tail(actor),
-      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
-               common.health, Environment::metrics(),
-               {.witness_grace = witness_grace,
-                .retry = milliseconds(50),
-                .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
+      recovery(
+          {common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness, common.health,
+          Environment::metrics(),
+          {.witness_grace = actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace,
+           .retry = milliseconds(50),
+           .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
       poller(common.gate, common.board) {}
 
 void ApiActor::open() {
   objects_ = std::make_unique<Objects>(*this);
   start([this] { objects_->loop.run(); });
   start([this] { objects_->common.keep_catalog(); });
+  start([this] {
+    while (true) {
+      objects_->propagator.step(milliseconds(0));
+      ticker().sleep_for(propagator_period);
+    }
+  });
   start([this] {
     while (true) {
       objects_->refusals.step(milliseconds(0));
@@ -190,7 +197,7 @@ void ApiActor::open() {
   start([this] {
     while (true) {
       objects_->recovery.step();
-      ticker().sleep_for(recovery_period);
+      ticker().sleep_for(times.recovery_period);
     }
   });
   if (environment().plan.ack == Ack::gate) return;
@@ -241,7 +248,7 @@ RelayActor::RelayActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void RelayActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   publisher_ = std::make_unique<ActorPublisher>(*this);
   relay_ = std::make_unique<Relay>(make_relay(*this, *common_, *publisher_));
   start([this] { common_->keep_catalog(); });
@@ -260,7 +267,7 @@ ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void ConsumerActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   log_ = std::make_unique<ActorConsumer>(*this);
   consumer_ = std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
                                          common_->board, Environment::metrics(), common_->health,

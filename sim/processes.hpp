@@ -12,6 +12,7 @@
 #include "core/consume.hpp"
 #include "core/issue.hpp"
 #include "core/progress_poller.hpp"
+#include "core/propagate.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "core/witness.hpp"
@@ -56,8 +57,7 @@ class ActorClaims final : public Gate {
 
 /// What the processes of every role have.
 struct Common {
-  explicit Common(Actor& actor, bool carries_to_gate)
-      : store(actor), gate(actor), catalog(store, carries_to_gate ? &gate : nullptr), reader(catalog) {}
+  explicit Common(Actor& actor) : store(actor), gate(actor), catalog(store), reader(catalog) {}
 
   [[noreturn]] void keep_catalog();
 
@@ -86,6 +86,7 @@ class ApiActor final : public Actor {
   struct Objects {
     explicit Objects(ApiActor& actor);
     Common common;
+    Propagator propagator;
     FiberLoop loop;
     ActorClaims claims;
     AckWaiters waiters;

@@ -13,6 +13,7 @@
 #include "core/catalog.hpp"
 #include "core/health.hpp"
 #include "core/progress.hpp"
+#include "core/propagate.hpp"
 #include "core/refusals.hpp"
 #include "core/witness.hpp"
 
@@ -46,6 +47,8 @@ class Process {
   void recover();
   void refuse();
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
+  void propagate();
+  Result<void> coupons_carried() const;
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
@@ -55,6 +58,8 @@ class Process {
   ProgressBoard board_;
   Witness witness_;
   Catalog catalog_;
+  const std::shared_ptr<GateControl> propagator_gate_;  // a connection that nobody else waits for
+  Propagator propagator_;
   Refusals refusals_;
   Campaigns campaigns_;
   std::unique_ptr<Server> server_;

@@ -19,15 +19,16 @@
 #include "core/ports/store.hpp"
 #include "core/read_tail.hpp"
 #include "core/rebuild.hpp"
+#include "core/times.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
 
 struct RecoveryOptions {
   /// Between shutting a coupon and taking the union: every process must have seen the new epoch and written
-  /// down what it knows by then, answers to calls that were out included. Longer than a gate's call limit,
-  /// and with a gate that can fail over longer than IssuerOptions::fence_lease.
-  std::chrono::milliseconds witness_grace{1'500};
+  /// down what it knows by then, answers to calls that were out included. With a gate that can fail over:
+  /// SafetyTimes::failover_grace.
+  std::chrono::milliseconds witness_grace = safety_times.witness_grace;
   std::chrono::milliseconds retry{500};     ///< after a failure of the store, the log or the gate
   std::size_t coupons_checked_max = 512;    ///< per step, taking turns
   TailReadOptions tail{};                   ///< of what the consumers have not saved

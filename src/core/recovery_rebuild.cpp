@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
+#include "core/gate_copy.hpp"
 #include "core/recovery.hpp"
 
 namespace seonchak {
