@@ -24,7 +24,8 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
       bare_(gate, catalog, options.bare),
       saver_(store, log, catalog, metrics),
       reconciler_(store, outbox, metrics, options.reconciler),
-      backoff_(options.backoff_min),
+      store_and_log_{{}, options.backoff_min},
+      outside_{{}, options.backoff_min},
       saved_(metrics.counter("seonchak_consumer_saved_total",
                              "Events committed in the store, repeats included.")),
       dead_letters_(
@@ -42,7 +43,7 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
 }
 
 milliseconds Consumer::step(milliseconds wait) {
-  if (const milliseconds left = until(retry_at_); left.count() > 0) {
+  if (const milliseconds left = until(store_and_log_.retry_at); left.count() > 0) {
     tell_health();
     return left;
   }
@@ -52,7 +53,7 @@ milliseconds Consumer::step(milliseconds wait) {
     if (const milliseconds left = until(next_poll_); left.count() > 0) return left;
   }
   idle_ = false;
-  retry_at_ = {};
+  store_and_log_.retry_at = {};
   if (to_resume_) {
     resume();
   } else {
@@ -62,7 +63,7 @@ milliseconds Consumer::step(milliseconds wait) {
   mark_persisted();
   reconcile();
   tell_health();
-  return until(retry_at_);
+  return until(store_and_log_.retry_at);
 }
 
 milliseconds Consumer::until(TimePoint time) const {
@@ -72,7 +73,7 @@ milliseconds Consumer::until(TimePoint time) const {
 void Consumer::poll(milliseconds wait) {
   const auto began = ticker().now();
   auto polled = log_.poll(options_.batch_records_max, wait);
-  if (!polled) return hold("log", polled.error());
+  if (!polled) return hold(store_and_log_, "log", polled.error());
   if (polled->reassigned) {
     to_resume_ = std::move(polled->partitions);
     return resume();
@@ -84,6 +85,7 @@ void Consumer::poll(milliseconds wait) {
   progressed();
   if (idle_) return;
   batch_.emplace(std::move(polled->records), began);
+  outside_ = {{}, options_.backoff_min};
   bare_.forget();
   saver_.forget();
   if (!full && !somebody_waits()) next_poll_ = began + options_.gather;
@@ -112,11 +114,12 @@ void Consumer::resume() {
   position_.clear();
   reconciler_.forget();
   auto positions = store_.positions(log_.group(), log_.topic());
-  if (!positions) return hold("store", positions.error());
+  if (!positions) return hold(store_and_log_, "store", positions.error());
   std::erase_if(*positions, [&](const LogPosition& position) {
     return std::ranges::find(*to_resume_, position.partition) == to_resume_->end();
   });
-  if (const auto started = log_.start_at(*positions); !started) return hold("log", started.error());
+  if (const auto started = log_.start_at(*positions); !started)
+    return hold(store_and_log_, "log", started.error());
   for (const std::int32_t partition : *to_resume_) position_[partition] = 0;
   for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
   // A commit in doubt that did take effect is told here.
@@ -125,18 +128,21 @@ void Consumer::resume() {
   progressed();
 }
 
+// Rows are saved without the position while anything else of the batch must wait.
 void Consumer::go_on() {
   if (!sort()) return;
-  const auto undecided = bare_.step(*batch_);
-  const bool sent = send_letters();
+  if (until(outside_.retry_at).count() == 0) {
+    const auto undecided = bare_.step(*batch_);
+    if (undecided) hold(outside_, "gate", *undecided);
+    if (send_letters() && !undecided) outside_ = {{}, options_.backoff_min};
+  }
   save();
-  if (batch_ && undecided && sent) hold("gate", *undecided);
 }
 
 bool Consumer::sort() {
   if (batch_->sort(catalog_)) return true;
   if (const auto refreshed = catalog_.catalog().refresh(); !refreshed) {
-    hold("store", refreshed.error());
+    hold(store_and_log_, "store", refreshed.error());
     return false;
   }
   if (!batch_->sort(catalog_)) batch_->refuse_unknown();
@@ -146,10 +152,9 @@ bool Consumer::sort() {
 bool Consumer::send_letters() {
   if (batch_->letters().empty()) return true;
   if (const auto sent = log_.dead_letter(batch_->letters()); !sent) {
-    hold("dead-letter topic", sent.error());
+    hold(outside_, "dead-letter topic", sent.error());
     return false;
   }
-  progressed();
   for (const auto& [record, reason] : batch_->letters_sent()) {
     dead_letters_.add();
     log::warn("record dead-lettered",
@@ -167,22 +172,21 @@ void Consumer::save() {
   switch (saver_.step(*batch_, position_, may_move)) {
     case BatchSaver::Outcome::moved:
       after_commit(saver_.committed());
-      return finish();
+      batch_.reset();
+      return;
     case BatchSaver::Outcome::saved:
       return after_commit(saver_.committed());
     case BatchSaver::Outcome::fenced:
       log::warn("another consumer has moved the log position: reading it again from the store");
       return resume_from_store();
     case BatchSaver::Outcome::stuck:
-      return hold("store", saver_.why());
+      return hold(store_and_log_, "store", saver_.why());
     case BatchSaver::Outcome::split:
+      return;
     case BatchSaver::Outcome::idle:
+      store_and_log_.retry_at = outside_.retry_at;
       return;
   }
-}
-
-void Consumer::finish() {
-  batch_.reset();
 }
 
 void Consumer::after_commit(const SaveBatch& rows) {
@@ -241,19 +245,19 @@ void Consumer::reconcile() {
 }
 
 // The same wait is logged once, however often it is tried again.
-void Consumer::hold(std::string_view what, const Error& error) {
+void Consumer::hold(Hold& held, std::string_view what, const Error& error) {
   retries_.add();
   std::string waits_for = std::string(what) + ": " + error.message;
   if (waits_for != waits_for_)
     log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
   waits_for_ = std::move(waits_for);
   if (!stuck_since_) stuck_since_ = ticker().now();
-  retry_at_ = std::max(retry_at_, ticker().now() + backoff_);
-  backoff_ = std::min(backoff_ * 2, options_.backoff_max);
+  held.retry_at = ticker().now() + held.backoff;
+  held.backoff = std::min(held.backoff * 2, options_.backoff_max);
 }
 
 void Consumer::progressed() {
-  backoff_ = options_.backoff_min;
+  store_and_log_.backoff = options_.backoff_min;
 }
 
 void Consumer::tell_health() {

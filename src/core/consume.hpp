@@ -64,6 +64,10 @@ class Consumer {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  struct Hold {
+    TimePoint retry_at;
+    std::chrono::milliseconds backoff;  // the next one
+  };
 
   void poll(std::chrono::milliseconds wait);
   void resume_from_store();
@@ -72,7 +76,6 @@ class Consumer {
   bool sort();
   bool send_letters();
   void save();
-  void finish();
   bool somebody_waits();
   void after_commit(const SaveBatch& rows);
   void handled(const IssuedEvent& event);
@@ -80,7 +83,7 @@ class Consumer {
   std::vector<Mark> unmarked() const;
   void mark_persisted();
   void reconcile();
-  void hold(std::string_view what, const Error& error);
+  void hold(Hold& held, std::string_view what, const Error& error);
   void progressed();
   void tell_health();
   std::chrono::milliseconds until(TimePoint time) const;
@@ -102,8 +105,8 @@ class Consumer {
   std::optional<std::vector<std::int32_t>> to_resume_;  // partitions to be started at the store's positions
   std::unordered_map<std::string, Mark> unmarked_;      // committed, the gate not yet told
   TimePoint next_poll_{};
-  TimePoint retry_at_{};
-  std::chrono::milliseconds backoff_;
+  Hold store_and_log_;     // without them nothing goes on
+  Hold outside_;           // the gate and the dead-letter topic: only the position waits for them
   std::string waits_for_;  // what is logged once
   std::optional<TimePoint> stuck_since_;
   bool told_stalled_ = false;

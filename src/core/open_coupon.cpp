@@ -13,7 +13,7 @@ Error overtaken(const std::string& coupon_id) {
 }  // namespace
 
 Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon) {
-  const auto identity = gate.identity();
+  const auto identity = gate.identity(coupon.id);
   if (!identity) return identity.error();
   bool already_open = false;
   auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {

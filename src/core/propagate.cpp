@@ -159,23 +159,12 @@ void Propagator::step(milliseconds wait) {
   if (opened) (void)catalog_.refresh();
 }
 
-// Nothing when the gate does not answer. One question for all; when that fails, each coupon's own.
+// Nothing when the gate does not answer. One question for all.
 std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) {
   std::vector<std::string> ids;
   for (const Attempt& attempt : attempts) ids.push_back(attempt.id);
-  States looked;
-  if (const auto states = gate_.states(ids)) {
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const auto& state = (*states)[i];
-      looked.push_back(state ? Result<GateState>(*state)
-                             : Error{Errc::gate_missing, "the gate has no state of coupon " + ids[i]});
-    }
-    return looked;
-  }
-  for (const std::string& id : ids) {
-    looked.push_back(gate_.state(id));
-    if (!looked.back() && !gate_.check()) return std::nullopt;
-  }
+  States looked = gate_.states(ids);
+  if (nobody_reached(looked) && !gate_.check()) return std::nullopt;
   return looked;
 }
 

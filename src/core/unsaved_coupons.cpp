@@ -80,11 +80,10 @@ void UnsavedCoupons::look() {
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
   const auto states = gate_.states(ids);
-  if (!states) return;
   const std::lock_guard lock(mutex_);
   std::size_t over = 0;
   for (std::size_t i = 0; i < coupons.size(); ++i) {
-    const auto& state = (*states)[i];
+    const auto& state = states[i];
     if (!state || !is_over(*coupons[i], *state) || state->persisted < state->sequence) continue;
     saved_.insert_or_assign(coupons[i]->id, coupons[i]->revision);
     ++over;
