@@ -145,7 +145,7 @@ TEST(Isolation, AHeldRowHoldsUpItsOwnCouponOnly) {
     world.add("sick", 1);
     world.add("well", 1);
   }
-  world.store.held.insert("sick");
+  world.store.busy_coupons.insert("sick");
   world.life.steps(8);
   EXPECT_EQ(world.saved_sequences("well"), one_to(3));
   EXPECT_TRUE(world.saved_sequences("sick").empty());
@@ -154,7 +154,7 @@ TEST(Isolation, AHeldRowHoldsUpItsOwnCouponOnly) {
   const std::size_t saves = world.faults.calls("save");
   world.life.steps(5);
   EXPECT_EQ(world.faults.calls("save"), saves + 5) << "only what is left is tried again";
-  world.store.held.clear();
+  world.store.busy_coupons.clear();
   world.life.steps(1);
   EXPECT_EQ(world.saved_sequences("sick"), one_to(3));
   EXPECT_EQ(world.position(), 6);
