@@ -38,6 +38,9 @@ Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
   return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
 }
+Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string& topic) {
+  return actor_.call("highest_positions", true, [&] { return store_.highest_positions(topic); });
+}
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
   return actor_.call("coupons_of_user", true, [&] { return store_.coupons_of_user(user_id, limit); });
 }
@@ -49,15 +52,57 @@ Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_
                                                       std::span<const std::string> users) {
   return actor_.call("holders_among", true, [&] { return store_.holders_among(coupon_id, users); });
 }
-Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                                         const std::string& process) {
+  return actor_.call("begin_recording", true,
+                     [&] { return store_.begin_recording(coupon_id, epoch, process); });
+}
+Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                                  std::span<const KnownClaim> claims) {
-  return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, claims); });
+  return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, process, claims); });
+}
+Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
+                                       const std::string& process) {
+  return actor_.call("end_recording", true, [&] { return store_.end_recording(coupon_id, epoch, process); });
+}
+Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
+  return actor_.call("recordings", true, [&] { return store_.recordings(coupon_id, epoch); });
 }
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
   return actor_.call("testimony", true, [&] { return store_.testimony(coupon_id); });
 }
+Result<std::int64_t> ActorStore::testimony_count(const std::string& coupon_id) {
+  return actor_.call("testimony_count", true, [&] { return store_.testimony_count(coupon_id); });
+}
 Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
   return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id, epoch); });
+}
+Result<std::vector<KnownClaim>> ActorStore::late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                                        std::size_t limit) {
+  return actor_.call("late_claims", true, [&] { return store_.late_claims(coupon_id, after, limit); });
+}
+Result<std::vector<std::string>> ActorStore::coupons_with_late_claims(const std::string& after_id,
+                                                                      std::size_t limit) {
+  return actor_.call("coupons_with_late_claims", true,
+                     [&] { return store_.coupons_with_late_claims(after_id, limit); });
+}
+Result<void> ActorStore::forget_late_claims(const std::string& coupon_id,
+                                            std::span<const KnownClaim> claims) {
+  return actor_.call("forget_late_claims", true,
+                     [&] { return store_.forget_late_claims(coupon_id, claims); });
+}
+Result<LeaseRow> ActorStore::read_lease(const std::string& name) {
+  return actor_.call("read_lease", true, [&] { return store_.read_lease(name); });
+}
+Result<std::optional<std::int64_t>> ActorStore::take_lease(const std::string& name, const LeaseRow& seen,
+                                                           const std::string& holder) {
+  return actor_.call("take_lease", true, [&] { return store_.take_lease(name, seen, holder); });
+}
+Result<bool> ActorStore::beat_lease(const std::string& name, std::int64_t token) {
+  return actor_.call("beat_lease", true, [&] { return store_.beat_lease(name, token); });
+}
+Result<void> ActorStore::release_lease(const std::string& name, std::int64_t token) {
+  return actor_.call("release_lease", true, [&] { return store_.release_lease(name, token); });
 }
 Result<void> ActorStore::check() {
   return actor_.call("check", true, [&] { return store_.check(); });

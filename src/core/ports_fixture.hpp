@@ -23,6 +23,7 @@ class FaultyStore final : public Store {
     return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
   }
   Result<Coupon> coupon(const std::string& id) override {
+    if (deleted.contains(id)) return Error{Errc::not_found, "no coupon " + id};
     return faults_.run("coupon", [&] { return inner_.coupon(id); });
   }
   Result<Coupon> update_coupon(const std::string& id,
@@ -43,10 +44,20 @@ class FaultyStore final : public Store {
   }
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
-    return faults_.run("save", [&] { return inner_.save(batch); });
+    return faults_.run("save", [&]() -> Result<SaveOutcome> {
+      const auto deleted_row = [&](const auto& each) { return deleted.contains(each.coupon_id); };
+      const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
+      if (std::ranges::any_of(batch.epochs, deleted_row)) return SaveOutcome::superseded;
+      if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
+        return SaveOutcome::busy;
+      return inner_.save(batch);
+    });
   }
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
     return faults_.run("positions", [&] { return inner_.positions(group, topic); });
+  }
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override {
+    return faults_.run("highest_positions", [&] { return inner_.highest_positions(topic); });
   }
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
     return faults_.run("coupons_of_user", [&] { return inner_.coupons_of_user(user_id, limit); });
@@ -59,15 +70,54 @@ class FaultyStore final : public Store {
                                             std::span<const std::string> users) override {
     return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
   }
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override {
+    return faults_.run("begin_recording", [&] { return inner_.begin_recording(coupon_id, epoch, process); });
+  }
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                        std::span<const KnownClaim> claims) override {
-    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, claims); });
+    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, process, claims); });
+  }
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override {
+    return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
+  }
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("recordings", [&] { return inner_.recordings(coupon_id, epoch); });
   }
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
     return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
   }
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+    return faults_.run("testimony_count", [&] { return inner_.testimony_count(coupon_id); });
+  }
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
     return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id, epoch); });
+  }
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override {
+    return faults_.run("late_claims", [&] { return inner_.late_claims(coupon_id, after, limit); });
+  }
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override {
+    return faults_.run("coupons_with_late_claims",
+                       [&] { return inner_.coupons_with_late_claims(after_id, limit); });
+  }
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
+    return faults_.run("forget_late_claims", [&] { return inner_.forget_late_claims(coupon_id, claims); });
+  }
+  Result<LeaseRow> read_lease(const std::string& name) override {
+    return faults_.run("read_lease", [&] { return inner_.read_lease(name); });
+  }
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override {
+    return faults_.run("take_lease", [&] { return inner_.take_lease(name, seen, holder); });
+  }
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("beat_lease", [&] { return inner_.beat_lease(name, token); });
+  }
+  Result<void> release_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("release_lease", [&] { return inner_.release_lease(name, token); });
   }
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
     return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
@@ -77,6 +127,8 @@ class FaultyStore final : public Store {
   }
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+  std::set<std::string> deleted;                  ///< coupons whose row is gone
+  std::set<std::string> busy_coupons;             ///< whose rows somebody holds
 
  private:
   Store& inner_;
@@ -98,6 +150,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("configure", [&] { return inner_.configure(coupon); });
   }
   Result<GateState> state(const std::string& coupon_id) override {
+    if (unusable_claims.contains(coupon_id)) return unusable(coupon_id);
     return faults_.run("state", [&] { return inner_.state(coupon_id); });
   }
   PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
@@ -119,6 +172,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("identity", [&] { return inner_.identity(coupon_id); });
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
+    if (unusable_claims.contains(batch.coupon_id)) return unusable(batch.coupon_id);
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
   }
   Result<void> check() override {
@@ -154,6 +208,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
   }
   PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    if (on_progress) on_progress(coupon_ids.size());
     return faults_.run_each("progress", coupon_ids.size(), [&] {
       auto found = inner_.progress(coupon_ids);
       for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
@@ -171,6 +226,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
 
   /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
   std::set<std::string> unusable_outboxes;
+  std::set<std::string> unusable_claims;  ///< the same of its state
+
+  std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
 
  private:
   bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }

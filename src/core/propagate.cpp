@@ -164,10 +164,7 @@ std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) 
   std::vector<std::string> ids;
   for (const Attempt& attempt : attempts) ids.push_back(attempt.id);
   States looked = gate_.states(ids);
-  const auto unknown = [](const Result<GateState>& state) {
-    return !state && state.error().code == Errc::unavailable;
-  };
-  if (std::ranges::all_of(looked, unknown)) return std::nullopt;
+  if (nobody_reached(looked) && !gate_.check()) return std::nullopt;
   return looked;
 }
 

@@ -131,8 +131,17 @@ void Recovery::forget_heard(const Progress& progress) {
 void Recovery::write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
   const std::pair known(coupon.epoch, claims.size());
   if (claims.empty() || testified_[coupon.id] == known) return;
-  const auto heard = ports_.store.testify(coupon.id, coupon.epoch, claims);
+  const auto heard = testify_in_pieces(coupon, claims);
   if (heard && *heard) testified_[coupon.id] = known;
+}
+
+Result<bool> Recovery::testify_in_pieces(const Coupon& coupon, std::span<const KnownClaim> claims) {
+  for (; !claims.empty(); claims = claims.subspan(std::min(claims.size(), claims_piece_max))) {
+    const auto piece = claims.first(std::min(claims.size(), claims_piece_max));
+    auto heard = ports_.store.testify(coupon.id, coupon.epoch, "", piece);
+    if (!heard || !*heard) return heard;
+  }
+  return true;
 }
 
 // The coupon was recovered: perhaps without this process, when it was stopped or cut off at the time.

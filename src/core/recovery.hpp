@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -80,6 +81,7 @@ class Recovery {
   void testify(const CatalogSnapshot& catalog);
   void catch_up(const CatalogSnapshot& catalog, const Progress& progress);
   void write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims);
+  Result<bool> testify_in_pieces(const Coupon& coupon, std::span<const KnownClaim> claims);
   void claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims);
   std::vector<std::string> suspects(const GateIdentity& identity, const CatalogSnapshot& catalog,
                                     const Progress& progress);

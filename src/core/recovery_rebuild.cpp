@@ -126,7 +126,7 @@ Result<bool> Recovery::note_pending(const Job& job, const std::vector<Holder>& p
     if (!known.contains(holder.user_id)) unknown.push_back({holder, job.coupon.epoch});
   }
   if (unknown.empty()) return true;
-  const auto written = ports_.store.testify(job.coupon.id, job.coupon.epoch, unknown);
+  const auto written = testify_in_pieces(job.coupon, unknown);
   if (!written) return written.error();
   if (!*written) return Error{Errc::gate_epoch, "another recovery has begun"};
   return false;
@@ -167,6 +167,7 @@ Result<void> Recovery::save(const Job& job, const std::vector<Holder>& pending) 
     }
     const auto saved = ports_.store.save(batch);
     if (!saved) return saved.error();
+    if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "somebody holds a row of the store"};
     if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "another recovery has begun"};
   }
   return {};
@@ -177,9 +178,9 @@ Result<bool> Recovery::settle(const Job& job, std::size_t heard) {
   bool late = false;
   const auto settled = ports_.store.update_coupon(job.coupon.id, [&](Coupon& row) -> Result<void> {
     if (row.epoch != job.coupon.epoch) return Error{Errc::gate_epoch, "another recovery has begun"};
-    const auto testimony = ports_.store.testimony(job.coupon.id);
-    if (!testimony) return testimony.error();
-    late = testimony->size() > heard;
+    const auto count = ports_.store.testimony_count(job.coupon.id);
+    if (!count) return count.error();
+    late = static_cast<std::size_t>(*count) > heard;
     if (late) return Error{Errc::unavailable, "a witness was late"};
     row.settled = row.epoch;
     return {};

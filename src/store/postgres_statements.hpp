@@ -66,12 +66,25 @@ inline constexpr std::string_view unique_violation_state = "23505";
 inline const PostgresStatement save_events = {
     "save_events", save_new_events.sql + " ON CONFLICT (coupon_id, user_id) DO NOTHING"};
 
+inline const PostgresStatement save_late_claims = {
+    "save_late_claims",
+    "INSERT INTO late_claim (coupon_id, sequence, claim_epoch, user_id, issued_at)"
+    " SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"};
+
+/// SQLSTATE of a row's lock that did not come free within lock_timeout.
+inline constexpr std::string_view lock_timeout_state = "55P03";
+
 inline constexpr std::string_view sequence_constraint = "user_coupon_sequence";
 
 inline const PostgresStatement positions = {
     "positions",
     "SELECT partition, next_offset, fingerprint FROM log_position WHERE "
     "consumer_group = $1 AND topic = $2 ORDER BY partition"};
+
+inline const PostgresStatement highest_positions = {
+    "highest_positions",
+    "SELECT DISTINCT ON (partition) partition, next_offset, fingerprint FROM log_position WHERE topic = $1"
+    " ORDER BY partition, next_offset DESC"};
 
 inline const PostgresStatement coupons_of_user = {
     "coupons_of_user",
@@ -82,21 +95,6 @@ inline const PostgresStatement holders = {
     "holders",
     "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = $1 AND sequence > $2"
     " ORDER BY sequence LIMIT $3"};
-
-inline const PostgresStatement check_unsettled = {"check_unsettled", "SELECT check_coupon_unsettled($1, $2)"};
-
-inline const PostgresStatement testify = {
-    "testify",
-    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch)"
-    " SELECT $1, * FROM unnest($2, $3, $4, $5) ON CONFLICT DO NOTHING"};
-
-inline const PostgresStatement testimony = {
-    "testimony", "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
-
-inline const PostgresStatement forget_testimony = {
-    "forget_testimony",
-    "DELETE FROM testimony WHERE coupon_id = $1 AND EXISTS"
-    " (SELECT 1 FROM coupon WHERE id = $1 AND epoch = $2 AND settled = $2)"};
 
 inline const PostgresStatement holders_among = {
     "holders_among",
