@@ -241,8 +241,24 @@ Result<void> ActorConsumer::start_at(std::span<const LogPosition> positions) {
   return actor_.call("start_at", false, [&] { return inner_->start_at(positions); });
 }
 
-Result<void> ActorConsumer::dead_letter(const LogRecord& record, const std::string& reason) {
-  return actor_.call("dead_letter", false, [&] { return inner_->dead_letter(record, reason); });
+Result<void> ActorConsumer::dead_letter(std::span<const RefusedRecord> refused) {
+  return actor_.call("dead_letter", false, [&] { return inner_->dead_letter(refused); });
+}
+
+Result<EventLogTail::Part> ActorTail::read(std::span<const LogPosition> ends, std::size_t records_max,
+                                           std::chrono::milliseconds wait) {
+  auto part = actor_.call("read_tail", false, [&]() -> Result<Part> {
+    if (kept_) return *kept_;
+    auto read = inner_->read(ends, records_max, wait);
+    if (read) kept_ = *read;
+    return read;
+  });
+  if (part) {
+    kept_.reset();
+  } else if (kept_) {
+    kept_->at_end = false;  // the end may be raised before it is handed out
+  }
+  return part;
 }
 
 }  // namespace seonchak::sim

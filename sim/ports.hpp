@@ -1,6 +1,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,7 +115,8 @@ class ActorConsumer final : public EventConsumer {
 
   Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override;
   Result<void> start_at(std::span<const LogPosition> positions) override;
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override;
+  std::string fingerprint(const LogRecord& record) override { return inner_->fingerprint(record); }
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override;
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
   Result<void> check() override { return {}; }
   const std::string& group() const override { return inner_->group(); }
@@ -129,16 +131,23 @@ class ActorTail final : public EventLogTail {
  public:
   explicit ActorTail(Actor& actor) : actor_(actor), inner_(actor.environment().log.tail()) {}
 
-  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
-                                                std::size_t events_max) override {
-    return actor_.call("events_after", false, [&] { return inner_->events_after(positions, events_max); });
+  Result<std::vector<LogPosition>> ends() override {
+    return actor_.call("tail_ends", false, [&] { return inner_->ends(); });
   }
+  Result<void> start(std::span<const LogPosition> positions) override {
+    kept_.reset();
+    return actor_.call("start_tail", false, [&] { return inner_->start(positions); });
+  }
+  Result<Part> read(std::span<const LogPosition> ends, std::size_t records_max,
+                    std::chrono::milliseconds wait) override;
+  void stop() override { inner_->stop(); }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 
  private:
   Actor& actor_;
   const std::unique_ptr<EventLogTail> inner_;
+  std::optional<Part> kept_;  // of a call that failed: the client has it, whatever came through
 };
 
 }  // namespace seonchak::sim

@@ -112,16 +112,18 @@ void Consumer::resume(const std::vector<std::int32_t>& partitions) {
 
 void Consumer::consume(const std::vector<LogRecord>& records) {
   std::vector<const LogRecord*> kept;
-  std::unordered_map<std::int32_t, std::int64_t> next;
+  LastRecords last;
   kept.reserve(records.size());
+  refused_.clear();
   for (const LogRecord& record : records) {
     // An offset below the position means that the topic was made anew: its records are as good as any.
     if (!position_.contains(record.partition)) continue;
     if (!keep(record, kept)) return resume_from_store();
-    next[record.partition] = record.offset + 1;
+    last[record.partition] = &record;
   }
-  if (next.empty()) return;
-  switch (save(kept, next)) {
+  if (last.empty()) return;
+  if (!send_letters()) return resume_from_store();
+  switch (save(kept, last)) {
     case Saved::yes:
       break;
     case Saved::fenced:
@@ -142,13 +144,18 @@ void Consumer::resume_from_store() {
 }
 
 bool Consumer::keep(const LogRecord& record, std::vector<const LogRecord*>& kept) {
-  if (const auto* malformed = std::get_if<Malformed>(&record.message))
-    return dead_letter(record, malformed->reason);
+  if (const auto* malformed = std::get_if<Malformed>(&record.message)) {
+    refuse(record, malformed->reason);
+    return true;
+  }
   if (const auto* bare = std::get_if<BareRequest>(&record.message)) return decide_bare(record, *bare);
   const auto known = coupon_known(std::get<IssuedEvent>(record.message).coupon_id);
   if (!known) return false;
-  if (!*known) return dead_letter(record, "coupon_not_found");
-  kept.push_back(&record);
+  if (*known) {
+    kept.push_back(&record);
+  } else {
+    refuse(record, "coupon_not_found");
+  }
   return true;
 }
 
@@ -168,7 +175,10 @@ bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) 
   while (true) {
     const auto known = coupon_known(request.coupon_id);
     if (!known) return false;
-    if (!*known) return dead_letter(record, "coupon_not_found");
+    if (!*known) {
+      refuse(record, "coupon_not_found");
+      return true;
+    }
     const auto coupon = catalog_.find(request.coupon_id);
     const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
     Result<ClaimReply> reply = not_open;
@@ -176,37 +186,45 @@ bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) 
       reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}, coupon->gate});
     }
     if (!reply && reply.error().code == Errc::outbox_full) {
-      return dead_letter(record, std::string(to_string(Errc::outbox_full)));
+      refuse(record, std::string(to_string(Errc::outbox_full)));
+      return true;
     }
     if (!reply) {
       if (!pause(backoff, "gate", reply.error())) return false;
       continue;
     }
     const Decision decision = reply->claims.front().decision;
-    if (decision == Decision::issued || decision == Decision::already_issued) return true;
-    return dead_letter(record, std::string(to_string(decision)));
+    if (decision != Decision::issued && decision != Decision::already_issued)
+      refuse(record, std::string(to_string(decision)));
+    return true;
   }
 }
 
 bool Consumer::dead_letter(const LogRecord& record, const std::string& reason) {
+  refuse(record, reason);
+  return send_letters();
+}
+
+bool Consumer::send_letters() {
   milliseconds backoff = options_.backoff_min;
-  while (true) {
-    const auto sent = log_.dead_letter(record, reason);
+  while (!refused_.empty()) {
+    const auto sent = log_.dead_letter(refused_);
     if (sent) break;
     if (!pause(backoff, "dead-letter topic", sent.error())) return false;
   }
-  dead_letters_.add();
-  log::warn("record dead-lettered",
-            {{"partition", record.partition}, {"offset", record.offset}, {"reason", reason}});
+  dead_letters_.add(refused_.size());
+  for (const auto& [record, reason] : std::exchange(refused_, {})) {
+    log::warn("record dead-lettered",
+              {{"partition", record->partition}, {"offset", record->offset}, {"reason", reason}});
+  }
   return true;
 }
 
-Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
-                               const std::unordered_map<std::int32_t, std::int64_t>& next) {
+Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept, const LastRecords& last) {
   while (true) {
     const auto admitted = admit(kept);
     if (!admitted) return Saved::gave_up;
-    SaveBatch batch = batch_of(*admitted, next);
+    SaveBatch batch = batch_of(*admitted, last);
     Error rejection;
     const Saved saved = commit(batch, rejection);
     if (saved == Saved::superseded) {
@@ -219,33 +237,34 @@ Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
     if (rejection.code != Errc::rejected || admitted->empty()) return saved;
     if (admitted->size() > 1) {
       if (const Saved bisected = save_bisecting(*admitted); bisected != Saved::yes) return bisected;
-      return save({}, next);
+      return save({}, last);
     }
     if (!dead_letter(*admitted->front(), rejection.message)) return Saved::gave_up;
     // The dead-letter topic has it now: the outbox need not keep it.
     const auto& event = std::get<IssuedEvent>(admitted->front()->message);
     if (!batch.epochs.empty() && batch.epochs.front().epoch == event.epoch) handled(event);
-    return save({}, next);
+    return save({}, last);
   }
 }
 
-SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
-                             const std::unordered_map<std::int32_t, std::int64_t>& next) {
+SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept, const LastRecords& last) {
   SaveBatch batch{log_.group(), log_.topic(), {}, {}, {}};
   batch.events.reserve(kept.size());
-  std::string_view last;
+  std::string_view present;
   for (const LogRecord* record : kept) {
     const auto& event = std::get<IssuedEvent>(record->message);
     batch.events.push_back(event);
-    if (event.coupon_id == std::exchange(last, event.coupon_id)) continue;
+    if (event.coupon_id == std::exchange(present, event.coupon_id)) continue;
     const auto coupon = catalog_.find(event.coupon_id);
     if (coupon && !planted("no_epoch_check_in_save") &&
         std::ranges::find(batch.epochs, coupon->id, &CouponEpoch::coupon_id) == batch.epochs.end()) {
       batch.epochs.push_back({coupon->id, coupon->epoch});
     }
   }
-  for (const auto& [partition, offset] : next)
-    batch.positions.push_back({partition, position_[partition], offset});
+  for (const auto& [partition, record] : last) {
+    batch.positions.push_back(
+        {partition, position_[partition], record->offset + 1, log_.fingerprint(*record)});
+  }
   return batch;
 }
 
@@ -254,9 +273,9 @@ SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
 Consumer::Saved Consumer::save_bisecting(std::span<const LogRecord* const> kept) {
   const std::size_t middle = kept.size() / 2;
   for (const auto half : {kept.first(middle), kept.subspan(middle)}) {
-    std::unordered_map<std::int32_t, std::int64_t> next;
-    for (const LogRecord* record : half) next[record->partition] = record->offset + 1;
-    if (const Saved saved = save(half, next); saved != Saved::yes) return saved;
+    LastRecords last;
+    for (const LogRecord* record : half) last[record->partition] = record;
+    if (const Saved saved = save(half, last); saved != Saved::yes) return saved;
   }
   return Saved::yes;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/metrics.hpp"
@@ -66,16 +67,19 @@ class Consumer {
   bool keep(const LogRecord& record, std::vector<const LogRecord*>& kept);
   bool decide_bare(const LogRecord& record, const BareRequest& request);
   std::optional<bool> coupon_known(const std::string& coupon_id);
+  void refuse(const LogRecord& record, std::string reason) {
+    refused_.push_back({&record, std::move(reason)});
+  }
+  bool send_letters();
   bool dead_letter(const LogRecord& record, const std::string& reason);
-  Saved save(std::span<const LogRecord* const> kept,
-             const std::unordered_map<std::int32_t, std::int64_t>& next);
+  using LastRecords = std::unordered_map<std::int32_t, const LogRecord*>;  // per partition
+  Saved save(std::span<const LogRecord* const> kept, const LastRecords& last);
   Saved save_bisecting(std::span<const LogRecord* const> kept);
   using Kept = std::vector<const LogRecord*>;
   std::optional<Kept> admit(std::span<const LogRecord* const> kept);
   Result<bool> admit_late(const Coupon& coupon, std::span<const LogRecord* const> late, Kept& admitted);
   Result<bool> claim_again(const Coupon& coupon, const LogRecord& record);
-  SaveBatch batch_of(std::span<const LogRecord* const> kept,
-                     const std::unordered_map<std::int32_t, std::int64_t>& next);
+  SaveBatch batch_of(std::span<const LogRecord* const> kept, const LastRecords& last);
   Saved commit(const SaveBatch& batch, Error& rejection);
   void trim_too_early(const SaveBatch& batch);
   void after_commit(const SaveBatch& batch);
@@ -95,6 +99,7 @@ class Consumer {
   const ConsumerOptions options_;
 
   std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
+  std::vector<RefusedRecord> refused_;                       // of the records under way, not yet written
   std::unordered_map<std::string, Mark> unmarked_;           // committed, the gate not yet told
   Reconciler reconciler_;
   std::chrono::steady_clock::time_point next_reconcile_{};

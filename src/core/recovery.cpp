@@ -264,13 +264,17 @@ void Recovery::go_on() {
 Result<void> Recovery::finish() {
   const auto positions = ports_.store.positions(ports_.log.group(), ports_.log.topic());
   if (!positions) return positions.error();
-  const auto events = ports_.log.events_after(*positions, options_.log_events_max);
-  if (!events) return events.error();
   std::unordered_map<std::string_view, std::vector<KnownClaim>> logged;
-  for (const IssuedEvent& event : *events) {
-    if (event.epoch == 0) continue;
-    logged[event.coupon_id].push_back({{event.user_id, event.sequence, event.issued_at}, event.epoch});
-  }
+  for (const Job& job : round_->jobs) logged[job.coupon.id];
+  const auto keep = [&](std::vector<IssuedEvent> events) {
+    for (IssuedEvent& event : events) {
+      const auto ours = logged.find(event.coupon_id);
+      if (ours == logged.end() || event.epoch == 0) continue;
+      ours->second.push_back({{std::move(event.user_id), event.sequence, event.issued_at}, event.epoch});
+    }
+    return true;
+  };
+  if (auto read = read_tail(ports_.log, *positions, options_.tail, keep); !read) return read;
   while (!round_->jobs.empty()) {
     const Job& job = round_->jobs.back();
     const auto recovered = recover(job, logged[job.coupon.id]);

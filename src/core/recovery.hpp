@@ -17,6 +17,7 @@
 #include "core/ports/gate.hpp"
 #include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
+#include "core/read_tail.hpp"
 #include "core/rebuild.hpp"
 #include "core/witness.hpp"
 
@@ -29,7 +30,7 @@ struct RecoveryOptions {
   std::chrono::milliseconds witness_grace{1'500};
   std::chrono::milliseconds retry{500};     ///< after a failure of the store, the log or the gate
   std::size_t coupons_checked_max = 512;    ///< per step, taking turns
-  std::size_t log_events_max = 5'000'000;   ///< more than this unsaved: wait for the consumers
+  TailReadOptions tail{};                   ///< of what the consumers have not saved
   std::function<std::string()> make_token;  ///< never the same twice, anywhere
 };
 

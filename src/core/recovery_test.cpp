@@ -13,6 +13,7 @@ struct Recovering : Issuing {
 
   Recovery make_recovery(Witness& knows) {
     RecoveryOptions options;
+    options.tail = tail_options;
     options.witness_grace = grace_;
     options.retry = no_wait;
     options.make_token = [this] { return "token" + std::to_string(++tokens_); };
@@ -45,6 +46,7 @@ struct Recovering : Issuing {
 
   MemoryLog log;
   std::unique_ptr<EventLogTail> tail;
+  TailReadOptions tail_options;
 
  private:
   std::chrono::milliseconds grace_;
@@ -110,6 +112,18 @@ TEST(Recovery, BringsBackWhatOnlyThisProcessWasTold) {
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   recovery.step();
   EXPECT_EQ(world.witness.size(), 0U) << "the store has them";
+}
+
+TEST(Recovery, HowMuchTheConsumersHaveNotSavedHasNoLimit) {
+  Recovering world;
+  world.tail_options.records_max = 2;
+  world.create("c", 10);
+  world.sell("c", 1, 6);
+  RelayLife(world, world.log).drain();
+  world.memory_gate.restart_empty();
+  Recovery recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(recovery));
+  EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
 }
 
 TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {

@@ -77,12 +77,17 @@ class KafkaConsumer : public EventConsumer {
     return {};
   }
 
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override {
-    const auto raw = std::ranges::find_if(raw_, [&](const MessagePtr& message) {
-      return message->partition == record.partition && message->offset == record.offset;
-    });
-    if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
-    return dead_letters_.write(**raw, reason);
+  std::string fingerprint(const LogRecord&) override { return {}; }
+
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    for (const auto& [record, reason] : refused) {
+      const auto raw = std::ranges::find_if(raw_, [&](const MessagePtr& message) {
+        return message->partition == record->partition && message->offset == record->offset;
+      });
+      if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
+      if (auto written = dead_letters_.write(**raw, reason); !written) return written;
+    }
+    return {};
   }
 
   void committed(std::span<const LogPosition> positions) override {

@@ -6,6 +6,7 @@
 
 #include "events/kafka.hpp"
 #include "events/kafka_client.hpp"
+#include "events/kafka_test_support.hpp"
 
 namespace seonchak {
 namespace {
@@ -166,7 +167,7 @@ TEST_F(KafkaFailure, ADeadLetterWithoutABrokerIsUnavailable) {
   }
   ASSERT_FALSE(records.empty());
   rd_kafka_mock_broker_set_down(cluster_, 1);
-  const auto refused = consumer->dead_letter(records[0], "x");
+  const auto refused = dead_letter(*consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::unavailable);
 }

@@ -221,7 +221,7 @@ TEST(Kafka, ADeadLetterCarriesSpringsHeaders) {
   write_raw(options, "key", "broken", 1);
   Member member(options);
   const auto records = read(member, 2);
-  ASSERT_TRUE(member.consumer->dead_letter(records[1], "not JSON: it is broken"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[1], "not JSON: it is broken"));
 
   const auto raw = read_raw(options, topic_of(options) + "-dlt", 2, 1);
   EXPECT_EQ(raw[0].partition, 1);
@@ -245,7 +245,7 @@ TEST(Kafka, ADeadTombstoneStaysOne) {
   write_raw(options, "key", std::nullopt);
   Member member(options);
   const auto records = read(member, 1);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "tombstone"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "tombstone"));
   EXPECT_EQ(read_raw(options, topic_of(options) + "-dlt", 1, 1)[0].value, std::nullopt);
 }
 
@@ -258,7 +258,7 @@ TEST(Kafka, ADeadLetterTooLargeForItsTopicIsCut) {
   options.properties.clear();
   Member member(options);
   const auto records = read(member, 1);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "large"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "large"));
   const auto raw = read_raw(options, topic_of(options) + "-dlt", 1, 1);
   EXPECT_EQ(raw[0].value, value.substr(0, value_bytes_max));
   EXPECT_EQ(raw[0].headers.back().second.substr(0, 16), "large (value cut");
@@ -279,7 +279,7 @@ TEST(Kafka, ADeadLetterGoesAnywhereWhenItsTopicHasFewerPartitions) {
   Member member(wide);
   const auto records = read(member, 1);
   EXPECT_EQ(records[0].partition, 2);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "broken"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "broken"));
   EXPECT_EQ(read_raw(wide, topic + "-dlt", 1, 1)[0].partition, 0);
 }
 
@@ -289,7 +289,7 @@ TEST(Kafka, OnlyARecordOfTheLastPollCanBeADeadLetter) {
   Member member(options);
   auto records = read(member, 1);
   records[0].offset = 9;
-  const auto refused = member.consumer->dead_letter(records[0], "x");
+  const auto refused = dead_letter(*member.consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::invalid);
 }

@@ -21,6 +21,11 @@ inline std::string test_brokers() {
   return brokers;
 }
 
+inline Result<void> dead_letter(EventConsumer& consumer, const LogRecord& record, const std::string& reason) {
+  const RefusedRecord refused{&record, reason};
+  return consumer.dead_letter({&refused, 1});
+}
+
 /// A topic and a group of the test's own, created.
 inline KafkaOptions fresh_kafka(int partitions = 1) {
   KafkaOptions options;

@@ -32,6 +32,7 @@ struct PositionChange {
   std::int32_t partition = 0;
   std::int64_t expected = 0;  ///< what the store must hold now; 0 also matches a partition it has never seen
   std::int64_t next = 0;
+  std::string fingerprint{};  ///< LogPosition::fingerprint of `next`
 };
 
 /// A coupon and the epoch it must be in.
