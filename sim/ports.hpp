@@ -17,7 +17,8 @@ namespace seonchak::sim {
 /// An actor's way to the store.
 class ActorStore final : public Store {
  public:
-  explicit ActorStore(Actor& actor) : actor_(actor), store_(actor.environment().store) {}
+  explicit ActorStore(Actor& actor, Caller caller = Caller::any)
+      : actor_(actor), caller_(caller), store_(actor.environment().store) {}
 
   Result<Coupon> create_coupon(Coupon coupon) override;
   Result<Coupon> coupon(const std::string& id) override;
@@ -36,19 +37,45 @@ class ActorStore final : public Store {
                        std::span<const KnownClaim> claims) override;
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override;
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override;
+  Result<std::vector<std::string>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, std::size_t limit) override;
+  Result<std::vector<std::string>> coupons_with_late_claims(std::size_t limit) override;
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override;
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
+  Result<LeaseRow> read_lease(const std::string& name) override;
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override;
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
+  Result<void> release_lease(const std::string& name, std::int64_t token) override;
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override;
 
  private:
   class Lock;
+  /// Whoever may hang does so before the call is made, or after it has taken effect.
+  template <class Call>
+  auto call(const char* what, Call effect) -> decltype(effect()) {
+    actor_.hang(caller_);
+    auto result = actor_.call(what, true, effect);
+    actor_.hang(caller_);
+    return result;
+  }
+  void committed(const Coupon& row);
+
   Actor& actor_;
+  const Caller caller_;
   MemoryStore& store_;
 };
 
 /// An actor's way to the gate that it follows at the moment.
 class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  public:
-  explicit ActorGate(Actor& actor) : actor_(actor) {}
+  explicit ActorGate(Actor& actor, Caller caller = Caller::any) : actor_(actor), caller_(caller) {}
 
   Result<void> install(const Coupon& coupon) override;
   Result<void> configure(const Coupon& coupon) override;
