@@ -150,9 +150,10 @@ Result<void> ActorGate::configure(const Coupon& coupon) {
 Result<GateState> ActorGate::state(const std::string& coupon_id) {
   return call("state", [&](MemoryGate& gate) { return gate.state(coupon_id); });
 }
-Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id,
-                                                 std::span<const std::string> coupon_ids) {
-  return call("holdings", [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
+PerCoupon<std::optional<Holding>> ActorGate::holdings(const std::string& user_id,
+                                                      std::span<const std::string> coupon_ids) {
+  return call_each("holdings", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
 }
 Result<HoldersPage> ActorGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
   return call("holders_page", [&](MemoryGate& gate) { return gate.holders_page(coupon_id, cursor); });
@@ -167,25 +168,40 @@ Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
 Result<void> ActorGate::check() {
   return call("check", [&](MemoryGate& gate) { return gate.check(); });
 }
-Result<void> ActorGate::mark_published(std::span<const Mark> marks) {
-  return call("mark_published", [&](MemoryGate& gate) { return gate.mark_published(marks); });
+PerCoupon<void> ActorGate::mark_published(std::span<const Mark> marks) {
+  return call_each("mark_published", marks.size(),
+                   [&](MemoryGate& gate) { return gate.mark_published(marks); });
 }
-Result<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
-  return call("mark_persisted", [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
+PerCoupon<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
+  return call_each("mark_persisted", marks.size(),
+                   [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
 }
-Result<std::vector<std::string>> ActorGate::lease(std::span<const std::string> coupon_ids,
-                                                  const std::string& owner, std::chrono::milliseconds ttl) {
-  return call("lease", [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
+PerCoupon<bool> ActorGate::lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                 std::chrono::milliseconds ttl) {
+  return call_each("lease", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
 }
-Result<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
-  return call("release", [&](MemoryGate& gate) { return gate.release(coupon_ids, owner); });
+PerCoupon<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
+  return call_each("release", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.release(coupon_ids, owner); });
 }
-Result<std::vector<Outbox::Progress>> ActorGate::progress(std::span<const std::string> coupon_ids) {
-  return call("progress", [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
+PerCoupon<Outbox::Progress> ActorGate::progress(std::span<const std::string> coupon_ids) {
+  return call_each("progress", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
 }
-Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token) {
+Result<std::vector<ActiveCoupon>> ActorGate::active(std::size_t limit) {
+  return call("active", [&](MemoryGate& gate) { return gate.active(limit); });
+}
+Result<void> ActorGate::settle_active(const std::string& coupon_id, Time last_hint) {
+  return call("settle_active", [&](MemoryGate& gate) { return gate.settle_active(coupon_id, last_hint); });
+}
+Result<std::string> ActorGate::observe(const std::string& coupon_id) {
+  return call("observe", [&](MemoryGate& gate) { return gate.observe(coupon_id); });
+}
+Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token,
+                                 const std::string& expected) {
   return call("begin", [&](MemoryGate& gate) {
-    auto remains = gate.begin(coupon, token);
+    auto remains = gate.begin(coupon, token, expected);
     if (remains) actor_.environment().ledger.shut(coupon.id, remains->epoch, *gate.survivors(coupon.id, 0));
     return remains;
   });
@@ -207,22 +223,22 @@ Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, con
   return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, marks); });
 }
 
-Result<GateIdentity> ActorGate::identity() {
+Result<GateIdentity> ActorGate::identity(const std::string& coupon_id) {
   return call("identity", [&](MemoryGate& gate) -> Result<GateIdentity> {
     if (&gate != actor_.environment().gates.back().get()) {
       return Error{Errc::unavailable, "another server is the master"};
     }
-    return gate.identity();
+    return gate.identity(coupon_id);
   });
 }
 
-Result<std::vector<OutboxEntry>> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
-                                                 std::chrono::milliseconds wait) {
+Result<OutboxRead> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
+                                   std::chrono::milliseconds wait) {
   const auto once = [&](MemoryGate& gate) {
     return gate.read(after, entries_max, std::chrono::milliseconds(0));
   };
-  auto entries = call("read", once);
-  if (!entries || !entries->empty() || wait.count() == 0) return entries;
+  auto read = call("read", once);
+  if (!read || !read->entries.empty() || wait.count() == 0) return read;
   ticker().sleep_for(wait);
   return call("read", once);
 }

@@ -80,26 +80,29 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<void> install(const Coupon& coupon) override;
   Result<void> configure(const Coupon& coupon) override;
   Result<GateState> state(const std::string& coupon_id) override;
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override;
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override;
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
   /// Fails when another server is the master by now, as the Sentinels would say.
-  Result<GateIdentity> identity() override;
+  Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override;
 
-  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                        std::chrono::milliseconds wait) override;
-  Result<void> mark_published(std::span<const Mark> marks) override;
-  Result<void> mark_persisted(std::span<const Mark> marks) override;
-  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                         std::chrono::milliseconds ttl) override;
-  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
-  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override;
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override;
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override;
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override;
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override;
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override;
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override;
 
-  Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
+  Result<std::string> observe(const std::string& coupon_id) override;
+  Result<Remains> begin(const Coupon& coupon, const std::string& token, const std::string& expected) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
@@ -111,6 +114,14 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   template <class Call>
   auto call(const char* what, Call effect) {
     return actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+  }
+  /// Of a call that answers for each of `count` coupons: all of them fail together.
+  template <class Call>
+  auto call_each(const char* what, std::size_t count, Call effect) {
+    using Answers = decltype(effect(*actor_.gate()));
+    auto answers = call(what, [&](MemoryGate& gate) { return Result<Answers>(effect(gate)); });
+    if (!answers) return Answers(count, typename Answers::value_type(answers.error()));
+    return std::move(*answers);
   }
   Actor& actor_;
 };

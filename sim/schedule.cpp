@@ -181,11 +181,11 @@ void Schedule::heal() {
 bool Schedule::coupon_at_rest(const std::string& id) {
   const auto row = environment_.store.coupon(id);
   MemoryGate& gate = *environment_.gates.back();
-  if (!row->is_open() || row->gate != gate.identity()->name()) return false;
+  if (!row->is_open() || row->gate != gate.identity(id)->name()) return false;
   const auto state = gate.state(id);
   if (!state || state->epoch != row->epoch) return false;
   const Mark all{id, 0, state->epoch};
-  if (!gate.read({&all, 1}, 1, milliseconds(0)).value().empty()) return false;
+  if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   return static_cast<std::int64_t>(rows.size()) == state->issued;
 }
@@ -195,7 +195,7 @@ std::string Schedule::state_of(const std::string& id) {
   MemoryGate& gate = *environment_.gates.back();
   std::string text = "coupon " + id + ": epoch " + std::to_string(row->epoch) + " settled " +
                      std::to_string(row->settled) + " on " + row->gate + ", master " +
-                     gate.identity()->name() + ", rows";
+                     gate.identity(id)->name() + ", rows";
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   for (const Holder& holder : rows) text += " " + holder.user_id + "=" + std::to_string(holder.sequence);
   const auto state = gate.state(id);

@@ -54,13 +54,13 @@ Result<Coupon> trust(Store& store, const std::string& coupon_id, const std::stri
 }
 
 void restore(MemoryGate& gate, Store& store) {
-  const std::string name = or_startup_error(gate.identity(), "restoring").name();
   std::string after;
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
       if (coupon.settled == 0) continue;
       restore_coupon(gate, store, coupon);
+      const std::string name = or_startup_error(gate.identity(coupon.id), "restoring").name();
       // The file may have been used with another gate before.
       if (coupon.gate != name)
         or_startup_error(trust(store, coupon.id, name), "trusting coupon " + coupon.id);

@@ -208,8 +208,9 @@ class Auditor {
     while (true) {
       auto page = ports_.outbox->read({&after, 1}, entries_page, no_wait);
       if (!page) return page.error();
-      const bool last = page->size() < entries_page;
-      for (OutboxEntry& entry : *page) {
+      if (!page->failed.empty()) return page->failed.front().error;
+      const bool last = page->entries.size() < entries_page;
+      for (OutboxEntry& entry : page->entries) {
         after.sequence = entry.last_sequence();
         facts.outbox.push_back(std::move(entry));
       }
@@ -245,7 +246,7 @@ class Auditor {
       return "the gate is in epoch " + std::to_string(facts.after->epoch) + ", the store in " +
              std::to_string(coupon.epoch);
     }
-    const auto identity = ports_.gate->identity();
+    const auto identity = ports_.gate->identity(coupon.id);
     if (!identity) return identity.error();
     if (identity->name() != coupon.gate)
       return std::string("the gate is another server, or another life of it, than the store trusts");

@@ -97,7 +97,7 @@ Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
   row.ack = coupon.ack.value_or(options_.default_ack);
   row.created_at = now();
   // The first attempt at opening draws its epoch in the commit that creates the row.
-  const auto identity = gate_.identity();
+  const auto identity = gate_.identity(row.id);
   if (identity) {
     row.epoch = 1;
     row.gate = identity->name();
@@ -205,7 +205,6 @@ Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id
   std::vector<std::string> ids;
   for (const auto& [id, coupon] : snapshot->coupons()) ids.push_back(id);
   auto holdings = gate_.holdings(user_id, ids);
-  if (!holdings) return holdings.error();
   auto rows = store_.coupons_of_user(user_id, options_.user_coupons_max);
   if (!rows) return rows.error();
 
@@ -215,8 +214,11 @@ Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id
     persisted.insert(row.coupon_id);
     held.push_back({std::move(row.coupon_id), row.sequence, row.issued_at, true});
   }
-  for (Holding& holding : *holdings) {
-    if (persisted.contains(holding.coupon_id)) continue;
+  for (auto& found : holdings) {
+    // Of a coupon that cannot be used the rows are all that is known.
+    if (!found && found.error().code != Errc::gate_unusable) return found.error();
+    if (!found || !*found || persisted.contains((*found)->coupon_id)) continue;
+    Holding& holding = **found;
     held.push_back({std::move(holding.coupon_id), holding.sequence, holding.issued_at, false});
   }
   std::ranges::sort(held, [](const HeldCoupon& a, const HeldCoupon& b) { return a.issued_at > b.issued_at; });

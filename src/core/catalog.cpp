@@ -39,7 +39,7 @@ bool has_revision(const GateState& gate, const Coupon& coupon) {
 }
 
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  const auto identity = gate.identity();
+  const auto identity = gate.identity(coupon.id);
   if (!identity) return identity.error();
   bool already_open = false;
   auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
@@ -145,9 +145,8 @@ Catalog::GateStates Catalog::look_at_pending() {
   GateStates seen;
   if (ids.empty()) return seen;
   const auto states = gate_->states(ids);
-  if (!states) return seen;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if ((*states)[i]) seen.emplace(ids[i], *(*states)[i]);
+    if (states[i]) seen.emplace(ids[i], *states[i]);
   }
   return seen;
 }

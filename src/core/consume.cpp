@@ -344,11 +344,16 @@ std::vector<Mark> Consumer::unmarked() const {
 
 void Consumer::mark_persisted() {
   if (unmarked_.empty()) return;
-  if (const auto marked = outbox_.mark_persisted(unmarked()); !marked) {
-    log::debug("outbox not trimmed yet", {{"why", marked.error().message}});
-    return;
+  const std::vector<Mark> marks = unmarked();
+  const auto answers = outbox_.mark_persisted(marks);
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    // Of a coupon that cannot be used the reconciler raises the mark again, later.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!answers[i])
+      log::debug("outbox not trimmed yet",
+                 {{"coupon", marks[i].coupon_id}, {"why", answers[i].error().message}});
+    if (!again) unmarked_.erase(marks[i].coupon_id);
   }
-  unmarked_.clear();
 }
 
 void Consumer::reconcile() {

@@ -72,6 +72,18 @@ class FaultPlan {
     return result;
   }
 
+  /// The same for a call that answers for each of `count` coupons: all of them fail.
+  template <class Call>
+  auto run_each(const std::string& name, std::size_t count, Call call) -> decltype(call()) {
+    using Answers = decltype(call());
+    using Answer = typename Answers::value_type;
+    const Fault fault = next(name);
+    if (fault == Fault::before) return Answers(count, Answer(error(name)));
+    auto answers = call();
+    if (fault == Fault::after) return Answers(count, Answer(error(name)));
+    return answers;
+  }
+
   static Error error(const std::string& name) { return {Errc::unavailable, "injected into " + name}; }
 
  private:

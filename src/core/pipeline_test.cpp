@@ -128,8 +128,8 @@ class History {
   bool settled() { return world_.outbox("c").empty() && world_.outbox("d").empty(); }
 
   std::int64_t sequence_of(const std::string& user_id, const std::string& coupon_id) {
-    const auto holdings = world_.memory_gate.holdings(user_id, {&coupon_id, 1}).value();
-    return holdings.empty() ? 0 : holdings.front().sequence;
+    const auto holding = world_.memory_gate.holdings(user_id, {&coupon_id, 1}).front().value();
+    return holding ? holding->sequence : 0;
   }
 
   std::mt19937_64 random_;

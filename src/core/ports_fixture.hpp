@@ -1,6 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -98,12 +100,13 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<GateState> state(const std::string& coupon_id) override {
     return faults_.run("state", [&] { return inner_.state(coupon_id); });
   }
-  Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) override {
-    return faults_.run("states", [&] { return inner_.states(coupon_ids); });
+  PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("states", coupon_ids.size(), [&] { return inner_.states(coupon_ids); });
   }
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override {
-    return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("holdings", coupon_ids.size(),
+                            [&] { return inner_.holdings(user_id, coupon_ids); });
   }
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
     return faults_.run("holders_page", [&] { return inner_.holders_page(coupon_id, cursor); });
@@ -112,8 +115,8 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
                                                         std::span<const std::string> users) override {
     return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });
   }
-  Result<GateIdentity> identity() override {
-    return faults_.run("identity", [&] { return inner_.identity(); });
+  Result<GateIdentity> identity(const std::string& coupon_id) override {
+    return faults_.run("identity", [&] { return inner_.identity(coupon_id); });
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
@@ -122,28 +125,59 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("gate_check", [&] { return inner_.check(); });
   }
 
-  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                        std::chrono::milliseconds wait) override {
-    return faults_.run("read", [&] { return inner_.read(after, entries_max, wait); });
+  /// Coupons in `unusable_outboxes` fail, and no others.
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override {
+    return faults_.run("read", [&]() -> Result<OutboxRead> {
+      const bool fails =
+          std::ranges::any_of(after, [&](const Mark& mark) { return is_unusable(mark.coupon_id); });
+      auto all = inner_.read(after, entries_max, fails ? std::chrono::milliseconds(0) : wait);
+      if (!all || !fails) return all;
+      std::erase_if(all->entries, [&](const OutboxEntry& entry) { return is_unusable(entry.coupon_id); });
+      for (const Mark& mark : after) {
+        if (is_unusable(mark.coupon_id)) all->failed.push_back({mark.coupon_id, unusable(mark.coupon_id)});
+      }
+      return all;
+    });
   }
-  Result<void> mark_published(std::span<const Mark> marks) override {
-    return faults_.run("mark_published", [&] { return inner_.mark_published(marks); });
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_published", marks.size(), [&] { return inner_.mark_published(marks); });
   }
-  Result<void> mark_persisted(std::span<const Mark> marks) override {
-    return faults_.run("mark_persisted", [&] { return inner_.mark_persisted(marks); });
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_persisted", marks.size(), [&] { return inner_.mark_persisted(marks); });
   }
-  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                         std::chrono::milliseconds ttl) override {
-    return faults_.run("lease", [&] { return inner_.lease(coupon_ids, owner, ttl); });
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override {
+    return faults_.run_each("lease", coupon_ids.size(), [&] { return inner_.lease(coupon_ids, owner, ttl); });
   }
-  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
-    return faults_.run("release", [&] { return inner_.release(coupon_ids, owner); });
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
+    return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
   }
-  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override {
-    return faults_.run("progress", [&] { return inner_.progress(coupon_ids); });
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("progress", coupon_ids.size(), [&] {
+      auto found = inner_.progress(coupon_ids);
+      for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
+        if (is_unusable(coupon_ids[i])) found[i] = unusable(coupon_ids[i]);
+      }
+      return found;
+    });
+  }
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override {
+    return faults_.run("active", [&] { return inner_.active(limit); });
+  }
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override {
+    return faults_.run("settle_active", [&] { return inner_.settle_active(coupon_id, last_hint); });
   }
 
+  /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
+  std::set<std::string> unusable_outboxes;
+
  private:
+  bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }
+  static Error unusable(const std::string& coupon_id) {
+    return {Errc::gate_unusable, "foreign keys of coupon " + coupon_id};
+  }
+
   MemoryGate& inner_;
   FaultPlan& faults_;
 };

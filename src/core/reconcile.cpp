@@ -34,10 +34,9 @@ void Reconciler::ask(const std::string& id) {
   std::vector<std::string> ids = std::exchange(unasked_, {});
   ids.push_back(id);
   const auto progress = outbox_.progress(ids);
-  if (!progress) return;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Outbox::Progress& gate = (*progress)[i];
-    if (gate.epoch > 0) coupons_.try_emplace(ids[i], Coupon{gate.epoch, gate.persisted, 0});
+    const auto& gate = progress[i];
+    if (gate && gate->epoch > 0) coupons_.try_emplace(ids[i], Coupon{gate->epoch, gate->persisted, 0});
   }
 }
 
@@ -64,13 +63,14 @@ Result<std::vector<Mark>> Reconciler::reconcile(const CatalogSnapshot& catalog, 
                                                 bool idle) {
   const std::vector<std::string> ids = catalog.open_ids();
   const auto progress = outbox_.progress(ids);
-  if (!progress) return progress.error();
+  if (const auto down = nobody_reached(progress)) return *down;
   open_ids_ = ids;
   if (!idle || !quiet_since_) quiet_since_ = ticker().now();
 
   std::vector<Mark> marks;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Outbox::Progress& gate = (*progress)[i];
+    if (!progress[i]) continue;
+    const Outbox::Progress& gate = *progress[i];
     if (gate.epoch == 0) continue;
     if (gate.published <= gate.persisted && !coupons_.contains(ids[i])) continue;
     Coupon& coupon = coupons_[ids[i]];
@@ -92,19 +92,21 @@ Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int
   const std::int64_t confirmed = std::max(published, coupon.seen);
   for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
     const Mark after{id, coupon.through, coupon.epoch};
-    auto entries = outbox_.read({&after, 1}, entries_page, no_wait);
-    if (!entries) return entries.error();
+    auto read = outbox_.read({&after, 1}, entries_page, no_wait);
+    if (!read) return read.error();
+    if (!read->failed.empty()) return read->failed.front().error;
+    std::vector<OutboxEntry>& entries = read->entries;
     // An entry that is not published yet may be in the store from before a recovery; it is published all the
     // same.
-    std::erase_if(*entries, [&](const OutboxEntry& entry) {
+    std::erase_if(entries, [&](const OutboxEntry& entry) {
       return entry.last_sequence() > confirmed || entry.epoch != coupon.epoch;
     });
-    if (entries->empty()) return {};
-    const auto saved = saved_entries(*entries);
+    if (entries.empty()) return {};
+    const auto saved = saved_entries(entries);
     if (!saved) return saved.error();
-    if (*saved > 0) coupon.through = (*entries)[*saved - 1].last_sequence();
-    if (*saved == entries->size()) continue;
-    const OutboxEntry& next = (*entries)[*saved];
+    if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
+    if (*saved == entries.size()) continue;
+    const OutboxEntry& next = entries[*saved];
     if (!is_lost(coupon, next)) return {};
     if (auto done = save(next, reader); !done) return done;
   }

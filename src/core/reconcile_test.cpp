@@ -18,7 +18,7 @@ TEST(Reconciler, AsksForAllCouponsAtOnceAfterAReassignment) {
     world.create(id, 10);
     world.issue(id, 3);
     const Mark saved{id, 2, 1};
-    ASSERT_TRUE(world.memory_gate.mark_persisted({&saved, 1}));
+    ASSERT_TRUE(world.memory_gate.mark_persisted({&saved, 1}).front());
   }
   Reconciler reconciler(world.store, world.gate, world.metrics);
   ASSERT_TRUE(reconciler.reconcile(*world.catalog.snapshot(), {"group", "topic"}, false));

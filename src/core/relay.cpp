@@ -90,11 +90,15 @@ Result<void> Relay::renew_leases() {
   if (all) asked_.clear();
 
   const std::vector<std::string> ids = changed_since_asked(catalog);
-  auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
-  if (!owned) return owned.error();
-  auto progress = outbox_.progress(*owned);
-  if (!progress) return progress.error();
-  adopt(ids, *owned, *progress);
+  const auto leased = outbox_.lease(ids, options_.owner, options_.lease_ttl);
+  if (const auto down = nobody_reached(leased)) return *down;
+  std::vector<std::string> owned;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (leased[i] && *leased[i]) owned.push_back(ids[i]);
+  }
+  const auto progress = outbox_.progress(owned);
+  if (const auto down = nobody_reached(progress)) return *down;
+  adopt(ids, owned, progress);
   if (all) next_lease_ = time + options_.lease_period;
   leased_version_ = catalog_.version();
   return {};
@@ -111,10 +115,11 @@ std::vector<std::string> Relay::changed_since_asked(const CatalogSnapshot& catal
 }
 
 void Relay::adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
-                  std::span<const Outbox::Progress> progress) {
+                  const PerCoupon<Outbox::Progress>& progress) {
   std::unordered_map<std::string, Position> positions;
   for (std::size_t i = 0; i < owned.size(); ++i) {
-    const std::int64_t epoch = progress[i].epoch;
+    if (!progress[i]) continue;
+    const std::int64_t epoch = progress[i]->epoch;
     if (epoch == 0) continue;  // shut: its outbox is being written anew
     if (const auto known = positions_.find(owned[i]);
         known != positions_.end() && known->second.epoch == epoch) {
@@ -122,7 +127,7 @@ void Relay::adopt(const std::vector<std::string>& asked, const std::vector<std::
       continue;
     }
     // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
-    const std::int64_t start = publisher_.durable() ? progress[i].published : progress[i].persisted;
+    const std::int64_t start = publisher_.durable() ? progress[i]->published : progress[i]->persisted;
     positions.emplace(owned[i], Position{start, start, start, epoch});
     if (planted("skip_outbox_entry_on_adopt")) positions.at(owned[i]).read += 1;
   }
@@ -162,8 +167,13 @@ Result<void> Relay::mark_confirmed() {
     if (position.confirmed > position.marked) marks.push_back({id, position.confirmed, position.epoch});
   }
   if (marks.empty()) return {};
-  if (auto marked = outbox_.mark_published(marks); !marked) return marked;
-  for (const Mark& mark : marks) positions_[mark.coupon_id].marked = mark.sequence;
+  const auto answers = outbox_.mark_published(marks);
+  if (const auto down = nobody_reached(answers)) return *down;
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    // Of a coupon that cannot be used the next mark is tried, not this one for ever.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!again) positions_[marks[i].coupon_id].marked = marks[i].sequence;
+  }
   return {};
 }
 
@@ -174,13 +184,19 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
   }
   std::vector<Mark> after;
   after.reserve(positions_.size());
-  for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
-  auto entries = outbox_.read(after, options_.entries_max, wait);
-  if (!entries) return entries.error();
+  const auto time = ticker().now();
+  for (const auto& [id, position] : positions_) {
+    const auto unreadable = unreadable_.find(id);
+    if (unreadable == unreadable_.end() || time >= unreadable->second)
+      after.push_back({id, position.read, position.epoch});
+  }
+  auto read = outbox_.read(after, options_.entries_max, wait);
+  if (!read) return read.error();
+  leave_out(after, read->failed);
 
   std::size_t events = 0;
   bool somebody_waits = false;
-  for (OutboxEntry& entry : *entries) {
+  for (OutboxEntry& entry : read->entries) {
     const auto coupon = catalog_.find(entry.coupon_id);
     somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
     Position& position = positions_[entry.coupon_id];
@@ -197,9 +213,22 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     }
     position.read = std::max(position.read, entry.last_sequence());
   }
-  const bool all_was_read = !any_full(*entries, options_.entries_max);
+  const bool all_was_read = !any_full(read->entries, options_.entries_max);
   if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
+}
+
+// One that cannot be read is tried again when the leases are renewed; the others go on.
+void Relay::leave_out(std::span<const Mark> asked, const std::vector<CouponFailure>& failed) {
+  std::unordered_map<std::string, TimePoint> still;
+  for (const auto& [coupon_id, error] : failed) {
+    still[coupon_id] = ticker().now() + options_.lease_period;
+    if (!unreadable_.contains(coupon_id))
+      log::warn("an outbox cannot be read",
+                {{"coupon", coupon_id}, {"code", to_string(error.code)}, {"why", error.message}});
+  }
+  for (const Mark& mark : asked) unreadable_.erase(mark.coupon_id);
+  unreadable_.merge(still);
 }
 
 void Relay::publish_backlog() {
@@ -211,8 +240,8 @@ void Relay::publish_backlog() {
 void Relay::release() {
   std::vector<std::string> ids;
   for (const auto& [id, position] : positions_) ids.push_back(id);
-  if (auto released = outbox_.release(ids, options_.owner); !released) {
-    log::debug("leases not given back", {{"why", released.error().message}});
+  for (const auto& released : outbox_.release(ids, options_.owner)) {
+    if (!released) log::debug("a lease is not given back", {{"why", released.error().message}});
   }
   positions_.clear();
   backlog_.clear();

@@ -45,6 +45,7 @@ class Relay {
   void release();
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
   struct Position {
     std::int64_t read = 0;       // last sequence handed to the publisher, or waiting in backlog_
     std::int64_t confirmed = 0;  // last sequence in the log
@@ -55,11 +56,12 @@ class Relay {
   Result<void> renew_leases();
   std::vector<std::string> changed_since_asked(const CatalogSnapshot& catalog);
   void adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
-             std::span<const Outbox::Progress> progress);
+             const PerCoupon<Outbox::Progress>& progress);
   void take_report(std::chrono::milliseconds wait);
   void rewind();
   Result<void> mark_confirmed();
   Result<std::size_t> read_outbox(std::chrono::milliseconds wait);
+  void leave_out(std::span<const Mark> asked, const std::vector<CouponFailure>& failed);
   void publish_backlog();
   void check_log();
   void back_off(const Error& error);
@@ -71,13 +73,14 @@ class Relay {
   Health& health_;
   const RelayOptions options_;
 
-  std::unordered_map<std::string, Position> positions_;  // the coupons leased
-  std::vector<IssuedEvent> backlog_;                     // read, not yet taken by the publisher
-  std::chrono::steady_clock::time_point next_lease_{};
+  std::unordered_map<std::string, Position> positions_;    // the coupons leased
+  std::vector<IssuedEvent> backlog_;                       // read, not yet taken by the publisher
+  std::unordered_map<std::string, TimePoint> unreadable_;  // until when they are left out
+  TimePoint next_lease_{};
   std::uint64_t leased_version_ = 0;                     // of the catalog, when leases were last asked for
   std::unordered_map<std::string, std::int64_t> asked_;  // the coupons then, at which revision
-  std::chrono::steady_clock::time_point next_check_{};
-  std::chrono::steady_clock::time_point next_read_{};
+  TimePoint next_check_{};
+  TimePoint next_read_{};
   bool idle_ = false;
 
   Counter& published_;

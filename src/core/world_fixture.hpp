@@ -92,7 +92,7 @@ struct World {
 
   std::vector<OutboxEntry> outbox(const std::string& coupon_id) {
     const Mark from_start{coupon_id, 0};
-    return memory_gate.read({&from_start, 1}, 100'000, no_wait).value();
+    return memory_gate.read({&from_start, 1}, 100'000, no_wait).value().entries;
   }
 
   Result<Coupon> change_stock(const std::string& id, std::int64_t stock) {
@@ -102,7 +102,7 @@ struct World {
   }
 
   Outbox::Progress progress(const std::string& coupon_id) {
-    return memory_gate.progress({&coupon_id, 1}).value().front();
+    return memory_gate.progress({&coupon_id, 1}).front().value();
   }
 
  private:

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "base/planted.hpp"
-#include "base/ticker.hpp"
+#include "base/clock.hpp"
 
 namespace seonchak {
 
@@ -73,6 +72,7 @@ Result<ClaimReply> MemoryGate::claim_now(ClaimBatch batch) {
     return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
   }
   const std::lock_guard lock(mutex_);
+  hint(batch.coupon_id);
   return decide_batch(batch);
 }
 
@@ -156,115 +156,20 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
   return state;
 }
 
-Result<std::vector<Holding>> MemoryGate::holdings(const std::string& user_id,
-                                                  std::span<const std::string> coupon_ids) {
-  std::vector<Holding> holdings;
+PerCoupon<std::optional<Holding>> MemoryGate::holdings(const std::string& user_id,
+                                                       std::span<const std::string> coupon_ids) {
+  PerCoupon<std::optional<Holding>> holdings;
   const std::lock_guard lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
-    const Entry* const entry = find(coupon_id);
-    if (!entry) continue;
-    const auto held = entry->holders.find(user_id);
-    if (held == entry->holders.end()) continue;
-    holdings.push_back({coupon_id, held->second.sequence, held->second.issued_at});
+    std::optional<Holding> holding;
+    if (const Entry* const entry = find(coupon_id)) {
+      const auto held = entry->holders.find(user_id);
+      if (held != entry->holders.end())
+        holding = Holding{coupon_id, held->second.sequence, held->second.issued_at};
+    }
+    holdings.emplace_back(std::move(holding));
   }
   return holdings;
-}
-
-std::vector<OutboxEntry> MemoryGate::collect(std::span<const Mark> after, std::size_t entries_max) {
-  std::vector<OutboxEntry> entries;
-  for (const Mark& mark : after) {
-    const Entry* const entry = find(mark.coupon_id);
-    if (!entry) continue;
-    const auto& outbox = entry->outbox;
-    auto next = std::ranges::partition_point(
-        outbox, [&](const OutboxEntry& item) { return item.last_sequence() <= mark.sequence; });
-    const auto available = static_cast<std::size_t>(outbox.end() - next);
-    const auto take = static_cast<std::ptrdiff_t>(std::min(available, entries_max));
-    entries.insert(entries.end(), next, next + take);
-  }
-  return entries;
-}
-
-Result<std::vector<OutboxEntry>> MemoryGate::read(std::span<const Mark> after, std::size_t entries_max,
-                                                  std::chrono::milliseconds wait) {
-  const auto deadline = ticker().now() + wait;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    auto entries = collect(after, entries_max);
-    if (!entries.empty() || ticker().now() >= deadline) return entries;
-    appended_.wait_until(lock, deadline);
-  }
-}
-
-// Nothing when the mark does not belong to this state.
-std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Mark& mark) {
-  if (entry == nullptr || !entry->token.empty()) return std::nullopt;
-  if (entry->state.epoch != mark.epoch && !planted("mark_any_epoch")) return std::nullopt;
-  const bool all_rebuilt = mark.sequence >= entry->pending;
-  return all_rebuilt ? std::max(mark.sequence, entry->rebuilt) : mark.sequence;
-}
-
-Result<void> MemoryGate::mark_published(std::span<const Mark> marks) {
-  const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    if (const auto sequence = reached(entry, mark))
-      entry->state.published = std::max(entry->state.published, *sequence);
-  }
-  return {};
-}
-
-Result<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
-  const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    const auto sequence = reached(entry, mark);
-    if (!sequence) continue;
-    std::int64_t& persisted = entry->state.persisted;
-    persisted = std::max(persisted, *sequence);
-    auto& outbox = entry->outbox;
-    while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();
-  }
-  return {};
-}
-
-Result<std::vector<std::string>> MemoryGate::lease(std::span<const std::string> coupon_ids,
-                                                   const std::string& owner, std::chrono::milliseconds ttl) {
-  std::vector<std::string> leased;
-  const auto time = ticker().now();
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    Lease& lease = leases_[coupon_id];
-    if (lease.owner != owner && time < lease.expires_at) continue;
-    lease = {owner, time + ttl};
-    leased.push_back(coupon_id);
-  }
-  return leased;
-}
-
-Result<void> MemoryGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    const auto lease = leases_.find(coupon_id);
-    if (lease != leases_.end() && lease->second.owner == owner) leases_.erase(lease);
-  }
-  return {};
-}
-
-Result<std::vector<Outbox::Progress>> MemoryGate::progress(std::span<const std::string> coupon_ids) {
-  std::vector<Progress> progress;
-  progress.reserve(coupon_ids.size());
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    const Entry* const entry = find(coupon_id);
-    if (!entry) {
-      progress.emplace_back();
-      continue;
-    }
-    const bool shut = !entry->token.empty();
-    progress.push_back({entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch});
-  }
-  return progress;
 }
 
 }  // namespace seonchak

@@ -25,7 +25,7 @@ std::string MemoryGate::name() const {
   return options_.name + "-" + std::to_string(lives_) + "/" + options_.name;
 }
 
-Result<GateIdentity> MemoryGate::identity() {
+Result<GateIdentity> MemoryGate::identity(const std::string&) {
   const std::lock_guard lock(mutex_);
   return GateIdentity{options_.name + "-" + std::to_string(lives_), options_.name, false};
 }
@@ -46,6 +46,7 @@ void MemoryGate::restart_with(const Image& image) {
   ++lives_;
   coupons_ = image.coupons_;
   leases_.clear();
+  active_.clear();
 }
 
 void MemoryGate::forget(const std::string& coupon_id) {
@@ -98,8 +99,23 @@ Result<MemoryGate::Entry*> MemoryGate::find_shut(const std::string& coupon_id, c
   return entry;
 }
 
-Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token) {
+// As the other gate writes it.
+std::string MemoryGate::epoch_text(const std::string& coupon_id) {
+  const Entry* const entry = find(coupon_id);
+  if (entry == nullptr) return {};
+  return entry->token.empty() ? std::to_string(entry->state.epoch) : 'r' + entry->token;
+}
+
+Result<std::string> MemoryGate::observe(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
+  return epoch_text(coupon_id);
+}
+
+Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token,
+                                  const std::string& expected) {
+  const std::lock_guard lock(mutex_);
+  if (epoch_text(coupon.id) != expected)
+    return Error{Errc::gate_epoch, "coupon " + coupon.id + " has been shut or opened meanwhile"};
   const auto [place, created] = coupons_.try_emplace(coupon.id);
   Entry& entry = place->second;
   if (created) entry.created_at = coupon.created_at;
@@ -165,6 +181,7 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, co
   (*entry)->pending = marks.pending;
   (*entry)->rebuilt = marks.sequence;
   (*entry)->token.clear();
+  hint(coupon.id);
   appended_.notify_all();
   return {};
 }

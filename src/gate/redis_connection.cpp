@@ -324,8 +324,9 @@ RedisConnection::~RedisConnection() {
   impl_->close();
 }
 
-void RedisConnection::call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait) {
-  impl_->call(std::move(command), std::move(handler), server_wait);
+void RedisConnection::call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait,
+                           const std::string& identity) {
+  impl_->call(std::move(command), std::move(handler), server_wait, identity);
 }
 
 void RedisConnection::call(ScriptCall script, ReplyHandler handler, const std::string& identity) {

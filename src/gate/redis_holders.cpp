@@ -29,7 +29,7 @@ Result<HoldersPage> read_holders_page(const std::string& coupon_id, const redisR
   for (std::size_t i = 0; i + 1 < size_of(page); i += 2) {
     auto holder =
         read_holder(text_of(element(page, i)).value_or(""), text_of(element(page, i + 1)).value_or(""));
-    if (!holder) return Error{Errc::unavailable, "redis has a malformed holder of coupon " + coupon_id};
+    if (!holder) return Error{Errc::gate_unusable, "redis has a malformed holder of coupon " + coupon_id};
     result.holders.push_back(std::move(*holder));
   }
   return result;

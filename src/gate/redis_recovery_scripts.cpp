@@ -38,11 +38,11 @@ ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users
   return call;
 }
 
-ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token) {
+ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token, const std::string& expected) {
   static const Script script(embedded::k_begin_recovery_lua);
   const CouponKeys keys(coupon.id);
   ScriptCall call(script, {keys.state, keys.holders});
-  call.add(token).add(to_millis(coupon.created_at));
+  call.add(token).add(to_millis(coupon.created_at)).add(expected);
   return call;
 }
 

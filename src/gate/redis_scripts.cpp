@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t state_elements = 12;
 
 Error malformed(std::string_view coupon_id) {
-  return {Errc::unavailable,
+  return {Errc::gate_unusable,
           "redis answered for coupon " + std::string(coupon_id) + " what no script of ours says"};
 }
 

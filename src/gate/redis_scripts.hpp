@@ -47,7 +47,7 @@ ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, st
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
 ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users);
-ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token);
+ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token, const std::string& expected);
 ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
                             std::span<const Holder> holders, bool first);
 ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
