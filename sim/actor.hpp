@@ -6,6 +6,13 @@
 
 namespace seonchak::sim {
 
+/// Which thread of a process makes a call, as far as that matters.
+enum class Caller {
+  any,
+  api,       ///< its calls to the gate may hang
+  recovery,  ///< so may these, and it may hang alone, as if stopped, for longer than its lease is left to it
+};
+
 /// A process that serves one role, dies, and begins anew with nothing but what the servers keep.
 class Actor {
  public:
@@ -64,6 +71,12 @@ class Actor {
   /// While the process is stopped.
   void wait_while_stopped();
 
+  /// The thread stands still for a while, if that is what the plan wants.
+  void hang(Caller caller);
+
+  /// A call to the gate that is not a claim takes long, if that is what the plan wants.
+  void hang_at_gate(Caller caller);
+
   bool faulty(unsigned per_mille) { return !environment_.healed && environment_.random.chance(per_mille); }
 
  protected:
@@ -91,7 +104,9 @@ class Actor {
   };
 
   /// The calls by which a process hears of a recovery and testifies: slow ones keep it from that.
-  static bool bears_witness(std::string_view what) { return what == "coupons_since" || what == "testify"; }
+  static bool bears_witness(std::string_view what) { 
+    return what == "coupons_since" || what == "begin_recording" || what == "testify";
+  }
   bool reaches_store() const;
   Error failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why);
   void trace_call(const char* what, const std::string& error);

@@ -32,6 +32,8 @@ std::string_view to_string(FaultKind kind) {
                                                                       "rebalance",
                                                                       "store_down",
                                                                       "lock_lost",
+                                                                      "recovery_hung",
+                                                                      "gate_call_hung",
                                                                       "log_lost_with_its_process"};
   return names[static_cast<std::size_t>(kind)];
 }
@@ -49,6 +51,8 @@ void Plan::brew(Random& random) {
   stall_per_mille = random.chance(500) ? up_to(60) : 0;
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
+  recovery_hang_per_mille = random.chance(500) ? up_to(40) : 0;
+  if (false) gate_hang_per_mille = random.chance(300) ? up_to(40) : 0;
   api_cuts = random.chance(300) ? 1 : 0;
   api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
 }
@@ -75,6 +79,8 @@ Plan::Plan(Random& random) {
   crash_per_mille = rate(500, 15);
   api_crash_per_mille = rate(250, 6);
   api_pauses = some(120, 2);
+  recovery_hang_per_mille = rate(250, 30);
+  if (false) gate_hang_per_mille = rate(200, 20);
   log_is_durable = !random.chance(150);
   gate_losses = log_is_durable ? some(600, 3) : 0;
   fails_over = gate_losses > 0 && random.chance(400);

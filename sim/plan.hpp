@@ -31,6 +31,8 @@ enum class FaultKind {
   rebalance,
   store_down,
   lock_lost,
+  recovery_hung,
+  gate_call_hung,
   log_lost_with_its_process,
   count,
 };
@@ -60,6 +62,8 @@ struct Plan {
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
   unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
+  unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
+  unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
   int api_cuts = 0;                   ///< an API process cannot reach the store for a while
   unsigned reply_loss_per_mille = 0;  ///< of claims that were decided
   int gate_losses = 0;

@@ -112,7 +112,10 @@ Result<Coupon> ActorStore::update_coupon(const std::string& id,
                                          const std::function<Result<void>(Coupon&)>& change) {
   return call("update_coupon", [&] {
     const auto updated = store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
-      if (auto changed = change(row); !changed) return changed;
+      in_transaction_ = true;
+      auto changed = change(row);
+      in_transaction_ = false;
+      if (!changed) return changed;
       return actor_.call("commit", true, [] { return Result<void>(); });
     });
     if (updated) committed(*updated);

@@ -60,15 +60,16 @@ class ActorStore final : public Store {
   /// Whoever may hang does so before the call is made, or after it has taken effect.
   template <class Call>
   auto call(const char* what, Call effect) -> decltype(effect()) {
-    actor_.hang(caller_);
+    if (!in_transaction_) actor_.hang(caller_);
     auto result = actor_.call(what, true, effect);
-    actor_.hang(caller_);
+    if (!in_transaction_) actor_.hang(caller_);
     return result;
   }
   void committed(const Coupon& row);
 
   Actor& actor_;
   const Caller caller_;
+  bool in_transaction_ = false;  // then a hang would be a lock that the database takes away
   MemoryStore& store_;
 };
 
@@ -113,7 +114,11 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  private:
   template <class Call>
   auto call(const char* what, Call effect) {
-    return actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    actor_.hang_at_gate(caller_);
+    auto result = actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    return result;
   }
   /// Of a call that answers for each of `count` coupons: all of them fail together.
   template <class Call>
@@ -124,6 +129,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
     return std::move(*answers);
   }
   Actor& actor_;
+  const Caller caller_;
 };
 
 /// A publisher with a network between its queue and the log. What is under way when its process dies may

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.hpp"
+
 namespace seonchak::sim {
 
 namespace {
@@ -12,6 +14,8 @@ using std::chrono::milliseconds;
 // Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
 constexpr milliseconds refresh_period{60};
 constexpr milliseconds recovery_period{40};
+constexpr milliseconds recorder_period{10};
+constexpr milliseconds lease_silence{2'400};
 constexpr milliseconds witness_grace{450};
 constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
@@ -29,6 +33,29 @@ Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
                 .entries_max = 1 + actor.environment().random.below(4),
                 .in_flight_events_max = 1 + actor.environment().random.below(8),
                 .backoff = milliseconds(20)});
+}
+
+std::string name_of_life(Actor& actor) {
+  return actor.name() + '-' + std::to_string(++actor.environment().tokens);
+}
+
+RecoveryOptions recovery_options(Actor& actor) {
+  RecoveryOptions options;
+  options.look_period = recovery_period;
+  options.retry = milliseconds(50);
+  options.retry_max = milliseconds(400);
+  options.job.witness_grace = witness_grace;
+  options.job.recorder_silence = milliseconds(1'500);
+  options.job.recorder_period = milliseconds(15);
+  options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
+  options.tail.wait = milliseconds(15);
+  options.tail.stall = milliseconds(3'000);
+  options.late.period = milliseconds(100);
+  options.late.retry = milliseconds(50);
+  options.lease.silence = lease_silence;
+  options.lease.beat_period = milliseconds(300);
+  options.holder = name_of_life(actor);
+  return options;
 }
 
 }  // namespace
@@ -143,12 +170,14 @@ ApiActor::Objects::Objects(ApiActor& actor)
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
              {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+      recorder(common.store, common.catalog, witness, name_of_life(actor)),
+      recovery_store(actor, Caller::recovery),
+      recovery_gate(actor, Caller::recovery),
       tail(actor),
-      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
-               common.health, Environment::metrics(),
-               {.witness_grace = witness_grace,
-                .retry = milliseconds(50),
-                .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
+      guard(recovery_store, recovery_gate, recovery_gate, common.catalog, witness,
+            {.renamed_max = milliseconds(1'500)}),
+      recovery({recovery_store, recovery_gate, recovery_gate, recovery_gate, tail}, guard, common.catalog,
+               common.health, Environment::metrics(), recovery_options(actor)),
       poller(common.gate, common.board) {}
 
 void ApiActor::open() {
@@ -162,9 +191,13 @@ void ApiActor::open() {
     }
   });
   start([this] {
+    while (true) ticker().sleep_for(std::max(task_pause, objects_->recovery.step()));
+  });
+  start([this] {
     while (true) {
-      objects_->recovery.step();
-      ticker().sleep_for(recovery_period);
+      // Planted: somebody whose gate hangs bears no witness in time.
+      if (planted("record_after_gate") && !objects_->common.gate.check()) continue;
+      ticker().sleep_for(objects_->recorder.step() ? task_pause : recorder_period);
     }
   });
   if (environment().plan.ack == Ack::gate) return;

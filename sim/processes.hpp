@@ -11,7 +11,9 @@
 #include "core/catalog.hpp"
 #include "core/consume.hpp"
 #include "core/issue.hpp"
+#include "core/guard.hpp"
 #include "core/progress_poller.hpp"
+#include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "core/witness.hpp"
@@ -57,7 +59,10 @@ class ActorClaims final : public Gate {
 /// What the processes of every role have.
 struct Common {
   explicit Common(Actor& actor, bool carries_to_gate)
-      : store(actor), gate(actor), catalog(store, carries_to_gate ? &gate : nullptr), reader(catalog) {}
+      : store(actor),
+        gate(actor, carries_to_gate ? Caller::api : Caller::any),
+        catalog(store, carries_to_gate ? &gate : nullptr),
+        reader(catalog) {}
 
   [[noreturn]] void keep_catalog();
 
@@ -93,7 +98,11 @@ class ApiActor final : public Actor {
     Refusals refusals;
     RefusalReader refusal_reader;
     Issuer issuer;
+    Recorder recorder;
+    ActorStore recovery_store;
+    ActorGate recovery_gate;
     ActorTail tail;
+    Guard guard;
     Recovery recovery;
     ProgressPoller poller;
     bool loaded = false;

@@ -73,7 +73,8 @@ void Guard::see_demand() {
 std::vector<std::shared_ptr<const Coupon>> Guard::to_ask(const CatalogSnapshot& catalog) {
   std::vector<std::string> ids;
   for (const auto& [id, doubt] : doubts_) ids.push_back(id);
-  std::ranges::set_difference(demand_, ids, std::back_inserter(ids));
+  std::ranges::copy_if(demand_, std::back_inserter(ids),
+                       [&](const std::string& id) { return !doubts_.contains(id); });
   std::ranges::copy_if(watched_, std::back_inserter(ids),
                        [&](const std::string& id) { return !demand_.contains(id); });
   if (ids.size() > options_.demand_coupons_per_step) {

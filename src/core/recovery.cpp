@@ -147,8 +147,10 @@ void Recovery::fence() {
     if (job.stage() != Stage::fence || postponed(id) || fences.size() == options_.fences_max) continue;
     fences.push_back(job.fence());
     if (!planted("fence_anyway")) continue;
-    if (const auto row = ports_.store.coupon(id))
-      fences.back() = {id, row->epoch, row->gate, std::max(row->epoch + 1, fences.back().epoch), fences.back().gate};
+    if (const auto row = ports_.store.coupon(id)) {
+      fences.back().seen_epoch = row->epoch;
+      fences.back().seen_gate = row->gate;
+    }
   }
   if (fences.empty()) return;
   auto fenced = ports_.store.fence_coupons(fences);

