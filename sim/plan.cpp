@@ -7,6 +7,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr unsigned storm_per_mille = 300;
+constexpr unsigned duel_per_mille = 250;  // of storms
 
 }  // namespace
 
@@ -57,6 +58,14 @@ void Plan::brew(Random& random) {
   api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
 }
 
+// Long enough that another takes over, recovers, and perhaps a third time, before the first goes on.
+void Plan::let_recoveries_hang(Random& random) {
+  duel = true;
+  active = random.between(milliseconds(4'000), milliseconds(9'000));
+  requests *= 2;
+  recovery_hang_per_mille = 20 + static_cast<unsigned>(random.below(130));
+}
+
 Plan::Plan(Random& random) {
   const auto some = [&](unsigned per_mille, int most) {
     return random.chance(per_mille) ? 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most)))
@@ -92,6 +101,7 @@ Plan::Plan(Random& random) {
   slow_most = milliseconds(900);
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);
+  if (storm && random.chance(duel_per_mille)) let_recoveries_hang(random);
 }
 
 }  // namespace seonchak::sim

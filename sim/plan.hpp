@@ -46,6 +46,8 @@ struct Plan {
 
   bool storm = false;  ///< losses of the gate close together, while what is under way takes long
 
+  bool duel = false;   ///< a storm in which recoveries hang for so long that others take over
+
   int coupons = 1;
   int partitions = 1;
   std::int64_t stock = 3;
@@ -77,6 +79,7 @@ struct Plan {
 
  private:
   void brew(Random& random);
+  void let_recoveries_hang(Random& random);
 };
 
 }  // namespace seonchak::sim

@@ -74,7 +74,7 @@ void Schedule::plan_losses() {
     environment_.scheduler.after(when, [this] {
       if (!environment_.healed) lose_gate();
     });
-    when += random.between(milliseconds(20), milliseconds(1'200));
+    when += random.between(milliseconds(20), milliseconds(plan.duel ? 3'500 : 1'200));
   }
 }
 
