@@ -53,7 +53,7 @@ void Plan::brew(Random& random) {
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
   recovery_hang_per_mille = random.chance(500) ? up_to(40) : 0;
-  if (false) gate_hang_per_mille = random.chance(300) ? up_to(40) : 0;
+  gate_hang_per_mille = random.chance(300) ? up_to(40) : 0;
   api_cuts = random.chance(300) ? 1 : 0;
   api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
 }
@@ -89,7 +89,7 @@ Plan::Plan(Random& random) {
   api_crash_per_mille = rate(250, 6);
   api_pauses = some(120, 2);
   recovery_hang_per_mille = rate(250, 30);
-  if (false) gate_hang_per_mille = rate(200, 20);
+  gate_hang_per_mille = rate(200, 20);
   log_is_durable = !random.chance(150);
   gate_losses = log_is_durable ? some(600, 3) : 0;
   fails_over = gate_losses > 0 && random.chance(400);

@@ -11,17 +11,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
-constexpr milliseconds refresh_period{60};
-constexpr milliseconds recovery_period{40};
-constexpr milliseconds recorder_period{10};
-constexpr milliseconds lease_silence{2'400};
-constexpr milliseconds witness_grace{450};
-constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
+constexpr milliseconds propagator_period{10};
 constexpr milliseconds step_wait{30};
 constexpr milliseconds task_pause{1};
-constexpr Micros claim_timeout = milliseconds(150);
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
@@ -41,10 +34,11 @@ std::string name_of_life(Actor& actor) {
 
 RecoveryOptions recovery_options(Actor& actor) {
   RecoveryOptions options;
-  options.look_period = recovery_period;
+  options.look_period = times.recovery_period;
   options.retry = milliseconds(50);
   options.retry_max = milliseconds(400);
-  options.job.witness_grace = witness_grace;
+  options.job.witness_grace =
+      actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace;
   options.job.recorder_silence = milliseconds(1'500);
   options.job.recorder_period = milliseconds(15);
   options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
@@ -52,7 +46,7 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.tail.stall = milliseconds(3'000);
   options.late.period = milliseconds(100);
   options.late.retry = milliseconds(50);
-  options.lease.silence = lease_silence;
+  options.lease.silence = times.lease_silence;
   options.lease.beat_period = milliseconds(300);
   options.holder = name_of_life(actor);
   return options;
@@ -103,7 +97,7 @@ void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
       std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call] { arrive(call); });
-  environment.scheduler.after(claim_timeout, [this, call] {
+  environment.scheduler.after(times.gate_call_limit, [this, call] {
     answer(call, Error{Errc::unavailable, "simulated: no answer in time"});
   });
 }
@@ -151,7 +145,7 @@ std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::stri
 void Common::keep_catalog() {
   while (true) {
     (void)catalog.refresh();
-    ticker().sleep_for(refresh_period);
+    ticker().sleep_for(times.catalog_refresh_period);
   }
 }
 
@@ -161,15 +155,20 @@ ApiActor::ApiActor(Environment& environment, const std::string& name)
              environment.plan.api_fail_per_mille, 0}) {}
 
 ApiActor::Objects::Objects(ApiActor& actor)
-    : common(actor, true),
+    : common(actor, Caller::api),
+      propagator(common.store, common.gate, common.catalog, Environment::metrics(),
+                 {.loosening_delay = times.loosening_delay,
+                  .backoff_min = milliseconds(15),
+                  .backoff_max = milliseconds(1'500),
+                  .link_backoff_max = milliseconds(150)}),
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
-      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = refusal_lease}),
+      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = times.refusal_lease}),
       refusal_reader(refusals),
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
-             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+             {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0)}),
       recorder(common.store, common.catalog, witness, name_of_life(actor)),
       recovery_store(actor, Caller::recovery),
       recovery_gate(actor, Caller::recovery),
@@ -186,6 +185,12 @@ void ApiActor::open() {
   start([this] { objects_->common.keep_catalog(); });
   start([this] {
     while (true) {
+      objects_->propagator.step(milliseconds(0));
+      ticker().sleep_for(propagator_period);
+    }
+  });
+  start([this] {
+    while (true) {
       objects_->refusals.step(milliseconds(0));
       ticker().sleep_for(refusals_period);
     }
@@ -197,7 +202,7 @@ void ApiActor::open() {
     while (true) {
       // Planted: somebody whose gate hangs bears no witness in time.
       if (planted("record_after_gate") && !objects_->common.gate.check()) continue;
-      ticker().sleep_for(objects_->recorder.step() ? task_pause : recorder_period);
+      ticker().sleep_for(objects_->recorder.step() ? task_pause : times.recorder_period);
     }
   });
   if (environment().plan.ack == Ack::gate) return;
@@ -248,7 +253,7 @@ RelayActor::RelayActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void RelayActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   publisher_ = std::make_unique<ActorPublisher>(*this);
   relay_ = std::make_unique<Relay>(make_relay(*this, *common_, *publisher_));
   start([this] { common_->keep_catalog(); });
@@ -269,7 +274,7 @@ ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void ConsumerActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   log_ = std::make_unique<ActorConsumer>(*this);
   consumer_ =
       std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,

@@ -13,6 +13,7 @@
 #include "core/issue.hpp"
 #include "core/guard.hpp"
 #include "core/progress_poller.hpp"
+#include "core/propagate.hpp"
 #include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
@@ -58,11 +59,8 @@ class ActorClaims final : public Gate {
 
 /// What the processes of every role have.
 struct Common {
-  explicit Common(Actor& actor, bool carries_to_gate)
-      : store(actor),
-        gate(actor, carries_to_gate ? Caller::api : Caller::any),
-        catalog(store, carries_to_gate ? &gate : nullptr),
-        reader(catalog) {}
+  explicit Common(Actor& actor, Caller caller = Caller::any)
+      : store(actor), gate(actor, caller), catalog(store), reader(catalog) {}
 
   [[noreturn]] void keep_catalog();
 
@@ -91,6 +89,7 @@ class ApiActor final : public Actor {
   struct Objects {
     explicit Objects(ApiActor& actor);
     Common common;
+    Propagator propagator;
     FiberLoop loop;
     ActorClaims claims;
     AckWaiters waiters;

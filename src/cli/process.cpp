@@ -23,15 +23,6 @@ using std::chrono::steady_clock;
 constexpr milliseconds step_wait{100};
 constexpr milliseconds monitor_period{1'000};
 constexpr milliseconds monitor_tick{50};
-constexpr milliseconds recovery_period{250};
-
-/// With a gate that fails over: how long a process may answer on what it last heard from the store, and how
-/// long a recovery waits for those who heard nothing.
-constexpr milliseconds fence_lease{1'500};
-constexpr milliseconds failover_grace{2'000};
-
-/// A little longer than anybody refuses from memory.
-constexpr milliseconds loosening_delay = refusal_lease + milliseconds(50);
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
@@ -43,11 +34,11 @@ std::string unique_owner() {
          std::to_string(std::random_device{}());
 }
 
-CampaignOptions campaign_options(const Adapters& adapters) {
+CampaignOptions campaign_options(const Adapters& adapters, const Witness& witness) {
   CampaignOptions options;
   options.gate_is_durable = adapters.gate_is_durable;
   options.default_ack = adapters.gate_is_durable ? Ack::gate : Ack::store;
-  options.loosening_delay = loosening_delay;
+  options.unsaved_here = [&witness] { return witness.coupons(); };
   return options;
 }
 
@@ -66,10 +57,12 @@ void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, 
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr,
-               {.loosening_delay = loosening_delay}),
+      catalog_(*adapters_.store),
+      propagator_gate_(adapters_.make_control()),
+      propagator_(*adapters_.store, *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
-      campaigns_(*adapters_.store, *adapters_.control, catalog_, campaign_options(adapters_)) {}
+      campaigns_(*adapters_.store, *adapters_.control, catalog_, propagator_,
+                 campaign_options(adapters_, witness_)) {}
 
 Process::~Process() {
   shut_down();
@@ -97,7 +90,7 @@ void Process::start() {
   options.serve_api = config_.has(Role::api);
   IssuerOptions issuer;
   issuer.gate_is_durable = adapters_.gate_is_durable;
-  if (adapters_.gate_fails_over) issuer.fence_lease = fence_lease;
+  if (adapters_.gate_fails_over) issuer.fence_lease = safety_times.fence_lease;
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
   server_ = std::make_unique<Server>(
@@ -119,6 +112,7 @@ void Process::start() {
   if (config_.has(Role::api) && adapters_.make_recovery)
     helpers_.push_back(named_thread("recovery", [this] { recover(); }));
   if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
+  if (config_.has(Role::api)) helpers_.push_back(named_thread("propagate", [this] { propagate(); }));
 }
 
 std::string Process::address() const {
@@ -133,6 +127,7 @@ void Process::shut_down() {
   if (consumer_.joinable()) consumer_.join();
   stop_helpers_ = true;
   refusals_.stop();
+  propagator_.stop();
   for (std::thread& helper : helpers_) helper.join();
   helpers_.clear();
   catalog_.stop();
@@ -185,18 +180,29 @@ void Process::recover() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_tail();
   RecoveryOptions options;
-  if (adapters_.gate_fails_over) options.witness_grace = failover_grace;
+  if (adapters_.gate_fails_over) options.witness_grace = safety_times.failover_grace;
   options.make_token = unique_owner;
   Recovery recovery({*adapters_.store, *adapters_.control, *gate, *outbox, *log}, catalog_, witness_, health_,
                     metrics_, options);
   while (!stop_helpers_) {
     recovery.step();
-    std::this_thread::sleep_for(recovery_period);
+    std::this_thread::sleep_for(safety_times.recovery_period);
   }
+}
+
+void Process::propagate() {
+  while (!stop_helpers_) propagator_.step(step_wait);
 }
 
 void Process::refuse() {
   while (!stop_helpers_) refusals_.step(step_wait);
+}
+
+Result<void> Process::coupons_carried() const {
+  const std::size_t stuck = propagator_.stuck();
+  if (stuck == 0) return {};
+  return Error{Errc::unavailable,
+               std::to_string(stuck) + " coupons cannot be carried to the gate: see the log"};
 }
 
 void Process::monitor() {
@@ -205,6 +211,7 @@ void Process::monitor() {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
       health_.note("store", adapters_.store->check());
+      if (config_.has(Role::api)) health_.note("coupons", coupons_carried());
       next = steady_clock::now() + monitor_period;
     }
     std::this_thread::sleep_for(monitor_tick);

@@ -12,6 +12,7 @@
 #include "core/catalog.hpp"
 #include "core/health.hpp"
 #include "core/progress.hpp"
+#include "core/propagate.hpp"
 #include "core/refusals.hpp"
 #include "core/witness.hpp"
 
@@ -44,6 +45,8 @@ class Process {
   void poll_progress();
   void recover();
   void refuse();
+  void propagate();
+  Result<void> coupons_carried() const;
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
@@ -53,6 +56,8 @@ class Process {
   ProgressBoard board_;
   Witness witness_;
   Catalog catalog_;
+  const std::shared_ptr<GateControl> propagator_gate_;  // a connection that nobody else waits for
+  Propagator propagator_;
   Refusals refusals_;
   Campaigns campaigns_;
   std::unique_ptr<Server> server_;

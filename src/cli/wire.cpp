@@ -90,6 +90,7 @@ void wire_memory_gate(Adapters& adapters) {
   adapters.control = gate;
   adapters.gate_is_durable = false;
   adapters.make_gate = [gate](boost::asio::io_context&) { return std::make_unique<SharedGate>(gate); };
+  adapters.make_control = [gate] { return gate; };
   adapters.make_outbox = [gate] { return gate; };
 }
 
@@ -105,6 +106,9 @@ void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
   adapters.gate_fails_over = config.gate_fails_over || !parse_redis_url(options.url).sentinels.empty();
   adapters.control = make_redis_gate_control(options);
   adapters.make_gate = [options](boost::asio::io_context& loop) { return make_redis_gate(loop, options); };
+  adapters.make_control = [options]() -> std::shared_ptr<GateControl> {
+    return make_redis_gate_control(options);
+  };
   adapters.make_outbox = [options]() -> std::shared_ptr<Outbox> { return make_redis_outbox(options); };
   adapters.make_recovery = [options] { return make_redis_gate_recovery(options); };
 }

@@ -20,7 +20,7 @@ struct Live : World {
 
   Coupon open(const std::string& id, std::int64_t stock) {
     create(id, stock);
-    (void)catalog.refresh();
+    (void)refresh();
     const std::string name = memory_gate.identity(id).value().name();
     return sqlite
         ->update_coupon(id,
@@ -83,10 +83,8 @@ struct Meddler final : GateRecovery {
     after_reading(++readings_);
     return found;
   }
-  Result<std::string> observe(const std::string& id) override { return inner_.observe(id); }
-  Result<Remains> begin(const Coupon& coupon, const std::string& token,
-                        const std::string& expected) override {
-    return inner_.begin(coupon, token, expected);
+  Result<Remains> begin(const Coupon& coupon, const std::string& token) override {
+    return inner_.begin(coupon, token);
   }
   Result<void> put_holders(const std::string& id, const std::string& token, std::span<const Holder> holders,
                            bool first) override {
@@ -140,7 +138,7 @@ TEST(Auditor, ACouponBeingRecoveredIsLeftUnfinishedAndSaysWhy) {
   Live live;
   const Coupon coupon = live.open("c", 10);
   live.options.unsettled_readings_max = 2;
-  ASSERT_TRUE(live.memory_gate.begin(coupon, "token", live.memory_gate.observe("c").value()).has_value());
+  ASSERT_TRUE(live.memory_gate.begin(coupon, "token").has_value());
   const auto report = live.run().value();
   EXPECT_TRUE(report.coupons.empty());
   ASSERT_EQ(report.unfinished.size(), 1U);

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -47,6 +48,7 @@ class FaultPlan {
 
   /// Notes a call of `name` and says how it fails.
   Fault next(const std::string& name) {
+    if (on_call) on_call(name);
     const std::lock_guard lock(mutex_);
     ++calls_[name];
     if (const auto found = scripts_.find(name); found != scripts_.end()) {
@@ -85,6 +87,9 @@ class FaultPlan {
   }
 
   static Error error(const std::string& name) { return {Errc::unavailable, "injected into " + name}; }
+
+  /// Runs before each call, on its thread; set before the first one.
+  std::function<void(const std::string& name)> on_call;
 
  private:
   struct Script {

@@ -30,9 +30,9 @@ class History {
     for (int i = 0; i < actions; ++i) act();
     world_.faults.heal();
     create();
-    ASSERT_TRUE(world_.catalog.refresh()) << "which opens what is not open yet";
+    ASSERT_TRUE(world_.refresh()) << "which opens what is not open yet";
     for (std::size_t steps = 0; !settled() && steps < step_limit; ++steps) {
-      (void)world_.catalog.refresh();
+      (void)world_.refresh();
       for (auto& relay : relays_) relay->relay.step(no_wait);
       consumer_->consumer.step(no_wait);
     }
@@ -72,7 +72,7 @@ class History {
       case 2:
         return change_stock();
       case 3:
-        return (void)world_.catalog.refresh();
+        return (void)world_.refresh();
       case 4:
         return relays_[pick(2)]->relay.release();
       default:

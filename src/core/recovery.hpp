@@ -19,11 +19,12 @@
 #include "core/ports/store.hpp"
 #include "core/recovery_job.hpp"
 #include "core/recovery_tail.hpp"
+#include "core/times.hpp"
 
 namespace seonchak {
 
 struct RecoveryOptions {
-  std::chrono::milliseconds look_period{250};  ///< of the guard
+  std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
   std::chrono::milliseconds retry{250};        ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
   std::chrono::milliseconds demand_share{75};  ///< of a step, at most, for coupons with demand here

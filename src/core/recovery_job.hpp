@@ -10,6 +10,7 @@
 #include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
 #include "core/rebuild.hpp"
+#include "core/times.hpp"
 
 namespace seonchak {
 
@@ -17,7 +18,7 @@ struct RecoveryJobOptions {
   /// Between shutting a coupon and taking the union: every process must have seen the new epoch and written
   /// down what it knows by then, answers to calls that were out included. Longer than a gate's call limit,
   /// and with a gate that can fail over longer than IssuerOptions::fence_lease.
-  std::chrono::milliseconds witness_grace{1'500};
+  std::chrono::milliseconds witness_grace = safety_times.witness_grace;
   /// A process that has announced that it writes something down is waited for, until it has written nothing
   /// for this long.
   std::chrono::milliseconds recorder_silence{5'000};

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/planted.hpp"
+#include "core/gate_copy.hpp"
 #include "core/recovery_job.hpp"
 
 namespace seonchak {

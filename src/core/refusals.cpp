@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
+#include "core/gate_copy.hpp"
 
 namespace seonchak {
 

@@ -14,15 +14,14 @@
 #include "core/catalog.hpp"
 #include "core/holder_filter.hpp"
 #include "core/ports/gate.hpp"
+#include "core/times.hpp"
 
 namespace seonchak {
 
-/// How long a process may refuse on what it last heard from the store. A change that could let somebody in
-/// reaches the gate later than this after its commit: CatalogOptions::loosening_delay.
-inline constexpr std::chrono::milliseconds refusal_lease{750};
-
 struct RefusalsOptions {
-  std::chrono::milliseconds lease = refusal_lease;
+  /// How long a process may refuse on what it last heard from the store. A change that could let somebody in
+  /// reaches the gate later than this after its commit: PropagatorOptions::loosening_delay.
+  std::chrono::milliseconds lease = safety_times.refusal_lease;
   std::chrono::milliseconds not_open_max{1'000};  ///< then the gate is asked again what time it is
   std::size_t filter_bytes_max = std::size_t{128} * 1024 * 1024;  ///< beyond it, the gate is asked
 };

@@ -32,7 +32,7 @@ struct Refusing {
   }
 
   void learn() { world.refusals.step(0ms); }
-  void refresh() { EXPECT_TRUE(world.catalog.refresh()); }
+  void refresh() { EXPECT_TRUE(world.refresh()); }
 };
 
 TEST(Refusals, AfterTheLastOneLosersCostTheGateNothing) {
@@ -84,7 +84,7 @@ TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
   Refusing test;
   test.sell_out();
   test.learn();
-  test.time.passed += refusal_lease;
+  test.time.passed += safety_times.refusal_lease;
   EXPECT_EQ(test.ask("x"), "x sold_out");
   test.time.passed += 1ms;
   EXPECT_EQ(test.ask("x"), "x sold_out gate");
@@ -95,8 +95,8 @@ TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
 // The gate is told of a refill when nobody can refuse by what was before any more.
 TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
   Refusing test;
-  constexpr auto delay = refusal_lease + 50ms;
-  Catalog other(test.world.store, &test.world.gate, {.loosening_delay = delay});
+  constexpr auto delay = safety_times.loosening_delay;
+  Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = delay});
   test.sell_out();
   test.learn();
   ASSERT_TRUE(other.refresh());
@@ -117,7 +117,7 @@ TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
 
 TEST(Refusals, ALowerStockIsInForceAtOnce) {
   Refusing test;
-  Catalog other(test.world.store, &test.world.gate, {.loosening_delay = 1h});
+  Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = 1h});
   ASSERT_TRUE(test.world.sqlite->update_coupon("c", [](Coupon& row) -> Result<void> {
     row.stock = 1;
     return {};

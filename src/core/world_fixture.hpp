@@ -12,8 +12,11 @@
 #include "base/log.hpp"
 #include "core/campaign.hpp"
 #include "core/consume.hpp"
+#include "core/gate_copy.hpp"
 #include "core/log_fixture.hpp"
+#include "core/open_coupon.hpp"
 #include "core/ports_fixture.hpp"
+#include "core/propagate.hpp"
 #include "core/relay.hpp"
 #include "events/memory.hpp"
 #include "gate/memory.hpp"
@@ -46,6 +49,30 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+/// Nothing is waited for.
+inline const PropagatorOptions at_once{.loosening_delay = no_wait,
+                                       .backoff_min = no_wait,
+                                       .backoff_max = no_wait,
+                                       .link_backoff_max = no_wait,
+                                       .redraw_pause = no_wait};
+inline constexpr int steps_to_carry = 4;  // it opens, hears of its own commits, and applies the last one
+
+/// The catalog and the propagator of another process.
+struct Elsewhere {
+  Elsewhere(Store& store, GateControl& gate, PropagatorOptions options = at_once)
+      : catalog(store), propagator(store, gate, catalog, metrics, options) {}
+
+  Result<void> refresh() {
+    auto refreshed = catalog.refresh();
+    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+    return refreshed;
+  }
+
+  Metrics metrics;
+  Catalog catalog;
+  Propagator propagator;
+};
+
 /// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until
 /// started.
 struct World {
@@ -58,11 +85,24 @@ struct World {
   FaultyStore store{*sqlite, faults};
   MemoryGate memory_gate;
   FaultyGate gate{memory_gate, faults};
-  Catalog catalog{store, &gate, {std::chrono::hours(1), no_wait}};
-  Campaigns campaigns{store, gate, catalog, {}};
-  ProgressBoard board;
   Metrics metrics;
+  Catalog catalog{store, {std::chrono::hours(1), no_wait}};
+  Propagator propagator{store, gate, catalog, metrics, at_once};
+  Campaigns campaigns{store, gate, catalog, propagator, {.loosening_delay = no_wait}};
+  ProgressBoard board;
   Health health;
+
+  /// The catalog hears of everything, and then the gate does.
+  Result<void> refresh() {
+    auto refreshed = catalog.refresh();
+    carry();
+    return refreshed;
+  }
+
+  /// Every coupon is tried, and what that changes is carried, too.
+  void carry() {
+    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+  }
 
   Coupon create(const std::string& id, std::int64_t stock, Ack ack = Ack::gate) {
     return campaigns.create({id, "name of " + id, stock, {}, {}, ack}).value();

@@ -54,8 +54,9 @@ class TestServer {
  public:
   TestServer()
       : store(open_sqlite({.path = (folder.path() / "test.db").string()})),
-        catalog(*store, &gate),
-        campaigns(*store, gate, catalog, {}) {
+        catalog(*store),
+        propagator(*store, gate, catalog, metrics),
+        campaigns(*store, gate, catalog, propagator, {.loosening_delay = {}}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
     claim = [this](ClaimBatch batch, ClaimHandler handler) {
@@ -116,6 +117,7 @@ class TestServer {
   MemoryGate gate;
   std::unique_ptr<Store> store;
   Catalog catalog;
+  Propagator propagator;
   Refusals refusals{gate, catalog, metrics};
   Campaigns campaigns;
   std::string address;
