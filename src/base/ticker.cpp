@@ -3,8 +3,6 @@
 #include <atomic>
 #include <thread>
 
-#include <time.h>
-
 namespace seonchak {
 
 namespace {
@@ -12,11 +10,6 @@ namespace {
 class SystemTicker final : public Ticker {
  public:
   TimePoint now() override { return std::chrono::steady_clock::now(); }
-  std::chrono::nanoseconds since_boot() override {
-    timespec time{};
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-  }
   Time wall() override {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   }

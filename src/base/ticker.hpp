@@ -16,9 +16,6 @@ class Ticker {
   /// Monotonic.
   virtual TimePoint now() = 0;
 
-  /// Monotonic, and goes on while the machine is suspended.
-  virtual std::chrono::nanoseconds since_boot() { return now().time_since_epoch(); }
-
   /// The wall clock.
   virtual Time wall() = 0;
 

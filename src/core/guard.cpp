@@ -46,10 +46,10 @@ bool Guard::see_identity(const CatalogSnapshot& catalog) {
   const std::string any = catalog.coupons().empty() ? std::string() : catalog.coupons().begin()->first;
   const auto seen = control_.identity(any);
   if (!seen) return false;
-  const auto now = ticker().since_boot();
+  const auto now = ticker().now();
   if (identity_ && identity_->name() != seen->name()) {
     const bool same_server = identity_->run_id == seen->run_id && !seen->joined &&
-                             now - seen_at_ <= std::chrono::nanoseconds(options_.renamed_max);
+                             now - seen_at_ <= options_.renamed_max;
     if (same_server) {
       log::info("the gate has a new replication id", {{"was", identity_->name()}, {"is", seen->name()}});
       former_names_.insert(identity_->name());

@@ -84,7 +84,7 @@ class Guard {
   const GuardOptions options_;
 
   std::optional<GateIdentity> identity_;
-  std::chrono::nanoseconds seen_at_{};    // by the clock that counts suspends
+  TimePoint seen_at_{};
   std::set<std::string> former_names_;    // of the same server
   std::map<std::string, Witness::Doubt> doubts_;
   std::set<std::string> demand_;
