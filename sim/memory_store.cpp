@@ -142,8 +142,6 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
   if (!epochs_match(batch)) return SaveOutcome::superseded;
   if (const auto inserted = insert(batch); !inserted) return inserted.error();
   positions_ = std::move(*positions);
-  for (const auto& [coupon_id, claim] : batch.late)
-    late_[coupon_id].emplace(claim.holder.sequence, claim.holder.user_id, claim.epoch, claim.holder.issued_at);
   return SaveOutcome::saved;
 }
 
@@ -230,113 +228,6 @@ Result<std::unique_ptr<StoreLock>> MemoryStore::try_lock(const std::string& name
   const std::lock_guard guard(mutex_);
   if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
   return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
-}
-
-Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
-  std::vector<Coupon> changed;
-  for (const CouponFence& fence : fences) {
-    const auto row = coupons_.find(fence.coupon_id);
-    if (row == coupons_.end() || row->second.epoch != fence.seen_epoch || row->second.gate != fence.seen_gate)
-      continue;
-    row->second.epoch = fence.epoch;
-    row->second.gate = fence.gate;
-    row->second.revision = ++revision_;
-    changed.push_back(row->second);
-  }
-  return changed;
-}
-
-Result<bool> MemoryStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
-                                          const std::string& process) {
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
-  const auto row = coupons_.find(coupon_id);
-  if (row == coupons_.end() || row->second.epoch != epoch || row->second.settled == epoch) return false;
-  recordings_.emplace(coupon_id, epoch, process);
-  return true;
-}
-
-Result<void> MemoryStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
-                                        const std::string& process) {
-  const std::lock_guard guard(mutex_);
-  recordings_.erase({coupon_id, epoch, process});
-  return {};
-}
-
-Result<std::vector<std::string>> MemoryStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
-  const std::lock_guard guard(mutex_);
-  std::vector<std::string> found;
-  for (const auto& [id, of, process] : recordings_) {
-    if (id == coupon_id && of == epoch) found.push_back(process);
-  }
-  return found;
-}
-
-Result<std::vector<KnownClaim>> MemoryStore::late_claims(const std::string& coupon_id, std::size_t limit) {
-  const std::lock_guard guard(mutex_);
-  std::vector<KnownClaim> found;
-  const auto late = late_.find(coupon_id);
-  if (late == late_.end()) return found;
-  for (const auto& [sequence, user, epoch, issued_at] : late->second) {
-    if (found.size() < limit) found.push_back({{user, sequence, issued_at}, epoch});
-  }
-  return found;
-}
-
-Result<std::vector<std::string>> MemoryStore::coupons_with_late_claims(std::size_t limit) {
-  const std::lock_guard guard(mutex_);
-  std::vector<std::string> found;
-  for (const auto& [id, claims] : late_) {
-    if (!claims.empty() && found.size() < limit) found.push_back(id);
-  }
-  return found;
-}
-
-Result<void> MemoryStore::forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) {
-  const std::lock_guard guard(mutex_);
-  auto& late = late_[coupon_id];
-  for (const auto& [holder, epoch] : claims) late.erase({holder.sequence, holder.user_id, epoch, holder.issued_at});
-  return {};
-}
-
-Result<std::vector<LogPosition>> MemoryStore::highest_positions(const std::string& topic) {
-  const std::lock_guard guard(mutex_);
-  std::map<std::int32_t, std::int64_t> highest;
-  for (const auto& [key, next] : positions_) {
-    if (std::get<1>(key) == topic) highest[std::get<2>(key)] = std::max(highest[std::get<2>(key)], next);
-  }
-  std::vector<LogPosition> found;
-  for (const auto& [partition, next] : highest) found.push_back({partition, next});
-  return found;
-}
-
-Result<LeaseRow> MemoryStore::read_lease(const std::string& name) {
-  const std::lock_guard guard(mutex_);
-  return leases_[name];
-}
-
-Result<std::optional<std::int64_t>> MemoryStore::take_lease(const std::string& name, const LeaseRow& seen,
-                                                            const std::string& holder) {
-  const std::lock_guard guard(mutex_);
-  LeaseRow& row = leases_[name];
-  if (row.token != seen.token || row.beat != seen.beat) return std::optional<std::int64_t>();
-  row = {row.token + 1, 0, holder};
-  return std::optional(row.token);
-}
-
-Result<bool> MemoryStore::beat_lease(const std::string& name, std::int64_t token) {
-  const std::lock_guard guard(mutex_);
-  LeaseRow& row = leases_[name];
-  if (row.token != token) return false;
-  ++row.beat;
-  return true;
-}
-
-Result<void> MemoryStore::release_lease(const std::string& name, std::int64_t token) {
-  const std::lock_guard guard(mutex_);
-  LeaseRow& row = leases_[name];
-  if (row.token == token) row = {row.token + 1, 0, {}};
-  return {};
 }
 
 }  // namespace seonchak::sim

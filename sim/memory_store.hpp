@@ -32,21 +32,6 @@ class MemoryStore final : public Store {
                        std::span<const KnownClaim> claims) override;
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
-                               const std::string& process) override;
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
-                             const std::string& process) override;
-  Result<std::vector<std::string>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, std::size_t limit) override;
-  Result<std::vector<std::string>> coupons_with_late_claims(std::size_t limit) override;
-  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override;
-  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
-  Result<LeaseRow> read_lease(const std::string& name) override;
-  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
-                                                 const std::string& holder) override;
-  Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
-  Result<void> release_lease(const std::string& name, std::int64_t token) override;
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override { return {}; }
 
@@ -72,9 +57,6 @@ class MemoryStore final : public Store {
   std::map<Position, std::int64_t> positions_;
   std::map<std::string, Testimony> testimony_;  // by coupon
   std::set<std::string> locks_;
-  std::map<std::string, std::set<std::tuple<std::int64_t, std::string, std::int64_t, Time>>> late_;
-  std::set<std::tuple<std::string, std::int64_t, std::string>> recordings_;
-  std::map<std::string, LeaseRow> leases_;
 };
 
 }  // namespace seonchak::sim

@@ -32,36 +32,12 @@ struct PositionChange {
   std::int32_t partition = 0;
   std::int64_t expected = 0;  ///< what the store must hold now; 0 also matches a partition it has never seen
   std::int64_t next = 0;
-  std::string fingerprint{};  ///< LogPosition::fingerprint of `next`
 };
 
 /// A coupon and the epoch it must be in.
 struct CouponEpoch {
   std::string coupon_id;
   std::int64_t epoch = 0;
-};
-
-/// An issued coupon of an epoch before its coupon's, not decided yet.
-struct LateClaim {
-  std::string coupon_id;
-  KnownClaim claim;
-};
-
-inline constexpr std::size_t late_claims_max = 100'000;
-
-/// A change of the gate that a coupon is trusted on, if its row still is as seen.
-struct CouponFence {
-  std::string coupon_id;
-  std::int64_t seen_epoch = 0;
-  std::string seen_gate;
-  std::int64_t epoch = 0;  ///< the new one
-  std::string gate;        ///< the new one
-};
-
-struct LeaseRow {
-  std::int64_t token = 0;
-  std::int64_t beat = 0;
-  std::string holder;
 };
 
 /// What one transaction of the consumer saves.
@@ -71,13 +47,11 @@ struct SaveBatch {
   std::vector<IssuedEvent> events;
   std::vector<PositionChange> positions;
   std::vector<CouponEpoch> epochs{};  ///< each coupon once
-  std::vector<LateClaim> late{};
 };
 
 enum class SaveOutcome {
   saved,   ///< rows and positions are committed
   fenced,  ///< another member has moved a position: nothing was saved, and this member must stop reading it
-  busy,
   superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
 };
 
@@ -145,24 +119,6 @@ class Store {
 
   /// Forgets it, unless the coupon is not open in `epoch`: then it is the next recovery's.
   virtual Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) = 0;
-
-  /// Changes the epoch and the gate of many coupons in one transaction. Returns the rows as committed; those
-  /// that were not as seen are left alone, and out.
-  virtual Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) = 0;
-  virtual Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
-                                       const std::string& process) = 0;
-  virtual Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
-                                     const std::string& process) = 0;
-  virtual Result<std::vector<std::string>> recordings(const std::string& coupon_id, std::int64_t epoch) = 0;
-  virtual Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, std::size_t limit) = 0;
-  virtual Result<std::vector<std::string>> coupons_with_late_claims(std::size_t limit) = 0;
-  virtual Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) = 0;
-  virtual Result<std::vector<LogPosition>> highest_positions(const std::string& topic) = 0;
-  virtual Result<LeaseRow> read_lease(const std::string& name) = 0;
-  virtual Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
-                                                         const std::string& holder) = 0;
-  virtual Result<bool> beat_lease(const std::string& name, std::int64_t token) = 0;
-  virtual Result<void> release_lease(const std::string& name, std::int64_t token) = 0;
 
   /// The lock of that name, or nothing while somebody else has it.
   virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
