@@ -104,8 +104,8 @@ class Actor {
   };
 
   /// The calls by which a process hears of a recovery and testifies: slow ones keep it from that.
-  static bool bears_witness(std::string_view what) { 
-    return what == "coupons_since" || what == "begin_recording" || what == "testify";
+  static bool bears_witness(std::string_view what) {
+    return what == "coupons_since" || what == "testify" || what == "begin_recording";
   }
   bool reaches_store() const;
   Error failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why);

@@ -77,6 +77,22 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   return after;
 }
 
+Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
+  std::vector<Coupon> changed;
+  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  for (const CouponFence& fence : fences) {
+    const auto found = coupons_.find(fence.coupon_id);
+    if (found == coupons_.end()) continue;
+    Coupon& row = found->second;
+    if (row.epoch != fence.seen_epoch || row.gate != fence.seen_gate) continue;
+    row.epoch = fence.epoch;
+    row.gate = fence.gate;
+    row.revision = ++revision_;
+    changed.push_back(row);
+  }
+  return changed;
+}
+
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
   std::vector<Coupon> found;
   const std::lock_guard guard(mutex_);
@@ -141,6 +157,7 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
   if (!positions) return SaveOutcome::fenced;
   if (!epochs_match(batch)) return SaveOutcome::superseded;
   if (const auto inserted = insert(batch); !inserted) return inserted.error();
+  for (const auto& [coupon_id, claim] : batch.late) late_claims_[coupon_id].insert(claim);
   positions_ = std::move(*positions);
   return SaveOutcome::saved;
 }
@@ -151,6 +168,19 @@ Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group
   for (const auto& [key, next] : positions_) {
     if (std::get<0>(key) == group && std::get<1>(key) == topic) found.push_back({std::get<2>(key), next});
   }
+  return found;
+}
+
+Result<std::vector<LogPosition>> MemoryStore::highest_positions(const std::string& topic) {
+  std::map<std::int32_t, std::int64_t> highest;
+  const std::lock_guard guard(mutex_);
+  for (const auto& [key, next] : positions_) {
+    if (std::get<1>(key) != topic) continue;
+    std::int64_t& known = highest.try_emplace(std::get<2>(key), next).first->second;
+    known = std::max(known, next);
+  }
+  std::vector<LogPosition> found;
+  for (const auto& [partition, next] : highest) found.push_back({partition, next});
   return found;
 }
 
@@ -191,37 +221,6 @@ Result<std::vector<Holder>> MemoryStore::holders_among(const std::string& coupon
     if (row != rows->second.by_user.end()) found.push_back(row->second);
   }
   return found;
-}
-
-Result<bool> MemoryStore::testify(const std::string& coupon_id, std::int64_t epoch,
-                                  std::span<const KnownClaim> claims) {
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
-  const auto row = coupons_.find(coupon_id);
-  if (row == coupons_.end() || row->second.epoch != epoch || row->second.settled == epoch) return false;
-  Testimony& heard = testimony_[coupon_id];
-  for (const auto& [holder, claim_epoch] : claims) {
-    heard.emplace(holder.user_id, holder.sequence, claim_epoch, holder.issued_at);
-  }
-  return true;
-}
-
-Result<std::vector<KnownClaim>> MemoryStore::testimony(const std::string& coupon_id) {
-  std::vector<KnownClaim> claims;
-  const std::lock_guard guard(mutex_);
-  const auto heard = testimony_.find(coupon_id);
-  if (heard == testimony_.end()) return claims;
-  for (const auto& [user, sequence, epoch, issued_at] : heard->second) {
-    claims.push_back({{user, sequence, issued_at}, epoch});
-  }
-  return claims;
-}
-
-Result<void> MemoryStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
-  const auto row = coupons_.find(coupon_id);
-  if (row != coupons_.end() && row->second.epoch == epoch && row->second.settled == epoch)
-    testimony_.erase(coupon_id);
-  return {};
 }
 
 Result<std::unique_ptr<StoreLock>> MemoryStore::try_lock(const std::string& name) {

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "core/lease_table.hpp"
 #include "core/ports/store.hpp"
 
 namespace seonchak::sim {
@@ -19,19 +20,37 @@ class MemoryStore final : public Store {
   Result<Coupon> coupon(const std::string& id) override;
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override;
   Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
                                       std::size_t limit) override;
   Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                             std::span<const std::string> users) override;
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override;
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                        std::span<const KnownClaim> claims) override;
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override;
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override;
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override;
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override;
+  Result<LeaseRow> read_lease(const std::string& name) override;
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override;
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
+  Result<void> release_lease(const std::string& name, std::int64_t token) override;
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override { return {}; }
 
@@ -41,11 +60,20 @@ class MemoryStore final : public Store {
     std::map<std::string, Holder> by_user;
     std::map<std::int64_t, std::string> users;  // by sequence
   };
-  using Testimony = std::set<std::tuple<std::string, std::int64_t, std::int64_t, Time>>;
+  /// In the order of late claims, and without a second one that differs only in its time.
+  struct ByKey {
+    bool operator()(const KnownClaim& a, const KnownClaim& b) const {
+      return std::tie(a.holder.sequence, a.epoch, a.holder.user_id) <
+             std::tie(b.holder.sequence, b.epoch, b.holder.user_id);
+    }
+  };
+  using Claims = std::set<KnownClaim, ByKey>;
+  using RecordingKey = std::tuple<std::string, std::int64_t, std::string>;  // coupon, epoch, process
   class Lock;
 
   std::optional<std::map<Position, std::int64_t>> moved(const SaveBatch& batch) const;
   bool epochs_match(const SaveBatch& batch) const;
+  bool recovered_in(const std::string& coupon_id, std::int64_t epoch) const;
   Result<void> insert(const SaveBatch& batch);
 
   std::mutex coupon_mutex_;  // stands for the locks of coupon rows; before mutex_
@@ -55,8 +83,11 @@ class MemoryStore final : public Store {
   std::int64_t revision_ = 0;
   std::map<std::string, Rows> rows_;  // by coupon
   std::map<Position, std::int64_t> positions_;
-  std::map<std::string, Testimony> testimony_;  // by coupon
+  std::map<std::string, Claims> testimony_;          // by coupon
+  std::map<RecordingKey, std::int64_t> recordings_;  // pieces
+  std::map<std::string, Claims> late_claims_;        // by coupon; no empty value
   std::set<std::string> locks_;
+  LeaseTable leases_;
 };
 
 }  // namespace seonchak::sim

@@ -38,6 +38,9 @@ Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
   return call("positions", [&] { return store_.positions(group, topic); });
 }
+Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string& topic) {
+  return call("highest_positions", [&] { return store_.highest_positions(topic); });
+}
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
   return call("coupons_of_user", [&] { return store_.coupons_of_user(user_id, limit); });
 }
@@ -49,12 +52,26 @@ Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_
                                                       std::span<const std::string> users) {
   return call("holders_among", [&] { return store_.holders_among(coupon_id, users); });
 }
-Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                                         const std::string& process) {
+  return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
+}
+Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                                  std::span<const KnownClaim> claims) {
-  return call("testify", [&] { return store_.testify(coupon_id, epoch, claims); });
+  return call("testify", [&] { return store_.testify(coupon_id, epoch, process, claims); });
+}
+Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
+                                       const std::string& process) {
+  return call("end_recording", [&] { return store_.end_recording(coupon_id, epoch, process); });
+}
+Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
+  return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
 }
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
   return call("testimony", [&] { return store_.testimony(coupon_id); });
+}
+Result<std::int64_t> ActorStore::testimony_count(const std::string& coupon_id) {
+  return call("testimony_count", [&] { return store_.testimony_count(coupon_id); });
 }
 Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
   return call("forget_testimony", [&] { return store_.forget_testimony(coupon_id, epoch); });
@@ -66,29 +83,17 @@ Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFenc
     return fenced;
   });
 }
-Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
-                                         const std::string& process) {
-  return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
+Result<std::vector<KnownClaim>> ActorStore::late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                                        std::size_t limit) {
+  return call("late_claims", [&] { return store_.late_claims(coupon_id, after, limit); });
 }
-Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
-                                       const std::string& process) {
-  return call("end_recording", [&] { return store_.end_recording(coupon_id, epoch, process); });
-}
-Result<std::vector<std::string>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
-  return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
-}
-Result<std::vector<KnownClaim>> ActorStore::late_claims(const std::string& coupon_id, std::size_t limit) {
-  return call("late_claims", [&] { return store_.late_claims(coupon_id, limit); });
-}
-Result<std::vector<std::string>> ActorStore::coupons_with_late_claims(std::size_t limit) {
-  return call("coupons_with_late_claims", [&] { return store_.coupons_with_late_claims(limit); });
+Result<std::vector<std::string>> ActorStore::coupons_with_late_claims(const std::string& after_id,
+                                                                      std::size_t limit) {
+  return call("coupons_with_late_claims", [&] { return store_.coupons_with_late_claims(after_id, limit); });
 }
 Result<void> ActorStore::forget_late_claims(const std::string& coupon_id,
                                             std::span<const KnownClaim> claims) {
   return call("forget_late_claims", [&] { return store_.forget_late_claims(coupon_id, claims); });
-}
-Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string& topic) {
-  return call("highest_positions", [&] { return store_.highest_positions(topic); });
 }
 Result<LeaseRow> ActorStore::read_lease(const std::string& name) {
   return call("read_lease", [&] { return store_.read_lease(name); });

@@ -28,25 +28,28 @@ class ActorStore final : public Store {
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override;
   Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
                                       std::size_t limit) override;
   Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                             std::span<const std::string> users) override;
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
-                       std::span<const KnownClaim> claims) override;
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                const std::string& process) override;
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                       std::span<const KnownClaim> claims) override;
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process) override;
-  Result<std::vector<std::string>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, std::size_t limit) override;
-  Result<std::vector<std::string>> coupons_with_late_claims(std::size_t limit) override;
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override;
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override;
   Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override;
-  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
   Result<LeaseRow> read_lease(const std::string& name) override;
   Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
                                                  const std::string& holder) override;

@@ -47,8 +47,9 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.late.period = milliseconds(100);
   options.late.retry = milliseconds(50);
   options.lease.silence = times.lease_silence;
-  options.lease.beat_period = milliseconds(300);
-  options.holder = name_of_life(actor);
+  options.lease.look_period = milliseconds(150);
+  options.lease.beat_period = milliseconds(150);
+  options.lease.holder = name_of_life(actor);
   return options;
 }
 

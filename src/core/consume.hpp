@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -79,8 +80,10 @@ class Consumer {
   std::optional<Kept> admit(std::span<const LogRecord* const> kept);
   Result<bool> admit_late(const Coupon& coupon, std::span<const LogRecord* const> late, Kept& admitted);
   Result<bool> claim_again(const Coupon& coupon, const LogRecord& record);
+  bool look_anew(const SaveBatch& batch, Kept& records);
   SaveBatch batch_of(std::span<const LogRecord* const> kept, const LastRecords& last);
   Saved commit(const SaveBatch& batch, Error& rejection);
+  void save_alone(const SaveBatch& batch, std::set<std::string>& done);
   void trim_too_early(const SaveBatch& batch);
   void after_commit(const SaveBatch& batch);
   void handled(const IssuedEvent& event);

@@ -24,8 +24,10 @@ void LateClaims::look() {
   const auto now = ticker().now();
   if (now < next_look_) return;
   next_look_ = now + options_.period;
-  const auto found = store_.coupons_with_late_claims(options_.coupons_max);
+  const auto found = store_.coupons_with_late_claims(after_, options_.coupons_max);
   if (!found) return;
+  // A part at each look: those that wait for long leave room for the others.
+  after_ = found->size() == options_.coupons_max ? found->back() : std::string();
   std::map<std::string, TimePoint> coupons;
   for (const std::string& id : *found) {
     const auto known = coupons_.find(id);
@@ -62,7 +64,7 @@ bool LateClaims::decide() {
 Result<bool> LateClaims::decide(const std::string& coupon_id) {
   const auto coupon = catalog_.find(coupon_id);
   if (coupon && !coupon->is_open()) return Error{Errc::gate_epoch, "the coupon is being recovered"};
-  auto claims = store_.late_claims(coupon_id, options_.claims_max);
+  auto claims = store_.late_claims(coupon_id, {}, options_.claims_max);
   if (!claims) return claims.error();
   if (claims->empty()) return false;
   if (!coupon) {

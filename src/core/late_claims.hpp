@@ -57,6 +57,7 @@ class LateClaims {
   const LateClaimsOptions options_;
   std::map<std::string, TimePoint> coupons_;  // with late claims, and when to look at each
   std::string turn_;
+  std::string after_;  // where the next look begins
   TimePoint next_look_{};
   Counter& decided_;
   Counter& lost_;

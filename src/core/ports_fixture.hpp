@@ -35,6 +35,9 @@ class FaultyStore final : public Store {
       });
     });
   }
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  }
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
   }
@@ -43,10 +46,16 @@ class FaultyStore final : public Store {
   }
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
+    const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
+    if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
+      return SaveOutcome::busy;
     return faults_.run("save", [&] { return inner_.save(batch); });
   }
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
     return faults_.run("positions", [&] { return inner_.positions(group, topic); });
+  }
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override {
+    return faults_.run("highest_positions", [&] { return inner_.highest_positions(topic); });
   }
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
     return faults_.run("coupons_of_user", [&] { return inner_.coupons_of_user(user_id, limit); });
@@ -59,15 +68,54 @@ class FaultyStore final : public Store {
                                             std::span<const std::string> users) override {
     return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
   }
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override {
+    return faults_.run("begin_recording", [&] { return inner_.begin_recording(coupon_id, epoch, process); });
+  }
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                        std::span<const KnownClaim> claims) override {
-    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, claims); });
+    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, process, claims); });
+  }
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override {
+    return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
+  }
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("recordings", [&] { return inner_.recordings(coupon_id, epoch); });
   }
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
     return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
   }
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+    return faults_.run("testimony_count", [&] { return inner_.testimony_count(coupon_id); });
+  }
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
     return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id, epoch); });
+  }
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override {
+    return faults_.run("late_claims", [&] { return inner_.late_claims(coupon_id, after, limit); });
+  }
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override {
+    return faults_.run("coupons_with_late_claims",
+                       [&] { return inner_.coupons_with_late_claims(after_id, limit); });
+  }
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
+    return faults_.run("forget_late_claims", [&] { return inner_.forget_late_claims(coupon_id, claims); });
+  }
+  Result<LeaseRow> read_lease(const std::string& name) override {
+    return faults_.run("read_lease", [&] { return inner_.read_lease(name); });
+  }
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override {
+    return faults_.run("take_lease", [&] { return inner_.take_lease(name, seen, holder); });
+  }
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("beat_lease", [&] { return inner_.beat_lease(name, token); });
+  }
+  Result<void> release_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("release_lease", [&] { return inner_.release_lease(name, token); });
   }
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
     return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
@@ -77,6 +125,7 @@ class FaultyStore final : public Store {
   }
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+  std::set<std::string> busy_coupons;             ///< whose rows somebody holds
 
  private:
   Store& inner_;

@@ -128,6 +128,7 @@ Result<void> Reconciler::save(const OutboxEntry& entry, const Reader& reader) {
   }
   const auto saved = store_.save(batch);
   if (!saved) return saved.error();
+  if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "somebody holds a row of the store"};
   if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
   lost_.add(batch.events.size());
   log::warn("the log has lost events that it had confirmed: saved from the outbox",

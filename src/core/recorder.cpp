@@ -67,7 +67,7 @@ bool Recorder::record(const Coupon& coupon, Known& known) {
     withdraw(coupon.id, known);
     return false;
   }
-  const auto heard = store_.testify(coupon.id, coupon.epoch, page.claims);
+  const auto heard = store_.testify(coupon.id, coupon.epoch, process_, page.claims);
   if (!heard) return false;
   if (!*heard) {
     known.announced = 0;

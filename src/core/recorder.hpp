@@ -12,7 +12,7 @@
 namespace seonchak {
 
 struct RecorderOptions {
-  std::size_t claims_per_statement = 5'000;
+  std::size_t claims_per_statement = 5'000;  ///< at most claims_piece_max less one batch of a gate call
   std::size_t intents_per_step = 64;
 };
 

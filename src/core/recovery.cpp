@@ -30,7 +30,7 @@ Recovery::Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, 
       options_(std::move(options)),
       tail_(ports.store, ports.log, options_.tail),
       late_(ports.store, ports.control, catalog, metrics, options_.late),
-      lease_(ports.store, options_.lease_name, options_.holder, options_.lease),
+      lease_(ports.store, options_.lease),
       recovered_(metrics.counter("seonchak_recovered_coupons_total", "Coupons recovered by this process.")),
       holders_added_(metrics.counter("seonchak_recovered_holders_total",
                                      "Holders the gate had lost and was given back.")),
@@ -45,7 +45,7 @@ milliseconds Recovery::step() {
   if (now >= next_look_) look(now);
   if (!gate_answers_) return until_next();
   if (!has_work()) {
-    lease_.release();
+    if (std::exchange(leads_, false)) lease_.release();
     return until_next();
   }
   if (!hold_lease()) return until_next();
@@ -71,10 +71,11 @@ bool Recovery::has_work() const {
   return !jobs_.empty() || guard_.has_suspects() || late_.waiting();
 }
 
+// Looking for work is no sign of life: who holds the lease beats with each piece that it has finished, so one
+// that hangs, or gets nowhere, is replaced.
 bool Recovery::hold_lease() {
-  if (lease_.hold()) return true;
-  give_up();
-  return false;
+  if (!leads_) leads_ = lease_.step().held;
+  return leads_;
 }
 
 void Recovery::give_up() {
@@ -82,12 +83,11 @@ void Recovery::give_up() {
   tail_.stop();
 }
 
-// Who holds the lease beats with each piece that it has finished, so one that hangs, or gets nowhere, is
-// replaced. False when that has happened.
+// False when another has taken over.
 bool Recovery::progressed() {
-  if (lease_.beat()) return true;
-  give_up();
-  return false;
+  leads_ = lease_.beat();
+  if (!leads_) give_up();
+  return leads_;
 }
 
 bool Recovery::belongs(const std::string& coupon_id, Share share) const {
@@ -144,7 +144,7 @@ void Recovery::shut(Share share) {
 void Recovery::fence() {
   std::vector<CouponFence> fences;
   for (const auto& [id, job] : jobs_) {
-    if (job.stage() != Stage::fence || postponed(id) || fences.size() == options_.fences_max) continue;
+    if (job.stage() != Stage::fence || postponed(id) || fences.size() >= fences_at_once_) continue;
     fences.push_back(job.fence());
     if (!planted("fence_anyway")) continue;
     if (const auto row = ports_.store.coupon(id)) {
@@ -154,6 +154,8 @@ void Recovery::fence() {
   }
   if (fences.empty()) return;
   auto fenced = ports_.store.fence_coupons(fences);
+  // A row that somebody holds for long keeps only its own coupon waiting.
+  fences_at_once_ = fenced ? options_.fences_max : 1;
   if (!fenced) {
     for (const CouponFence& fence : fences) failed(fence.coupon_id, fenced.error());
     return;

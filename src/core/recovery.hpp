@@ -36,9 +36,8 @@ struct RecoveryOptions {
   RecoveryJobOptions job{};
   RecoveryTailOptions tail{};
   LateClaimsOptions late{};
-  LeaseOptions lease{};
-  std::string lease_name = "gate-recovery";
-  std::string holder;  ///< the name of this life of this process; no other has it
+  /// Its `holder` is to be set: the name of this life of this process.
+  LeaseOptions lease{.name = "gate-recovery", .holder = {}, .silence = safety_times.lease_silence};
 };
 
 /// Makes good the gate of coupons of which the guard says that it is not the trusted one, and decides late
@@ -113,7 +112,9 @@ class Recovery {
   std::map<std::string, Backoff> backoff_;
   std::map<std::string, Mark> unheard_;  // recovered here; the testimony stays until this is persisted
   std::string turn_;                     // the job that was advanced last
+  std::size_t fences_at_once_ = 1;
   bool gate_answers_ = false;
+  bool leads_ = false;
   bool refresh_due_ = false;
   bool busy_ = false;  // there is more to do at once
   TimePoint next_look_{};

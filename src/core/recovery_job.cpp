@@ -32,9 +32,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   if (!remains) return remains.error();
   remains_ = *remains;
   fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};
-  if (planted("late_before_log")) {
-    if (auto late = ports_.store.late_claims(id_, late_claims_max)) late_ = std::move(*late);
-  }
+  if (planted("late_before_log")) (void)read_late();
   stage_ = Stage::fence;
   return true;
 }
@@ -74,6 +72,10 @@ Result<void> RecoveryJob::advance() {
       return check_gate();
     case Stage::testimony:
       return read_testimony();
+    case Stage::late:
+      if (!planted("late_before_log")) return read_late();
+      stage_ = Stage::saved_earlier;
+      return {};
     case Stage::saved_earlier:
       return find_saved_earlier();
     case Stage::unsaved:
@@ -90,6 +92,8 @@ Result<void> RecoveryJob::advance() {
       return write_outbox();
     case Stage::open:
       return open();
+    case Stage::forget_late:
+      return forget_late();
     case Stage::shut:
     case Stage::fence:
     case Stage::tail:
@@ -188,14 +192,19 @@ Result<void> RecoveryJob::check_gate() {
 Result<void> RecoveryJob::read_testimony() {
   auto testimony = ports_.store.testimony(id_);
   if (!testimony) return testimony.error();
-  if (!planted("late_before_log")) {
-    auto late = ports_.store.late_claims(id_, late_claims_max);
-    if (!late) return late.error();
-    late_ = std::move(*late);
-  }
   testimony_ = std::move(*testimony);
   page_ = 0;
-  stage_ = Stage::saved_earlier;
+  stage_ = Stage::late;
+  if (!planted("late_before_log")) late_.clear();
+  return {};
+}
+
+Result<void> RecoveryJob::read_late() {
+  const KnownClaim after = late_.empty() ? KnownClaim{} : late_.back();
+  auto page = ports_.store.late_claims(id_, after, claims_piece_max);
+  if (!page) return page.error();
+  std::ranges::copy(*page, std::back_inserter(late_));
+  if (page->size() < claims_piece_max) stage_ = Stage::saved_earlier;
   return {};
 }
 

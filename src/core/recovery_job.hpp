@@ -51,6 +51,7 @@ class RecoveryJob {
     survivors,
     check,
     testimony,
+    late,
     saved_earlier,
     unsaved,
     note,
@@ -59,6 +60,7 @@ class RecoveryJob {
     write_holders,
     write_outbox,
     open,
+    forget_late,
     done,
   };
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -101,6 +103,7 @@ class RecoveryJob {
   Result<void> read_survivors();
   Result<void> check_gate();
   Result<void> read_testimony();
+  Result<void> read_late();
   Result<void> find_saved_earlier();
   Result<void> find_unsaved();
   void take_union();
@@ -110,6 +113,7 @@ class RecoveryJob {
   Result<void> write_holders();
   Result<void> write_outbox();
   Result<void> open();
+  Result<void> forget_late();
   void start_over();
   std::int64_t intact() const { return prefix_ ? remains_.sequence : 0; }
   Result<std::vector<Holder>> rows_among(const std::vector<KnownClaim>& claims);
@@ -127,7 +131,7 @@ class RecoveryJob {
   bool prefix_ = false;  // what remains is an earlier moment of the state that was trusted
   bool has_log_ = false;
   std::vector<KnownClaim> logged_;
-  std::vector<std::string> recorders_;
+  std::vector<Recording> recorders_;
   TimePoint recorders_heard_{};
 
   // Of the union under way.

@@ -40,7 +40,7 @@ void RecoveryJob::take_union() {
 Result<void> RecoveryJob::note() {
   const std::size_t end = std::min(to_note_.size(), page_ + options_.noted_page);
   const auto written =
-      ports_.store.testify(id_, coupon_.epoch, std::span(to_note_).subspan(page_, end - page_));
+      ports_.store.testify(id_, coupon_.epoch, token_, std::span(to_note_).subspan(page_, end - page_));
   if (!written) return written.error();
   if (!*written) return overtaken();
   page_ = end;
@@ -73,9 +73,9 @@ Result<void> RecoveryJob::settle() {
   bool late = false;
   const auto settled = ports_.store.update_coupon(id_, [&](Coupon& row) -> Result<void> {
     if (row.epoch != coupon_.epoch && !planted("settle_anyway")) return overtaken();
-    const auto testimony = ports_.store.testimony(id_);
-    if (!testimony) return testimony.error();
-    late = testimony->size() > testimony_.size();
+    const auto heard = ports_.store.testimony_count(id_);
+    if (!heard) return heard.error();
+    late = *heard > static_cast<std::int64_t>(testimony_.size());
     if (late) return Error{Errc::unavailable, "a witness was late"};
     row.settled = coupon_.epoch;
     return {};
@@ -132,9 +132,18 @@ Result<void> RecoveryJob::open() {
     open_in_doubt_ = open_in_doubt_ || opened.error().code == Errc::unavailable;
     return opened;
   }
-  // Should this fail, they are decided once more, and found to be.
-  if (!late_.empty()) (void)ports_.store.forget_late_claims(id_, late_);
-  stage_ = Stage::done;
+  page_ = 0;
+  stage_ = late_.empty() ? Stage::done : Stage::forget_late;
+  return {};
+}
+
+// Should this not come to its end, they are decided once more, and found to be.
+Result<void> RecoveryJob::forget_late() {
+  const std::size_t end = std::min(late_.size(), page_ + claims_piece_max);
+  const auto part = std::span(late_).subspan(page_, end - page_);
+  if (auto forgotten = ports_.store.forget_late_claims(id_, part); !forgotten) return forgotten;
+  page_ = end;
+  if (page_ == late_.size()) stage_ = Stage::done;
   return {};
 }
 

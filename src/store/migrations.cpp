@@ -18,26 +18,52 @@ namespace seonchak {
 
 namespace {
 
-constexpr std::array postgres_list = {Migration{1, embedded::k_postgres_0001_init_sql},
-                                      Migration{2, embedded::k_postgres_0002_gate_recovery_sql},
-                                      Migration{3, embedded::k_postgres_0003_two_indexes_sql},
-                                      Migration{4, embedded::k_postgres_0004_coupon_number_sql}};
-constexpr std::array sqlite_list = {Migration{1, embedded::k_sqlite_0001_init_sql},
-                                    Migration{2, embedded::k_sqlite_0002_gate_recovery_sql},
-                                    Migration{3, embedded::k_sqlite_0003_two_indexes_sql},
-                                    Migration{4, embedded::k_sqlite_0004_coupon_number_sql}};
+constexpr std::array postgres_list = {Migration{1, 1, embedded::k_postgres_0001_init_sql},
+                                      Migration{2, 2, embedded::k_postgres_0002_gate_recovery_sql},
+                                      Migration{3, 3, embedded::k_postgres_0003_two_indexes_sql},
+                                      Migration{4, 4, embedded::k_postgres_0004_coupon_number_sql},
+                                      Migration{5, 5, embedded::k_postgres_0005_unsaved_claims_sql}};
+constexpr std::array sqlite_list = {Migration{1, 1, embedded::k_sqlite_0001_init_sql},
+                                    Migration{2, 2, embedded::k_sqlite_0002_gate_recovery_sql},
+                                    Migration{3, 3, embedded::k_sqlite_0003_two_indexes_sql},
+                                    Migration{4, 4, embedded::k_sqlite_0004_coupon_number_sql},
+                                    Migration{5, 5, embedded::k_sqlite_0005_unsaved_claims_sql}};
 
 /// Also how long a process waits for another one to finish migrating.
 constexpr auto migration_timeout_ms = std::chrono::milliseconds(600'000);
 
+constexpr char version_sql[] = "SELECT coalesce(max(version), 0) FROM schema_migration";
+
+/// From this migration on, each says which programs may use the database.
+constexpr int first_with_oldest_program = 5;
+
+struct SchemaVersion {
+  int version = 0;         ///< 0: nothing was applied yet
+  int oldest_program = 0;  ///< what the migrations above this program's ask for
+};
+
+std::string oldest_program_sql(std::span<const Migration> all) {
+  return "SELECT coalesce(max(oldest_program), 0) FROM schema_migration WHERE version > " +
+         std::to_string(all.back().version);
+}
+
 /// The first migration the database does not have, or null when it has them all.
-const Migration* next_migration(std::span<const Migration> all, int version) {
-  if (version > all.back().version) {
-    throw StartupError("the database has schema version " + std::to_string(version) +
-                       ", this program knows up to " + std::to_string(all.back().version) +
+const Migration* next_migration(std::span<const Migration> all, SchemaVersion schema) {
+  const int known = all.back().version;
+  if (schema.oldest_program > known) {
+    throw StartupError("the database has schema version " + std::to_string(schema.version) +
+                       ", this program knows up to " + std::to_string(known) +
                        ": start a seonchak at least as new as the one that migrated it");
   }
-  return version == all.back().version ? nullptr : &all[static_cast<std::size_t>(version)];
+  return schema.version >= known ? nullptr : &all[static_cast<std::size_t>(schema.version)];
+}
+
+/// What records it; before the first one that says it there is no column for it.
+std::string applied_sql(const Migration& migration, const std::string& columns, const std::string& values) {
+  const bool says = migration.version >= first_with_oldest_program;
+  return "INSERT INTO schema_migration (version" + columns + (says ? ", oldest_program" : "") + ") VALUES (" +
+         std::to_string(migration.version) + values +
+         (says ? ", " + std::to_string(migration.oldest_program) : "") + ")";
 }
 
 void require_up_to_date(const Migration* next) {
@@ -64,29 +90,36 @@ PostgresRows run_or_throw(PostgresConnection& connection, const std::string& sql
                      ": give seonchak a role that may create tables, and a database of its own");
 }
 
-int postgres_version(PostgresConnection& connection) {
+SchemaVersion postgres_version(PostgresConnection& connection) {
   // Not to_regclass: it may answer from a cache that is older than the wait for the lock.
   const auto present =
       run_or_throw(connection,
                    "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'schema_migration'"
                    " AND relkind = 'r' AND pg_catalog.pg_table_is_visible(oid)");
-  if (to_number(present.text(0, 0)) == 0) return 0;
-  const auto rows = run_or_throw(connection, "SELECT coalesce(max(version), 0) FROM schema_migration");
-  return to_number(rows.text(0, 0));
+  if (to_number(present.text(0, 0)) == 0) return {};
+  const auto number = [&](const std::string& sql) {
+    return to_number(run_or_throw(connection, sql).text(0, 0));
+  };
+  SchemaVersion schema{number(version_sql)};
+  if (schema.version > postgres_migrations().back().version) {
+    schema.oldest_program = number(oldest_program_sql(postgres_migrations()));
+  }
+  return schema;
 }
 
 /// False when there is nothing left to do.
 bool migrate_once(PostgresConnection& connection) {
-  run_or_throw(connection, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = " +
-                               std::to_string(migration_timeout_ms.count()) + ";" + lock_sql(migration_lock));
+  run_or_throw(connection,
+               "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0;"
+               "SET LOCAL statement_timeout = " +
+                   std::to_string(migration_timeout_ms.count()) + ";" + lock_sql(migration_lock));
   const Migration* const next = next_migration(postgres_migrations(), postgres_version(connection));
   if (next == nullptr) {
     run_or_throw(connection, "ROLLBACK");
     return false;
   }
   run_or_throw(connection, std::string(next->sql));
-  run_or_throw(connection,
-               "INSERT INTO schema_migration (version) VALUES (" + std::to_string(next->version) + ")");
+  run_or_throw(connection, applied_sql(*next, "", ""));
   run_or_throw(connection, "COMMIT");
   log_applied("postgresql", *next);
   return true;
@@ -105,11 +138,15 @@ int number_or_throw(SqliteConnection& connection, const char* sql) {
   return to_number(*value);
 }
 
-int sqlite_version(SqliteConnection& connection) {
+SchemaVersion sqlite_version(SqliteConnection& connection) {
   const int present =
       number_or_throw(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migration'");
-  if (present == 0) return 0;
-  return number_or_throw(connection, "SELECT coalesce(max(version), 0) FROM schema_migration");
+  if (present == 0) return {};
+  SchemaVersion schema{number_or_throw(connection, version_sql)};
+  if (schema.version > sqlite_migrations().back().version) {
+    schema.oldest_program = number_or_throw(connection, oldest_program_sql(sqlite_migrations()).c_str());
+  }
+  return schema;
 }
 
 }  // namespace
@@ -135,9 +172,7 @@ void migrate(SqliteConnection& connection) {
     // The caller gives the connection up when this throws, and SQLite rolls back.
     run_or_throw(connection, "BEGIN IMMEDIATE");
     run_or_throw(connection, std::string(next->sql));
-    run_or_throw(connection, "INSERT INTO schema_migration (version, applied_at) VALUES (" +
-                                 std::to_string(next->version) + "," + std::to_string(to_millis(now())) +
-                                 ")");
+    run_or_throw(connection, applied_sql(*next, ", applied_at", ", " + std::to_string(to_millis(now()))));
     run_or_throw(connection, "COMMIT");
     log_applied("sqlite", *next);
   }

@@ -57,18 +57,60 @@ TEST(Migrations, OpeningAPostgresStoreAgainAppliesNothing) {
             before);
 }
 
-TEST(Migrations, ASqliteFileOfANewerProgramIsRefused) {
-  SqliteDatabase database;
-  database.open();
-  query(database, "INSERT INTO schema_migration VALUES (1000, 0)");
-  EXPECT_NE(startup_error(database).find("schema version 1000"), std::string::npos);
+/// A migration that this program does not know, and who may use a database with it.
+std::string newer(int version, const std::string& oldest_program) {
+  return "INSERT INTO schema_migration (version, applied_at, oldest_program) VALUES (" +
+         std::to_string(version) + ", $now, " + oldest_program + ")";
 }
 
-TEST(Migrations, APostgresDatabaseOfANewerProgramIsRefused) {
+std::string with(std::string sql, const std::string& now) {
+  return sql.replace(sql.find("$now"), 4, now);
+}
+
+TEST(Migrations, ADatabaseOfANewerProgramIsUsedIfEveryNewerMigrationAllowsIt) {
+  const int known = postgres_migrations().back().version;
+  ASSERT_EQ(sqlite_migrations().back().version, known);
+  SqliteDatabase file;
   PostgresDatabase database;
+  file.open();
   database.open();
-  database.run("INSERT INTO schema_migration VALUES (1000)");
-  EXPECT_NE(startup_error(database).find("schema version 1000"), std::string::npos);
+  const auto add = [&](const std::string& sql) {
+    query(file, with(sql, "0").c_str());
+    database.run(with(sql, "now()"));
+  };
+  add(newer(known + 1, std::to_string(known)));
+  add(newer(known + 2, std::to_string(known - 1)));
+  SqliteOptions read_file = file.options();
+  PostgresOptions read_database = database.options();
+  read_file.read_only = read_database.read_only = true;
+  EXPECT_EQ(startup_error(file), "");
+  EXPECT_EQ(startup_error(database), "");
+  EXPECT_TRUE(open_sqlite(read_file)->check());
+  EXPECT_TRUE(open_postgres(read_database)->check());
+
+  add(newer(known + 3, std::to_string(known + 1)));
+  add(newer(known + 4, std::to_string(known)));
+  const std::string version = "schema version " + std::to_string(known + 4);
+  EXPECT_NE(startup_error(file).find(version), std::string::npos);
+  EXPECT_NE(startup_error(database).find(version), std::string::npos);
+  EXPECT_THROW(open_sqlite(read_file), StartupError);
+  EXPECT_THROW(open_postgres(read_database), StartupError);
+}
+
+TEST(Migrations, EachSaysWhichProgramsMayUseTheDatabase) {
+  SqliteDatabase file;
+  PostgresDatabase database;
+  file.open();
+  database.open();
+  std::string said;
+  for (const Migration& migration : postgres_migrations()) {
+    EXPECT_LE(migration.oldest_program, migration.version);
+    said += (said.empty() ? "" : ",") + std::to_string(migration.oldest_program);
+  }
+  EXPECT_EQ(query(file, "SELECT group_concat(oldest_program) FROM schema_migration"), said);
+  EXPECT_EQ(
+      database.run("SELECT string_agg(oldest_program::text, ',' ORDER BY version) FROM schema_migration"),
+      said);
 }
 
 TEST(Migrations, ASqliteFileWithForeignTablesIsRefusedAndLeftAlone) {

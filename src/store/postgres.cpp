@@ -7,10 +7,12 @@
 
 #include "store/migrations.hpp"
 #include "store/postgres_connection.hpp"
+#include "store/postgres_leases.hpp"
 #include "store/postgres_lock.hpp"
 #include "store/postgres_pool.hpp"
 #include "store/postgres_save.hpp"
 #include "store/postgres_statements.hpp"
+#include "store/postgres_unsaved.hpp"
 
 namespace seonchak {
 
@@ -57,6 +59,15 @@ std::vector<Coupon> read_coupons(const PostgresRows& rows) {
   return coupons;
 }
 
+/// Columns partition, next_offset.
+std::vector<LogPosition> read_positions(const PostgresRows& rows) {
+  std::vector<LogPosition> found;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    found.push_back({rows.integer(row, 0), rows.bigint(row, 1)});
+  }
+  return found;
+}
+
 /// $1 to $10 of create_coupon and update_coupon.
 PostgresParams coupon_params(const Coupon& coupon) {
   PostgresParams params;
@@ -67,22 +78,6 @@ PostgresParams coupon_params(const Coupon& coupon) {
       .text(coupon.gate)
       .bigint(coupon.settled);
   return params;
-}
-
-PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownClaim> claims) {
-  std::vector<std::string_view> users;
-  std::vector<std::int64_t> sequences;
-  std::vector<Time> times;
-  std::vector<std::int64_t> epochs;
-  for (const KnownClaim& claim : claims) {
-    users.push_back(claim.holder.user_id);
-    sequences.push_back(claim.holder.sequence);
-    times.push_back(claim.holder.issued_at);
-    epochs.push_back(claim.epoch);
-  }
-  PostgresParams params;
-  params.text(coupon_id).texts(users).bigints(sequences).times(times).bigints(epochs);
-  return {&sql::testify, std::move(params)};
 }
 
 class PostgresStore final : public Store {
@@ -107,7 +102,7 @@ class PostgresStore final : public Store {
   }
 
   Result<Coupon> coupon(const std::string& id) override {
-    const auto rows = query(sql::coupon, PostgresParams().text(id));
+    const auto rows = pool_.query(sql::coupon, PostgresParams().text(id));
     if (!rows) return rows.error();
     if (rows->size() == 0) return not_found(id);
     return read_coupon(*rows, 0);
@@ -140,37 +135,67 @@ class PostgresStore final : public Store {
     return after;
   }
 
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    std::vector<std::string_view> ids;
+    std::vector<std::int64_t> seen_epochs;
+    std::vector<std::string_view> seen_gates;
+    std::vector<std::int64_t> epochs;
+    std::vector<std::string_view> gates;
+    for (const CouponFence& fence : fences) {
+      ids.push_back(fence.coupon_id);
+      seen_epochs.push_back(fence.seen_epoch);
+      seen_gates.push_back(fence.seen_gate);
+      epochs.push_back(fence.epoch);
+      gates.push_back(fence.gate);
+    }
+    PostgresParams changes;
+    changes.texts(ids).bigints(seen_epochs).texts(seen_gates).bigints(epochs).texts(gates);
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const auto rows = (*connection)
+                          ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
+                                         {&sql::lock_revisions},
+                                         {&sql::fence_coupons, std::move(changes)}});
+    if (!rows) return to_error(rows.error());
+    return read_coupons(rows->at(2));
+  }
+
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
-    const auto rows = query(sql::coupons_since, PostgresParams().bigint(after).bigint(limit_rows(limit)));
+    const auto rows =
+        pool_.query(sql::coupons_since, PostgresParams().bigint(after).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
     return read_coupons(*rows);
   }
 
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
-    const auto rows = query(sql::list_coupons, PostgresParams().text(after_id).bigint(limit_rows(limit)));
+    const auto rows =
+        pool_.query(sql::list_coupons, PostgresParams().text(after_id).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
     return read_coupons(*rows);
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {
-    if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
+    if (batch.events.empty() && batch.positions.empty() && batch.late.empty()) return SaveOutcome::saved;
     auto connection = pool_.acquire();
     if (!connection) return connection.error();
     return saver_.save(**connection, batch);
   }
 
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
-    const auto rows = query(sql::positions, PostgresParams().text(group).text(topic));
+    const auto rows = pool_.query(sql::positions, PostgresParams().text(group).text(topic));
     if (!rows) return rows.error();
-    std::vector<LogPosition> found;
-    for (std::size_t row = 0; row < rows->size(); ++row) {
-      found.push_back({rows->integer(row, 0), rows->bigint(row, 1)});
-    }
-    return found;
+    return read_positions(*rows);
+  }
+
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override {
+    const auto rows = pool_.query(sql::highest_positions, PostgresParams().text(topic));
+    if (!rows) return rows.error();
+    return read_positions(*rows);
   }
 
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
-    const auto rows = query(sql::coupons_of_user, PostgresParams().text(user_id).bigint(limit_rows(limit)));
+    const auto rows =
+        pool_.query(sql::coupons_of_user, PostgresParams().text(user_id).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
     std::vector<UserCoupon> found;
     for (std::size_t row = 0; row < rows->size(); ++row) {
@@ -182,7 +207,7 @@ class PostgresStore final : public Store {
 
   Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
                                       std::size_t limit) override {
-    const auto rows = query(
+    const auto rows = pool_.query(
         sql::holders, PostgresParams().text(coupon_id).bigint(after_sequence).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
     return read_holders(*rows);
@@ -191,39 +216,69 @@ class PostgresStore final : public Store {
   Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                             std::span<const std::string> users) override {
     const std::vector<std::string_view> names(users.begin(), users.end());
-    const auto rows = query(sql::holders_among, PostgresParams().text(coupon_id).texts(names));
+    const auto rows = pool_.query(sql::holders_among, PostgresParams().text(coupon_id).texts(names));
     if (!rows) return rows.error();
     return read_holders(*rows);
   }
 
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override {
+    return unsaved_.begin_recording(coupon_id, epoch, process);
+  }
+
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                        std::span<const KnownClaim> claims) override {
-    auto connection = pool_.acquire();
-    if (!connection) return connection.error();
-    const auto done =
-        (*connection)
-            ->transaction({{&sql::check_unsettled, PostgresParams().text(coupon_id).bigint(epoch)},
-                           testify_call(coupon_id, claims)});
-    if (done) return true;
-    if (done.error().sqlstate == sql::superseded_state) return false;
-    return to_error(done.error());
+    return unsaved_.testify(coupon_id, epoch, process, claims);
+  }
+
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override {
+    return unsaved_.end_recording(coupon_id, epoch, process);
+  }
+
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+    return unsaved_.recordings(coupon_id, epoch);
   }
 
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
-    const auto rows = query(sql::testimony, PostgresParams().text(coupon_id));
-    if (!rows) return rows.error();
-    std::vector<KnownClaim> claims;
-    for (std::size_t row = 0; row < rows->size(); ++row) {
-      claims.push_back({{std::string(rows->text(row, 0)), rows->bigint(row, 1), rows->time(row, 2)},
-                        rows->bigint(row, 3)});
-    }
-    return claims;
+    return unsaved_.testimony(coupon_id);
+  }
+
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+    return unsaved_.testimony_count(coupon_id);
   }
 
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
-    const auto done = query(sql::forget_testimony, PostgresParams().text(coupon_id).bigint(epoch));
-    if (!done) return done.error();
-    return {};
+    return unsaved_.forget_testimony(coupon_id, epoch);
+  }
+
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override {
+    return unsaved_.late_claims(coupon_id, after, limit_rows(limit));
+  }
+
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override {
+    return unsaved_.coupons_with_late_claims(after_id, limit_rows(limit));
+  }
+
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
+    return unsaved_.forget_late_claims(coupon_id, claims);
+  }
+
+  Result<LeaseRow> read_lease(const std::string& name) override { return leases_.read(name); }
+
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override {
+    return leases_.take(name, seen, holder);
+  }
+
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override {
+    return leases_.beat(name, token);
+  }
+
+  Result<void> release_lease(const std::string& name, std::int64_t token) override {
+    return leases_.release(name, token);
   }
 
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
@@ -231,7 +286,7 @@ class PostgresStore final : public Store {
   }
 
   Result<void> check() override {
-    const auto rows = query(sql::check, PostgresParams());
+    const auto rows = pool_.query(sql::check, PostgresParams());
     if (!rows) return rows.error();
     return {};
   }
@@ -239,18 +294,11 @@ class PostgresStore final : public Store {
  private:
   static Error not_found(const std::string& id) { return {Errc::not_found, "there is no coupon " + id}; }
 
-  Result<PostgresRows> query(const PostgresStatement& statement, PostgresParams params) {
-    auto connection = pool_.acquire();
-    if (!connection) return connection.error();
-    const PostgresCall call{&statement, std::move(params)};
-    auto rows = (*connection)->run({&call, 1});
-    if (!rows) return to_error(rows.error());
-    return std::move(rows->front());
-  }
-
   const PostgresOptions options_;
   PostgresPool pool_;
   PostgresSaver saver_;
+  PostgresUnsaved unsaved_{pool_};
+  PostgresLeases leases_{pool_};
 };
 
 }  // namespace
@@ -276,6 +324,10 @@ std::unique_ptr<Store> open_postgres(const PostgresOptions& options) {
     migrate(connection);
   }
   return std::make_unique<PostgresStore>(options, std::move(*opened));
+}
+
+std::unique_ptr<Store> connect_postgres(const PostgresOptions& options) {
+  return std::make_unique<PostgresStore>(options, nullptr);
 }
 
 }  // namespace seonchak

@@ -16,6 +16,13 @@ struct PostgresOptions {
   int connection_wait_timeout_ms = 5'000;  ///< how long a call waits for a free connection
   int connect_timeout_s = 5;               ///< per host of the URI
   int statement_timeout_ms = 10'000;       ///< the server cancels a statement after this
+  /// How long a call waits for a row that somebody holds; a save is `busy` after it, any other call
+  /// unavailable.
+  int lock_timeout_ms = 2'000;
+  /// The server ends a session of ours that says nothing inside a transaction for this long, and so frees the
+  /// rows that a process which was stopped there holds. Longer than all that update_coupon's `change` waits
+  /// for.
+  int idle_in_transaction_timeout_ms = 5'000;
   int call_grace_ms = 5'000;     ///< a silent server is given up this long after statement_timeout_ms
   int peer_timeout_ms = 15'000;  ///< TCP gives up an unreachable server after this
   bool read_only = false;        ///< the schema is not brought up to date, but must be
@@ -29,5 +36,9 @@ struct PostgresOptions {
 /// connection. `change` cannot edit id, revision or created_at. A server that answers nothing costs a call at
 /// most connection_wait_timeout_ms + connect_timeout_s + statement_timeout_ms + call_grace_ms.
 std::unique_ptr<Store> open_postgres(const PostgresOptions& options);
+
+/// More connections to a database that open_postgres has opened already: nothing is checked, and the first
+/// call connects. Throws nothing.
+std::unique_ptr<Store> connect_postgres(const PostgresOptions& options);
 
 }  // namespace seonchak

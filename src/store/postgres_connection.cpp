@@ -73,6 +73,9 @@ PGconn* connect(const PostgresOptions& options) {
 /// forgotten.
 std::string session_setup(const PostgresOptions& options) {
   return "SET statement_timeout = " + std::to_string(options.statement_timeout_ms) +
+         ";SET lock_timeout = " + std::to_string(options.lock_timeout_ms) +
+         ";SET idle_in_transaction_session_timeout = " +
+         std::to_string(options.idle_in_transaction_timeout_ms) +
          ";SELECT set_config('synchronous_commit', 'on', false)"
          " WHERE current_setting('synchronous_commit') = 'off'";
 }

@@ -28,6 +28,15 @@ Result<PostgresPool::Lease> PostgresPool::acquire() {
   return to_error(opened.error());
 }
 
+Result<PostgresRows> PostgresPool::query(const PostgresStatement& statement, PostgresParams params) {
+  auto connection = acquire();
+  if (!connection) return connection.error();
+  const PostgresCall call{&statement, std::move(params)};
+  auto rows = (*connection)->run({&call, 1});
+  if (!rows) return to_error(rows.error());
+  return std::move(rows->front());
+}
+
 void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
   connection->reset();
   if (!connection->usable()) {

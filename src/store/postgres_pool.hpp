@@ -33,15 +33,18 @@ class PostgresPool {
     std::unique_ptr<PostgresConnection> connection_;
   };
 
-  /// `first` is the pool's from now on.
+  /// `first`, if there is one, is the pool's from now on.
   PostgresPool(PostgresOptions options, std::unique_ptr<PostgresConnection> first)
-      : options_(std::move(options)), open_(1) {
-    idle_.push_back(std::move(first));
+      : options_(std::move(options)), open_(first ? 1 : 0) {
+    if (first) idle_.push_back(std::move(first));
   }
 
   /// Errors: unavailable, when no connection came free within connection_wait_timeout_ms or none can be
   /// opened.
   Result<Lease> acquire();
+
+  /// Runs one statement. Errors: those of acquire(), and to_error() of its failure.
+  Result<PostgresRows> query(const PostgresStatement& statement, PostgresParams params);
 
  private:
   void give_back(std::unique_ptr<PostgresConnection> connection);

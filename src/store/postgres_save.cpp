@@ -1,6 +1,7 @@
 #include "store/postgres_save.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "store/postgres_statements.hpp"
@@ -53,6 +54,30 @@ PostgresCall save_events_call(const SaveBatch& batch, const PostgresStatement& s
   return {&statement, std::move(params)};
 }
 
+PostgresCall save_late_claims_call(const SaveBatch& batch) {
+  std::vector<const LateClaim*> claims;
+  for (const LateClaim& late : batch.late) claims.push_back(&late);
+  std::ranges::sort(claims, {}, [](const LateClaim* late) {
+    return std::tie(late->coupon_id, late->claim.holder.sequence, late->claim.epoch,
+                    late->claim.holder.user_id);
+  });
+  std::vector<std::string_view> coupons;
+  std::vector<std::int64_t> sequences;
+  std::vector<std::int64_t> epochs;
+  std::vector<std::string_view> users;
+  std::vector<Time> times;
+  for (const LateClaim* late : claims) {
+    coupons.push_back(late->coupon_id);
+    sequences.push_back(late->claim.holder.sequence);
+    epochs.push_back(late->claim.epoch);
+    users.push_back(late->claim.holder.user_id);
+    times.push_back(late->claim.holder.issued_at);
+  }
+  PostgresParams params;
+  params.texts(coupons).bigints(sequences).bigints(epochs).texts(users).times(times);
+  return {&sql::save_late_claims, std::move(params)};
+}
+
 PostgresCall check_epochs_call(const SaveBatch& batch) {
   std::vector<std::string_view> coupons;
   std::vector<std::int64_t> epochs;
@@ -71,6 +96,7 @@ std::vector<PostgresCall> save_calls(const SaveBatch& batch, const PostgresState
   if (!batch.positions.empty()) calls.push_back(move_positions_call(batch));
   if (!batch.epochs.empty()) calls.push_back(check_epochs_call(batch));
   if (!batch.events.empty()) calls.push_back(save_events_call(batch, save_events));
+  if (!batch.late.empty()) calls.push_back(save_late_claims_call(batch));
   return calls;
 }
 
@@ -78,6 +104,7 @@ Result<SaveOutcome> outcome_of(const PostgresResult<std::vector<PostgresRows>>& 
   if (rows) return SaveOutcome::saved;
   if (rows.error().sqlstate == sql::fenced_state) return SaveOutcome::fenced;
   if (rows.error().sqlstate == sql::superseded_state) return SaveOutcome::superseded;
+  if (rows.error().sqlstate == sql::lock_timeout_state) return SaveOutcome::busy;
   return to_error(rows.error());
 }
 

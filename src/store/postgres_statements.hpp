@@ -36,6 +36,21 @@ inline const PostgresStatement update_coupon = {
     "$8, gate = $9, settled = $10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = $1 RETURNING revision"};
 
+/// What update_coupon locks first, too: rows, one after the other in one order, then lock_revisions.
+inline const PostgresStatement coupons_for_fence = {
+    "coupons_for_fence", "SELECT 1 FROM coupon WHERE id = ANY($1) ORDER BY id FOR UPDATE"};
+
+inline const PostgresStatement fence_coupons = {
+    "fence_coupons",
+    "WITH fence AS (SELECT c.id, f.epoch, f.gate, row_number() OVER (ORDER BY c.id) AS place"
+    " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])"
+    " AS f (id, seen_epoch, seen_gate, epoch, gate)"
+    " JOIN coupon c ON c.id = f.id AND c.epoch = f.seen_epoch AND c.gate = f.seen_gate)"
+    " UPDATE coupon SET epoch = fence.epoch, gate = fence.gate,"
+    " revision = (SELECT max(revision) FROM coupon) + fence.place FROM fence WHERE coupon.id = fence.id"
+    " RETURNING coupon.id, name, stock, opens_at, closes_at, status, ack, coupon.epoch, revision, created_at,"
+    " coupon.gate, settled"};
+
 inline const PostgresStatement coupons_since = {
     "coupons_since",
     "SELECT " + coupon_columns + " FROM coupon WHERE revision > $1 ORDER BY revision LIMIT $2"};
@@ -66,11 +81,24 @@ inline constexpr std::string_view unique_violation_state = "23505";
 inline const PostgresStatement save_events = {
     "save_events", save_new_events.sql + " ON CONFLICT (coupon_id, user_id) DO NOTHING"};
 
+inline const PostgresStatement save_late_claims = {
+    "save_late_claims",
+    "INSERT INTO late_claim (coupon_id, sequence, claim_epoch, user_id, issued_at)"
+    " SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"};
+
+/// SQLSTATE of a row's lock that did not come free within lock_timeout.
+inline constexpr std::string_view lock_timeout_state = "55P03";
+
 inline constexpr std::string_view sequence_constraint = "user_coupon_sequence";
 
 inline const PostgresStatement positions = {"positions",
                                             "SELECT partition, next_offset FROM log_position WHERE "
                                             "consumer_group = $1 AND topic = $2 ORDER BY partition"};
+
+inline const PostgresStatement highest_positions = {
+    "highest_positions",
+    "SELECT partition, max(next_offset) FROM log_position WHERE topic = $1 GROUP BY partition ORDER BY "
+    "partition"};
 
 inline const PostgresStatement coupons_of_user = {
     "coupons_of_user",
@@ -81,21 +109,6 @@ inline const PostgresStatement holders = {
     "holders",
     "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = $1 AND sequence > $2"
     " ORDER BY sequence LIMIT $3"};
-
-inline const PostgresStatement check_unsettled = {"check_unsettled", "SELECT check_coupon_unsettled($1, $2)"};
-
-inline const PostgresStatement testify = {
-    "testify",
-    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch)"
-    " SELECT $1, * FROM unnest($2, $3, $4, $5) ON CONFLICT DO NOTHING"};
-
-inline const PostgresStatement testimony = {
-    "testimony", "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
-
-inline const PostgresStatement forget_testimony = {
-    "forget_testimony",
-    "DELETE FROM testimony WHERE coupon_id = $1 AND EXISTS"
-    " (SELECT 1 FROM coupon WHERE id = $1 AND epoch = $2 AND settled = $2)"};
 
 inline const PostgresStatement holders_among = {
     "holders_among",

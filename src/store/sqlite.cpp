@@ -9,11 +9,14 @@
 #include <tuple>
 #include <utility>
 
+#include "core/lease_table.hpp"
 #include "store/file_lock.hpp"
 #include "store/migrations.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_save.hpp"
 #include "store/sqlite_statements.hpp"
+#include "store/sqlite_unsaved.hpp"
+#include "store/sqlite_unsaved_statements.hpp"
 
 namespace seonchak {
 
@@ -50,6 +53,10 @@ Coupon read_coupon(SqliteStatement& row) {
 
 Holder read_holder(SqliteStatement& row) {
   return {row.text_at(0), row.integer_at(1), row.time_at(2)};
+}
+
+LogPosition read_position(SqliteStatement& row) {
+  return {static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
 }
 
 /// ?1 to ?10 of sql::create_coupon and sql::update_coupon.
@@ -137,6 +144,23 @@ class SqliteStore final : public Store {
     return after;
   }
 
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto update = writer_.prepared(sql::fence_coupon);
+    if (!update) return update.error();
+    std::vector<Coupon> changed;
+    for (const CouponFence& fence : fences) {
+      (*update)->text(fence.coupon_id).integer(fence.seen_epoch).text(fence.seen_gate);
+      auto rows = (*update)->integer(fence.epoch).text(fence.gate).rows(read_coupon);
+      if (!rows) return rows.error();
+      std::ranges::move(*rows, std::back_inserter(changed));
+    }
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return changed;
+  }
+
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return read(sql::coupons_since, read_coupon,
                 [&](SqliteStatement& query) { query.integer(after).integer(limit_rows(limit)); });
@@ -153,12 +177,12 @@ class SqliteStore final : public Store {
   }
 
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
-    return read(
-        sql::positions,
-        [](SqliteStatement& row) {
-          return LogPosition{static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
-        },
-        [&](SqliteStatement& query) { query.text(group).text(topic); });
+    return read(sql::positions, read_position,
+                [&](SqliteStatement& query) { query.text(group).text(topic); });
+  }
+
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override {
+    return read(sql::highest_positions, read_position, [&](SqliteStatement& query) { query.text(topic); });
   }
 
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
@@ -190,42 +214,85 @@ class SqliteStore final : public Store {
     return found;
   }
 
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override {
+    const std::lock_guard guard(writer_mutex_);
+    return sqlite_unsaved::begin_recording(writer_, coupon_id, epoch, process);
+  }
+
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                        std::span<const KnownClaim> claims) override {
     const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
-    auto transaction = SqliteTransaction::begin(writer_);
-    if (!transaction) return transaction.error();
-    const auto check = writer_.prepared(sql::recovered_epoch);
-    if (!check) return check.error();
-    const auto found =
-        (*check)->text(coupon_id).integer(epoch).rows([](SqliteStatement& row) { return row.integer_at(0); });
-    if (!found) return found.error();
-    if (found->front() == 0) return false;
-    const auto insert = writer_.prepared(sql::testify);
-    if (!insert) return insert.error();
-    for (const KnownClaim& claim : claims) {
-      (*insert)->text(coupon_id).text(claim.holder.user_id).integer(claim.holder.sequence);
-      const auto ran = (*insert)->time(claim.holder.issued_at).integer(claim.epoch).run();
-      if (!ran) return ran.error();
-    }
-    if (const auto committed = transaction->commit(); !committed) return committed.error();
-    return true;
+    return sqlite_unsaved::testify(writer_, coupon_id, epoch, process, claims);
+  }
+
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override {
+    const std::lock_guard guard(writer_mutex_);
+    return sqlite_unsaved::end_recording(writer_, coupon_id, epoch, process);
+  }
+
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+    return read(
+        sql::recordings,
+        [](SqliteStatement& row) {
+          return Recording{row.text_at(0), row.integer_at(1)};
+        },
+        [&](SqliteStatement& query) { query.text(coupon_id).integer(epoch); });
   }
 
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
-    return read(
-        sql::testimony,
-        [](SqliteStatement& row) {
-          return KnownClaim{{row.text_at(0), row.integer_at(1), row.time_at(2)}, row.integer_at(3)};
-        },
+    return read(sql::testimony, sqlite_unsaved::read_claim,
+                [&](SqliteStatement& query) { query.text(coupon_id); });
+  }
+
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+    const auto counts = read(
+        sql::testimony_count, [](SqliteStatement& row) { return row.integer_at(0); },
         [&](SqliteStatement& query) { query.text(coupon_id); });
+    if (!counts) return counts.error();
+    return counts->front();
   }
 
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
     const std::lock_guard guard(writer_mutex_);
-    const auto remove = writer_.prepared(sql::forget_testimony);
-    if (!remove) return remove.error();
-    return (*remove)->text(coupon_id).integer(epoch).run();
+    return sqlite_unsaved::forget_testimony(writer_, coupon_id, epoch);
+  }
+
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override {
+    return read(sql::late_claims, sqlite_unsaved::read_claim, [&](SqliteStatement& query) {
+      query.text(coupon_id).integer(after.holder.sequence).integer(after.epoch).text(after.holder.user_id);
+      query.integer(limit_rows(limit));
+    });
+  }
+
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override {
+    return read(
+        sql::coupons_with_late_claims, [](SqliteStatement& row) { return row.text_at(0); },
+        [&](SqliteStatement& query) { query.text(after_id).integer(limit_rows(limit)); });
+  }
+
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
+    const std::lock_guard guard(writer_mutex_);
+    return sqlite_unsaved::forget_late_claims(writer_, coupon_id, claims);
+  }
+
+  Result<LeaseRow> read_lease(const std::string& name) override { return leases_.read(name); }
+
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override {
+    return leases_.take(name, seen, holder);
+  }
+
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override {
+    return leases_.beat(name, token);
+  }
+
+  Result<void> release_lease(const std::string& name, std::int64_t token) override {
+    leases_.release(name, token);
+    return {};
   }
 
   Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
@@ -290,6 +357,7 @@ class SqliteStore final : public Store {
   SqliteConnection writer_;  // guarded by writer_mutex_
   std::mutex reader_mutex_;
   SqliteConnection reader_;  // guarded by reader_mutex_
+  LeaseTable leases_;        // the file's lock makes this process the only one
   std::mutex locks_mutex_;
   std::set<std::string> locks_;  // guarded by locks_mutex_
 };

@@ -75,10 +75,21 @@ Result<void> insert_events(SqliteConnection& writer, std::span<const IssuedEvent
   return insert_singly(writer, events, saved_at);
 }
 
+Result<void> insert_late_claims(SqliteConnection& writer, std::span<const LateClaim> claims) {
+  const auto insert = writer.prepared(sql::save_late_claim);
+  if (!insert) return insert.error();
+  for (const auto& [coupon_id, claim] : claims) {
+    (*insert)->text(coupon_id).integer(claim.holder.sequence).integer(claim.epoch);
+    const auto ran = (*insert)->text(claim.holder.user_id).time(claim.holder.issued_at).run();
+    if (!ran) return ran;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<SaveOutcome> save_batch(SqliteConnection& writer, const SaveBatch& batch) {
-  if (batch.events.empty() && batch.positions.empty()) return SaveOutcome::saved;
+  if (batch.events.empty() && batch.positions.empty() && batch.late.empty()) return SaveOutcome::saved;
   auto transaction = SqliteTransaction::begin(writer);
   if (!transaction) return transaction.error();
   for (const PositionChange& change : batch.positions) {
@@ -90,6 +101,7 @@ Result<SaveOutcome> save_batch(SqliteConnection& writer, const SaveBatch& batch)
   if (!current) return current.error();
   if (!*current) return SaveOutcome::superseded;
   if (const auto inserted = insert_events(writer, batch.events); !inserted) return inserted.error();
+  if (const auto kept = insert_late_claims(writer, batch.late); !kept) return kept.error();
   if (const auto committed = transaction->commit(); !committed) return committed.error();
   return SaveOutcome::saved;
 }

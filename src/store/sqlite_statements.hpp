@@ -18,6 +18,9 @@ inline constexpr char update_coupon[] =
     "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
     "?8, gate = ?9, settled = ?10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
+inline constexpr char fence_coupon[] =
+    "UPDATE coupon SET epoch = ?4, gate = ?5, revision = (SELECT max(revision) + 1 FROM coupon)"
+    " WHERE id = ?1 AND epoch = ?2 AND gate = ?3 RETURNING " SEONCHAK_COUPON_COLUMNS;
 inline constexpr char coupons_since[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
 inline constexpr char list_coupons[] =
@@ -44,8 +47,16 @@ inline constexpr char save_events[] = SEONCHAK_SAVE(SEONCHAK_FOUR_ROWS "," SEONC
 #undef SEONCHAK_ROW
 #undef SEONCHAK_SAVE
 
+inline constexpr char save_late_claim[] =
+    "INSERT INTO late_claim (coupon_id, sequence, claim_epoch, user_id, issued_at) VALUES (?1, ?2, ?3, ?4, "
+    "?5)"
+    " ON CONFLICT DO NOTHING";
+
 inline constexpr char positions[] =
     "SELECT partition, next_offset FROM log_position WHERE consumer_group = ?1 AND topic = ?2 ORDER BY "
+    "partition";
+inline constexpr char highest_positions[] =
+    "SELECT partition, max(next_offset) FROM log_position WHERE topic = ?1 GROUP BY partition ORDER BY "
     "partition";
 inline constexpr char coupons_of_user[] =
     "SELECT coupon_id, user_id, sequence, issued_at, status FROM user_coupon WHERE user_id = ?1"
@@ -55,16 +66,6 @@ inline constexpr char holders[] =
     " ORDER BY sequence LIMIT ?3";
 inline constexpr char holder[] =
     "SELECT user_id, sequence, issued_at FROM user_coupon WHERE coupon_id = ?1 AND user_id = ?2";
-inline constexpr char recovered_epoch[] =
-    "SELECT count(*) FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled <> epoch";
-inline constexpr char testify[] =
-    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch) VALUES (?1, ?2, ?3, ?4, ?5)"
-    " ON CONFLICT DO NOTHING";
-inline constexpr char testimony[] =
-    "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = ?1";
-inline constexpr char forget_testimony[] =
-    "DELETE FROM testimony WHERE coupon_id = ?1 AND EXISTS"
-    " (SELECT 1 FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled = ?2)";
 inline constexpr char coupon_epoch[] = "SELECT epoch FROM coupon WHERE id = ?1";
 inline constexpr char check[] = "SELECT count(*) FROM schema_migration";
 

@@ -134,6 +134,15 @@ TEST_P(StoreSaves, PositionsBelongToAGroupAndATopic) {
   EXPECT_TRUE(store_->positions("nobody", "topic").value().empty());
 }
 
+TEST_P(StoreSaves, TheHighestPositionIsThatOfAnyGroup) {
+  EXPECT_TRUE(store_->highest_positions("topic").value().empty());
+  ASSERT_TRUE(store_->save({"group", "topic", {}, {{0, 0, 7}, {1, 0, 1}}}));
+  ASSERT_TRUE(store_->save({"other", "topic", {}, {{0, 0, 2}, {1, 0, 9'000'000'000}, {3, 0, 4}}}));
+  ASSERT_TRUE(store_->save({"group", "other", {}, {{0, 0, 100}}}));
+  EXPECT_EQ(store_->highest_positions("topic").value(),
+            (std::vector<LogPosition>{{0, 7}, {1, 9'000'000'000}, {3, 4}}));
+}
+
 TEST_P(StoreSaves, NothingToSaveIsSaved) {
   EXPECT_EQ(store_->save(batch_of({})).value(), SaveOutcome::saved);
 }

@@ -32,12 +32,57 @@ struct PositionChange {
   std::int32_t partition = 0;
   std::int64_t expected = 0;  ///< what the store must hold now; 0 also matches a partition it has never seen
   std::int64_t next = 0;
+  std::string fingerprint{};  ///< LogPosition::fingerprint of `next`
+};
+
+/// The most claims one call writes down or forgets: what a statement does stays short.
+inline constexpr std::size_t claims_piece_max = 10'000;
+
+/// Errors: invalid.
+inline Result<void> fits_a_piece(std::span<const KnownClaim> claims) {
+  if (claims.size() <= claims_piece_max) return {};
+  return Error{Errc::invalid, std::to_string(claims.size()) + " claims in one piece"};
+}
+
+/// An issued event that came out of the log in an epoch before its coupon's: recovery decides whether it
+/// counts.
+struct LateClaim {
+  std::string coupon_id;
+  KnownClaim claim;
+
+  bool operator==(const LateClaim&) const = default;
+};
+
+/// A process that has announced that it will write down what it knows, and has not said that this was all.
+struct Recording {
+  std::string process;
+  std::int64_t pieces = 0;  ///< testify() calls that have taken effect since
+
+  bool operator==(const Recording&) const = default;
+};
+
+/// Who may do what only one process may do.
+struct LeaseRow {
+  std::int64_t token = 0;  ///< grows with every holder; 0: nobody has ever had it
+  std::int64_t beat = 0;   ///< grows with every sign of life of that holder
+  std::string holder;      ///< empty when nobody holds it
+
+  bool operator==(const LeaseRow&) const = default;
 };
 
 /// A coupon and the epoch it must be in.
 struct CouponEpoch {
   std::string coupon_id;
   std::int64_t epoch = 0;
+};
+
+/// A change of where a coupon's gate is trusted: its epoch, or its server's name, or both.
+struct CouponFence {
+  std::string coupon_id;
+  std::int64_t seen_epoch = 0;  ///< what the row must have now
+  std::string seen_gate;        ///< the same
+  std::int64_t epoch = 0;
+  std::string gate;
 };
 
 /// What one transaction of the consumer saves.
@@ -47,12 +92,15 @@ struct SaveBatch {
   std::vector<IssuedEvent> events;
   std::vector<PositionChange> positions;
   std::vector<CouponEpoch> epochs{};  ///< each coupon once
+  std::vector<LateClaim> late{};      ///< kept until recovery has decided them, whatever their coupon's epoch
 };
 
 enum class SaveOutcome {
   saved,   ///< rows and positions are committed
   fenced,  ///< another member has moved a position: nothing was saved, and this member must stop reading it
   superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
+  busy,  ///< somebody else holds a row too long: nothing was saved; other coupons, or none at all, may be
+         ///< free
 };
 
 /// An exclusive lock among all processes that use the database; ends with the object.
@@ -84,19 +132,26 @@ class Store {
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
 
+  /// Changes many coupons in one transaction. Returns those that are as asked for now, each with a new
+  /// revision; a coupon that was not as seen, or is gone, is left alone. Each coupon once.
+  virtual Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) = 0;
+
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
   virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
 
   /// Coupons in order of id, those above `after_id` ("" for the first page), at most `limit`.
   virtual Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) = 0;
 
-  /// Saves rows and positions in one transaction, in which no coupon named in `epochs` can change its epoch.
-  /// A (coupon, user) that is there already is left alone; a (coupon, sequence) that another user holds is
-  /// `rejected`, and so is anything else the database will never take.
+  /// Saves rows, late claims and positions in one transaction, in which no coupon named in `epochs` can
+  /// change its epoch. A (coupon, user) that is there already is left alone; a (coupon, sequence) that
+  /// another user holds is `rejected`, and so is anything else the database will never take.
   virtual Result<SaveOutcome> save(const SaveBatch& batch) = 0;
 
   /// Positions of the group in the topic; a partition never saved is not in the list.
   virtual Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) = 0;
+
+  /// Per partition of the topic the highest position of any group.
+  virtual Result<std::vector<LogPosition>> highest_positions(const std::string& topic) = 0;
 
   /// A user's rows, newest first, at most `limit`.
   virtual Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) = 0;
@@ -109,16 +164,60 @@ class Store {
   virtual Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                                     std::span<const std::string> users) = 0;
 
-  /// Writes down what a process remembers of a coupon that is under recovery in `epoch`; repeating it is
+  /// Announces that `process` is about to write down what it remembers of a coupon that is under recovery in
+  /// `epoch`; repeating it is harmless. Waits for no row's lock. False when no recovery in that epoch is
+  /// under way.
+  virtual Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                                       const std::string& process) = 0;
+
+  /// Writes down what a process remembers of such a coupon, at most claims_piece_max claims (more are
+  /// `invalid`), and counts the piece for its recording, if there is one of that name; repeating it is
   /// harmless. False, and nothing written, when no recovery in that epoch is under way.
-  virtual Result<bool> testify(const std::string& coupon_id, std::int64_t epoch,
+  virtual Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                                std::span<const KnownClaim> claims) = 0;
+
+  /// Says that this was all.
+  virtual Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                                     const std::string& process) = 0;
+
+  /// Who has announced it in that epoch and is not at its end, in any order. One that has died never is.
+  virtual Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) = 0;
 
   /// What all processes have written down of a coupon.
   virtual Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) = 0;
 
-  /// Forgets it, unless the coupon is not open in `epoch`: then it is the next recovery's.
+  /// How much that is.
+  virtual Result<std::int64_t> testimony_count(const std::string& coupon_id) = 0;
+
+  /// Forgets it and its recordings, unless the coupon is not open in `epoch`: then it is the next recovery's.
   virtual Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) = 0;
+
+  /// Late claims of a coupon in order of (sequence, epoch, user), those above `after` ({} for the first
+  /// page), at most `limit`.
+  virtual Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                                      std::size_t limit) = 0;
+
+  /// Ids of coupons that have any, in order, those above `after_id`, at most `limit`.
+  virtual Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                                    std::size_t limit) = 0;
+
+  /// Forgets these, at most claims_piece_max (more are `invalid`).
+  virtual Result<void> forget_late_claims(const std::string& coupon_id,
+                                          std::span<const KnownClaim> claims) = 0;
+
+  /// The lease of that name as it is now. core/lease.hpp says how it is used.
+  virtual Result<LeaseRow> read_lease(const std::string& name) = 0;
+
+  /// Makes `holder` (not empty) its holder and returns the new token, or nothing when the lease is not as
+  /// `seen` any more.
+  virtual Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                         const std::string& holder) = 0;
+
+  /// A sign of life. False when the holder of `token` does not hold it any more.
+  virtual Result<bool> beat_lease(const std::string& name, std::int64_t token) = 0;
+
+  /// Leaves it to whoever comes first, if the holder of `token` still holds it.
+  virtual Result<void> release_lease(const std::string& name, std::int64_t token) = 0;
 
   /// The lock of that name, or nothing while somebody else has it.
   virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
