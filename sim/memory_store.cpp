@@ -77,6 +77,22 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   return after;
 }
 
+Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
+  std::vector<Coupon> changed;
+  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  for (const CouponFence& fence : fences) {
+    const auto found = coupons_.find(fence.coupon_id);
+    if (found == coupons_.end()) continue;
+    Coupon& row = found->second;
+    if (row.epoch != fence.seen_epoch || row.gate != fence.seen_gate) continue;
+    row.epoch = fence.epoch;
+    row.gate = fence.gate;
+    row.revision = ++revision_;
+    changed.push_back(row);
+  }
+  return changed;
+}
+
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
   std::vector<Coupon> found;
   const std::lock_guard guard(mutex_);

@@ -36,6 +36,9 @@ class FaultyStore final : public Store {
       });
     });
   }
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  }
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
   }

@@ -144,6 +144,23 @@ class SqliteStore final : public Store {
     return after;
   }
 
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto update = writer_.prepared(sql::fence_coupon);
+    if (!update) return update.error();
+    std::vector<Coupon> changed;
+    for (const CouponFence& fence : fences) {
+      (*update)->text(fence.coupon_id).integer(fence.seen_epoch).text(fence.seen_gate);
+      auto rows = (*update)->integer(fence.epoch).text(fence.gate).rows(read_coupon);
+      if (!rows) return rows.error();
+      std::ranges::move(*rows, std::back_inserter(changed));
+    }
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return changed;
+  }
+
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return read(sql::coupons_since, read_coupon,
                 [&](SqliteStatement& query) { query.integer(after).integer(limit_rows(limit)); });
