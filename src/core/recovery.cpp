@@ -206,7 +206,7 @@ Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coup
   if (doubt == doubts_.end() || doubt->second.epoch != coupon.epoch) return true;
   const auto state = ports_.control.state(coupon.id);
   if (!state) return state.error();
-  return state->sequence >= doubt->second.sequence_seen;
+  return state->sequence >= doubt->second.sequence_seen && state->issued >= state->counted;
 }
 
 // Nothing when there was no need after all: the catalog is a little behind the store.
@@ -240,7 +240,7 @@ Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity
   });
   if (!fenced) return fenced.error();
   job.coupon = std::move(*fenced);
-  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled && remains->has_all_holders();
+  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled && remains->is_whole();
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", coupon_id},
              {"epoch", job.coupon.epoch},

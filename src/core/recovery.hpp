@@ -92,7 +92,7 @@ class Recovery {
   Result<std::vector<Holder>> rows_of(const std::string& coupon_id, const std::vector<KnownClaim>& claims);
   void forget_heard(const Progress& progress);
   Result<std::vector<std::int64_t>> sequences_of_rows(const std::string& coupon_id, std::int64_t after);
-  Result<std::vector<Holder>> outbox_of(const Job& job);
+  Result<std::vector<KnownClaim>> outbox_of(const Job& job);
   Result<std::vector<KnownClaim>> without_rows(const std::string& coupon_id, std::vector<KnownClaim> claims);
   Result<void> save(const Job& job, const std::vector<Holder>& pending);
   Result<bool> settle(const Job& job, std::size_t heard);

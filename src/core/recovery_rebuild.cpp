@@ -36,12 +36,13 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   known.intact = intact;
   known.last_sequence = job.remains.sequence;
   std::int64_t holders = static_cast<std::int64_t>(known.taken.size());
+  auto waiting = outbox_of(job);
+  if (!waiting) return waiting.error();
   if (job.prefix) {
-    auto waiting = outbox_of(job);
-    if (!waiting) return waiting.error();
-    known.waiting = std::move(*waiting);
+    for (KnownClaim& claim : *waiting) known.waiting.push_back(std::move(claim.holder));
     holders += job.remains.holders;
   } else {
+    std::ranges::move(*waiting, std::back_inserter(claims));
     const auto survivors = ports_.gate.survivors(id, job.remains.persisted);
     if (!survivors) return survivors.error();
     for (const Holder& holder : *survivors) claims.push_back({holder, job.remains.epoch});
@@ -94,9 +95,9 @@ Result<std::vector<std::int64_t>> Recovery::sequences_of_rows(const std::string&
   }
 }
 
-// What the surviving outbox holds: certain, and perhaps not in the store.
-Result<std::vector<Holder>> Recovery::outbox_of(const Job& job) {
-  std::vector<Holder> holders;
+// What the surviving outbox holds: perhaps not in the store, and in a prefix of what was trusted certain.
+Result<std::vector<KnownClaim>> Recovery::outbox_of(const Job& job) {
+  std::vector<KnownClaim> claims;
   Mark after{job.coupon.id, job.remains.persisted, job.remains.epoch};
   while (true) {
     const auto read = ports_.outbox.read({&after, 1}, entries_page, no_wait);
@@ -105,11 +106,12 @@ Result<std::vector<Holder>> Recovery::outbox_of(const Job& job) {
     for (const OutboxEntry& entry : read->entries) {
       for (std::size_t i = 0; i < entry.users.size(); ++i) {
         const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
-        if (sequence > job.remains.persisted) holders.push_back({entry.users[i], sequence, entry.issued_at});
+        if (sequence > job.remains.persisted)
+          claims.push_back({{entry.users[i], sequence, entry.issued_at}, entry.epoch});
       }
       after.sequence = entry.last_sequence();
     }
-    if (read->entries.size() < entries_page) return holders;
+    if (read->entries.size() < entries_page) return claims;
   }
 }
 
