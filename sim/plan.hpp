@@ -23,6 +23,8 @@ enum class FaultKind {
   claim_reply_lost,
   gate_restarted_empty,
   gate_forgot_a_coupon,
+  gate_forgot_holders,
+  gate_forgot_an_outbox,
   gate_set_back,
   gate_failed_over,
   gate_failed_back,

@@ -23,6 +23,7 @@ PLANTED = [
     "no_epoch_check_in_save",
     "late_answer",
     "late_dropped",
+    "count_holders_only",
 ]
 
 

@@ -139,7 +139,7 @@ Result<bool> Guard::is_sound(const Coupon& row) {
   if (doubt == doubts_.end() || doubt->second.epoch != row.epoch) return true;
   const auto state = control_.state(row.id);
   if (!state) return state.error();
-  return state->sequence >= doubt->second.sequence_seen;
+  return state->sequence >= doubt->second.sequence_seen && state->issued >= state->counted;
 }
 
 bool Guard::suspicious(const Coupon& coupon) const {
