@@ -66,10 +66,11 @@ void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, 
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(*adapters_.store, config_.has(Role::api) ? adapters_.control.get() : nullptr,
+      catalog_(adapters_.stores[StoreLane::fence], config_.has(Role::api) ? adapters_.control.get() : nullptr,
                {.loosening_delay = loosening_delay}),
       refusals_(*adapters_.control, catalog_, metrics_),
-      campaigns_(*adapters_.store, *adapters_.control, catalog_, campaign_options(adapters_)) {}
+      campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
+                 *adapters_.control, catalog_, campaign_options(adapters_)) {}
 
 Process::~Process() {
   shut_down();
@@ -156,7 +157,8 @@ void Process::consume() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
-  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_);
+  Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog, board_,
+                    metrics_);
   // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
   const bool log_ends_with_us = config_.log_is_memory();
   const bool relay_checks_log = config_.has(Role::relay);
@@ -187,8 +189,8 @@ void Process::recover() {
   RecoveryOptions options;
   if (adapters_.gate_fails_over) options.witness_grace = failover_grace;
   options.make_token = unique_owner;
-  Recovery recovery({*adapters_.store, *adapters_.control, *gate, *outbox, *log}, catalog_, witness_, health_,
-                    metrics_, options);
+  Recovery recovery({adapters_.stores[StoreLane::recovery], *adapters_.control, *gate, *outbox, *log},
+                    catalog_, witness_, health_, metrics_, options);
   while (!stop_helpers_) {
     recovery.step();
     std::this_thread::sleep_for(recovery_period);
@@ -204,7 +206,7 @@ void Process::monitor() {
   while (!stop_helpers_) {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
-      health_.note("store", adapters_.store->check());
+      health_.note("store", adapters_.stores[StoreLane::fence].check());
       next = steady_clock::now() + monitor_period;
     }
     std::this_thread::sleep_for(monitor_tick);

@@ -84,8 +84,9 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
   return errors;
 }
 
-Campaigns::Campaigns(Store& store, GateControl& gate, Catalog& catalog, CampaignOptions options)
-    : store_(store), gate_(gate), catalog_(catalog), options_(options) {}
+Campaigns::Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog,
+                     CampaignOptions options)
+    : store_(store), readers_(readers), gate_(gate), catalog_(catalog), options_(options) {}
 
 Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
   Coupon row;
@@ -186,7 +187,7 @@ Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
 Result<CouponView> Campaigns::show(const std::string& id) {
   auto coupon = catalog_.snapshot()->find(id);
   if (!coupon) {
-    auto row = store_.coupon(id);
+    auto row = readers_.coupon(id);
     if (!row) return row.error();
     coupon = std::make_shared<const Coupon>(std::move(*row));
   }
@@ -206,7 +207,7 @@ Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id
   for (const auto& [id, coupon] : snapshot->coupons()) ids.push_back(id);
   auto holdings = gate_.holdings(user_id, ids);
   if (!holdings) return holdings.error();
-  auto rows = store_.coupons_of_user(user_id, options_.user_coupons_max);
+  auto rows = readers_.coupons_of_user(user_id, options_.user_coupons_max);
   if (!rows) return rows.error();
 
   std::vector<HeldCoupon> held;

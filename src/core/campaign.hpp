@@ -71,7 +71,8 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
 /// What operators do with coupons. Calls block on the store and the gate; safe from any thread.
 class Campaigns {
  public:
-  Campaigns(Store& store, GateControl& gate, Catalog& catalog, CampaignOptions options);
+  /// `readers` is the same store, for the calls that anybody may make: show() and coupons_of().
+  Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog, CampaignOptions options);
 
   /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first
   /// request. Errors: already_exists, unavailable.
@@ -103,6 +104,7 @@ class Campaigns {
   Result<bool> propose_stock(Coupon coupon, std::int64_t stock);
 
   Store& store_;
+  Store& readers_;
   GateControl& gate_;
   Catalog& catalog_;
   const CampaignOptions options_;

@@ -59,7 +59,7 @@ struct World {
   MemoryGate memory_gate;
   FaultyGate gate{memory_gate, faults};
   Catalog catalog{store, &gate, {std::chrono::hours(1), no_wait}};
-  Campaigns campaigns{store, gate, catalog, {}};
+  Campaigns campaigns{store, store, gate, catalog, {}};
   ProgressBoard board;
   Metrics metrics;
   Health health;

@@ -55,7 +55,7 @@ class TestServer {
   TestServer()
       : store(open_sqlite({.path = (folder.path() / "test.db").string()})),
         catalog(*store, &gate),
-        campaigns(*store, gate, catalog, {}) {
+        campaigns(*store, *store, gate, catalog, {}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
     claim = [this](ClaimBatch batch, ClaimHandler handler) {
