@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.process import ROOT, Process, free_port
+from harness.skewed_clock import SkewedClock
 
 KAFKA_JARS = ROOT / "build" / "kafka"
 KAFKA_CALL_TIMEOUT_S = 10
@@ -31,13 +32,15 @@ CONNECT_TIMEOUT_S = 5
 class RedisServer(Process):
     """A Redis that loses nothing it acknowledged to a killed process (append-only file).
 
-    Options are redis.conf directives with underscores: RedisServer(appendfsync="always").
+    Options are redis.conf directives with underscores: RedisServer(appendfsync="always"). `clock` is the one
+    it reads.
     """
 
     name = "redis"
 
-    def __init__(self, **options: str | int) -> None:
+    def __init__(self, clock: SkewedClock | None = None, **options: str | int) -> None:
         super().__init__()
+        self.clock = clock
         self.options = {
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -49,6 +52,9 @@ class RedisServer(Process):
     @property
     def address(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **(self.clock.variables if self.clock else {})}
 
     def client(self) -> redis.Redis:
         """A new client that answers text."""
