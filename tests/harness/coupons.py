@@ -22,6 +22,11 @@ def issue(server: Seonchak, coupon: str, user: str) -> http.Reply:
     return http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user})
 
 
+def view(server: Seonchak, coupon: str) -> dict[str, Any]:
+    """The coupon as the API shows it."""
+    return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
+
+
 def answer(server: Seonchak, coupon: str, user: str, within_s: float = SETTLE_S) -> http.Reply:
     """The first answer other than 503."""
     deadline = time.monotonic() + within_s
