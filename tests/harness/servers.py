@@ -66,6 +66,11 @@ class RedisServer(Process):
             statistics = client.info("commandstats")
         return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in SCRIPT_CALLS)
 
+    def commands_run(self) -> int:
+        """How many commands it has run, those inside scripts included."""
+        with self.client() as client:
+            return sum(command["calls"] for command in client.info("commandstats").values())
+
     def command(self) -> list[str]:
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         for option, value in self.options.items():

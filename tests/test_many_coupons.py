@@ -1,0 +1,113 @@
+"""Coupons ever made cost the live one nothing: it is back at once, and idle ones are left alone."""
+
+import shutil
+import time
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from harness import coupons
+from harness.recovery import Sale, sale_of
+from harness.seonchak import Seonchak, Serve
+from harness.servers import RedisServer, SharedServer
+from harness.wait import eventually
+
+LIVE = "live"
+BACK_S = 10.0
+SETTLED_S = 20.0
+MEASURED_S = 10.0
+COMMANDS_PER_S_MAX = 100
+COMMITS_PER_S_MAX = 50
+KNOWN_S = 60.0
+PAGE = 1_000
+
+INSERT = """
+INSERT INTO coupon (id, name, stock, status, ack, epoch, settled, gate, revision, created_at)
+SELECT 'old-' || n, 'Old', 10, 'closed', 'gate', 1, 1, (SELECT gate FROM coupon WHERE id = %(live)s),
+  (SELECT max(revision) FROM coupon) + n, now()
+FROM generate_series(1, %(count)s) AS n
+RETURNING id, revision, (extract(epoch FROM created_at) * 1000)::bigint
+"""
+
+
+@dataclass
+class Past:
+    """An installation with one live coupon, to which closed ones can be added."""
+
+    sale: Sale
+    redis: RedisServer
+
+    def start(self) -> Seonchak:
+        server = self.sale.start()
+        coupons.create(server, LIVE)
+        return server
+
+    def add_closed(self, server: Seonchak, count: int) -> None:
+        """As if they had been created, issued to nobody and closed: in the store and in Redis."""
+        with psycopg.connect(self.sale.database) as connection, self.redis.client() as client:
+            made = connection.execute(INSERT, {"live": LIVE, "count": count}).fetchall()
+            for first in range(0, count, PAGE):
+                with client.pipeline(transaction=False) as pipeline:
+                    for coupon, revision, created_at in made[first : first + PAGE]:
+                        pipeline.hset(f"{{coupon:{coupon}}}:state", mapping=state(revision, created_at))
+                    pipeline.execute()
+        newest = f"old-{count}"
+        eventually(lambda: coupons.view(server, newest).get("id"), "the closed coupons are known", KNOWN_S)
+
+
+def state(revision: int, created_at: int) -> dict[str, str | int]:
+    return {
+        **{"stock": 10, "opens_at": "", "closes_at": "", "closed": 1, "epoch": 1, "sequence": 0, "counted": 0},
+        **{"revision": revision, "created_at": created_at, "published": 0, "persisted": 0},
+    }
+
+
+@pytest.fixture
+def past(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Past:
+    log = f"kafka://{kafka_server.address}/{topic}"
+    return Past(sale_of(serve, own_redis.address, log, database, topic), own_redis)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("emptied", [False, True], ids=["restarted", "emptied"])
+def test_the_live_coupon_does_not_wait_for_those_that_are_over(past: Past, emptied: bool) -> None:
+    server = past.start()
+    issued = coupons.issue_to(server, LIVE, coupons.users("before", 50))
+    past.add_closed(server, 5_000)
+    coupons.wait_for_rows(past.sale.database, LIVE, issued)
+    past.redis.kill()
+    if emptied:
+        shutil.rmtree(past.redis.folder / "appendonlydir")
+    past.redis.start()
+    began = time.monotonic()
+    first = coupons.answer(server, LIVE, "before-0", within_s=120)
+    took = time.monotonic() - began
+    print(f"the live coupon was back after {took:.1f} s")
+    assert first.json()["sequence"] == issued["before-0"]
+    for user in coupons.users("after", 20):
+        issued[user] = coupons.answer(server, LIVE, user).json()["sequence"]
+    coupons.wait_for_rows(past.sale.database, LIVE, issued)
+    assert took < BACK_S
+
+
+@pytest.mark.timeout(240)
+def test_idle_coupons_cost_next_to_nothing(past: Past) -> None:
+    server = past.start()
+    coupons.issue_to(server, LIVE, coupons.users("u", 10))
+    past.add_closed(server, 10_000)
+    time.sleep(SETTLED_S)
+    commands, commits = past.redis.commands_run(), commits_of(past.sale.database)
+    time.sleep(MEASURED_S)
+    commands_per_s = (past.redis.commands_run() - commands) / MEASURED_S
+    commits_per_s = (commits_of(past.sale.database) - commits) / MEASURED_S
+    print(f"idle: {commands_per_s:.0f} commands/s in Redis, {commits_per_s:.0f} commits/s in the store")
+    assert commands_per_s < COMMANDS_PER_S_MAX
+    assert commits_per_s < COMMITS_PER_S_MAX
+
+
+def commits_of(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        query = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
