@@ -13,6 +13,7 @@ from harness.servers import RedisServer, SharedServer
 from harness.wait import eventually
 
 LIVE = "live"
+CLOSED = 10_000
 BACK_S = 10.0
 SETTLED_S = 20.0
 MEASURED_S = 10.0
@@ -73,7 +74,7 @@ def past(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic
 def test_the_live_coupon_does_not_wait_for_those_that_are_over(past: Past, emptied: bool) -> None:
     server = past.start()
     issued = coupons.issue_to(server, LIVE, coupons.users("before", 50))
-    past.add_closed(server, 5_000)
+    past.add_closed(server, CLOSED)
     coupons.wait_for_rows(past.sale.database, LIVE, issued)
     past.redis.kill()
     if emptied:
@@ -94,7 +95,7 @@ def test_the_live_coupon_does_not_wait_for_those_that_are_over(past: Past, empti
 def test_idle_coupons_cost_next_to_nothing(past: Past) -> None:
     server = past.start()
     coupons.issue_to(server, LIVE, coupons.users("u", 10))
-    past.add_closed(server, 10_000)
+    past.add_closed(server, CLOSED)
     time.sleep(SETTLED_S)
     commands, commits = past.redis.commands_run(), commits_of(past.sale.database)
     time.sleep(MEASURED_S)
