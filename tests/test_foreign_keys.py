@@ -92,7 +92,9 @@ def test_a_request_for_an_unusable_coupon_holds_up_no_other(
     coupons.wait_for_rows(sale.database, WELL, well)
     server.kill9()
     server.start()
-    well |= {user: coupons.answer(server, WELL, user).json()["sequence"] for user in coupons.users("late", 10)}
+    well |= {
+        user: coupons.answer(server, WELL, user).json()["sequence"] for user in coupons.users("late", 10)
+    }
     coupons.wait_for_rows(sale.database, WELL, well)
     # Unless the coupon was mended by a recovery.
     eventually(

@@ -57,10 +57,9 @@ class Past:
 
 
 def state(revision: int, created_at: int) -> dict[str, str | int]:
-    return {
-        **{"stock": 10, "opens_at": "", "closes_at": "", "closed": 1, "epoch": 1, "sequence": 0, "counted": 0},
-        **{"revision": revision, "created_at": created_at, "published": 0, "persisted": 0},
-    }
+    window = {"opens_at": "", "closes_at": "", "closed": 1}
+    counts = {"stock": 10, "sequence": 0, "published": 0, "persisted": 0}
+    return {**window, **counts, "epoch": 1, "revision": revision, "created_at": created_at}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Millions of copies of one Kafka message within a second: a compressed batch that is sent again and again."""
+"""Millions of copies of one Kafka message within seconds: one compressed batch, sent again and again."""
 
 import gzip
 import socket
