@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from faults.checker import Breach, check, times_to_recover
+from faults.case import Breach
+from faults.checker import check, times_to_recover
 from faults.history import Contents, History
 
 
