@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from harness import coupons
+from harness.closed_coupons import add_closed_coupons
 from harness.recovery import Sale, sale_of
 from harness.seonchak import Seonchak, Serve
 from harness.servers import RedisServer, SharedServer
-from harness.wait import eventually
 
 LIVE = "live"
 CLOSED = 10_000
@@ -19,16 +19,6 @@ SETTLED_S = 20.0
 MEASURED_S = 10.0
 COMMANDS_PER_S_MAX = 100
 COMMITS_PER_S_MAX = 50
-KNOWN_S = 60.0
-PAGE = 1_000
-
-INSERT = """
-INSERT INTO coupon (id, name, stock, status, ack, epoch, settled, gate, revision, created_at)
-SELECT 'old-' || n, 'Old', 10, 'closed', 'gate', 1, 1, (SELECT gate FROM coupon WHERE id = %(live)s),
-  (SELECT max(revision) FROM coupon) + n, now()
-FROM generate_series(1, %(count)s) AS n
-RETURNING id, revision, (extract(epoch FROM created_at) * 1000)::bigint
-"""
 
 
 @dataclass
@@ -44,22 +34,8 @@ class Past:
         return server
 
     def add_closed(self, server: Seonchak, count: int) -> None:
-        """As if they had been created, issued to nobody and closed: in the store and in Redis."""
-        with psycopg.connect(self.sale.database) as connection, self.redis.client() as client:
-            made = connection.execute(INSERT, {"live": LIVE, "count": count}).fetchall()
-            for first in range(0, count, PAGE):
-                with client.pipeline(transaction=False) as pipeline:
-                    for coupon, revision, created_at in made[first : first + PAGE]:
-                        pipeline.hset(f"{{coupon:{coupon}}}:state", mapping=state(revision, created_at))
-                    pipeline.execute()
-        newest = f"old-{count}"
-        eventually(lambda: coupons.view(server, newest).get("id"), "the closed coupons are known", KNOWN_S)
-
-
-def state(revision: int, created_at: int) -> dict[str, str | int]:
-    window = {"opens_at": "", "closes_at": "", "closed": 1}
-    counts = {"stock": 10, "sequence": 0, "published": 0, "persisted": 0}
-    return {**window, **counts, "epoch": 1, "revision": revision, "created_at": created_at}
+        with self.redis.client() as client:
+            add_closed_coupons(self.sale.database, client, server.address, count, LIVE)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ HEALED = 16.0
 
 
 def forgotten(*faults: FaultSpan) -> World:
-    """The user cho was told, and nothing is left of that; somebody else was answered once all was well again."""
+    """The user cho was told, and nothing is left of that; ann was answered once all was well again."""
     world = clean()
     world.history.gate_lost = True
     world.history.faults = list(faults)

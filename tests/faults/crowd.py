@@ -1,0 +1,27 @@
+"""The cluster with thousands of coupons that are over beside those that live."""
+
+from harness.closed_coupons import add_closed_coupons
+
+from faults import gate_losses, nemesis
+from faults.cluster import Cluster
+from faults.fault import Fault
+
+CLOSED = 5_000
+STRIKING = (
+    *("flush-redis", "empty-redis", "other-redis-identity", "kill-redis", "hung-recoverer"),
+    *("kill-api", "pause-api", "kill-worker", "kill-postgres"),
+)
+
+
+class CrowdedCluster(Cluster):
+    """As it is after years."""
+
+    def opened(self) -> None:
+        with self.redis.client() as client:
+            address = next(iter(self.apis.values()))
+            add_closed_coupons(self.postgres.address, client, address, CLOSED, self.coupons[0].id)
+
+
+FAULTS: dict[str, Fault] = {
+    name: fault for name, fault in {**nemesis.FAULTS, **gate_losses.FAULTS}.items() if name in STRIKING
+}
