@@ -227,6 +227,19 @@ RULES: list[Rule] = [
 ]
 
 
+def allowed_losses(history: History, contents: Contents) -> int:
+    """How many users were told to hold a coupon, have no row, and may have lost it."""
+    case = Case(history, contents)
+    saved = {(row.coupon, row.user) for row in contents.rows}
+    return len(
+        {
+            (ask.coupon, ask.user)
+            for ask in history.asks
+            if ask.held and (ask.coupon, ask.user) not in saved and case.losses.allowed(ask)
+        }
+    )
+
+
 def times_to_recover(history: History) -> list[tuple[str, float]]:
     """For each fault that no other overlaps: seconds from its end until every coupon was answered again."""
     found = []

@@ -85,8 +85,11 @@ def _hung_recoverer(cluster: Cluster, rng: random.Random) -> Iterator[Struck]:
         yield Struck()
         return
     cluster.programs[hung].pause()
+    began = time.monotonic()
     try:
-        if not _wait_settled(cluster):
+        if _wait_settled(cluster):
+            cluster.take_overs_s.append(time.monotonic() - began)
+        else:
             cluster.unhealed.append(f"nobody took over from {hung} within {TAKE_OVER_S} s")
         yield Struck(cut_off=(hung,))
     finally:

@@ -23,7 +23,8 @@ class Installation:
     """Starts `servers`, then `programs`. A program that ends by itself is started again.
 
     Ending by SIGKILL, or for want of what it needs at start, is a fault's doing; anything else is
-    recorded in `crashes`. `unhealed`: what a fault has seen not to heal by itself.
+    recorded in `crashes`. `unhealed`: what a fault has seen not to heal by itself. `take_overs_s`: how long
+    another took to do the work of a process that hung.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class Installation:
         self.coupons: list[Coupon] = []
         self.crashes: list[str] = []
         self.unhealed: list[str] = []
+        self.take_overs_s: list[float] = []
         self._wanted: dict[str, bool] = {}
         self._lock = threading.RLock()
         self._done = threading.Event()

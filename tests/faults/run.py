@@ -111,6 +111,7 @@ def _settle(installation: Installation, history: History, rng: random.Random) ->
     contents.views = views
     history.crashes += installation.crashes
     history.undrained += installation.unhealed
+    history.take_overs_s += installation.take_overs_s
     trace("auditing")
     history.audit += installation.audit()
     return contents

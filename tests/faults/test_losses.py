@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from faults.checker import allowed_losses
 from faults.history import Event, FaultSpan
 from faults.made_history import TIMES, World, asked, clean
 
@@ -30,7 +31,9 @@ def forgotten(*faults: FaultSpan) -> World:
 
 @pytest.mark.parametrize("silence", [KILL, CUT, KILL._replace(start=12.4, end=12.8)], ids=lambda s: s.name)
 def test_what_only_a_lost_gate_and_a_silenced_process_knew_may_be_lost(silence: FaultSpan) -> None:
-    assert forgotten(LOSS, silence).kinds() == set()
+    world = forgotten(LOSS, silence)
+    assert world.kinds() == set()
+    assert allowed_losses(world.history, world.contents) == 1
 
 
 NO_EXCUSE: dict[str, tuple[FaultSpan, ...]] = {
