@@ -22,6 +22,7 @@ POLL_S = 0.1
 READ_TIMEOUT_S = 30.0
 TRIM_TIMEOUT_S = 10.0
 AUDIT_TEXT_MAX = 2_000
+AUDIT_TIMEOUT_S = 180.0
 SMALL_DISK = "300m"
 
 LAYOUTS = {
@@ -126,7 +127,8 @@ class Cluster(Installation):
 
     def audit(self) -> list[str]:
         """What `seonchak audit` complains of, through the links of one of the programs."""
-        done = run_command("audit", *self._urls(next(iter(self.programs))))
+        urls = self._urls(next(iter(self.programs)))
+        done = run_command("audit", *urls, timeout_s=AUDIT_TIMEOUT_S)
         return [] if done.returncode == 0 else [done.stdout[-AUDIT_TEXT_MAX:] + done.stderr[-AUDIT_TEXT_MAX:]]
 
     def _contents_now(self, coupons: list[Coupon]) -> Contents:
