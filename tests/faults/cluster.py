@@ -128,8 +128,19 @@ class Cluster(Installation):
     def audit(self) -> list[str]:
         """What `seonchak audit` complains of, through the links of one of the programs."""
         urls = self._urls(next(iter(self.programs)))
-        done = run_command("audit", *urls, timeout_s=AUDIT_TIMEOUT_S)
+        try:
+            done = run_command("audit", *urls, timeout_s=AUDIT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return [f"the audit has not ended within {AUDIT_TIMEOUT_S} s"]
         return [] if done.returncode == 0 else [done.stdout[-AUDIT_TEXT_MAX:] + done.stderr[-AUDIT_TEXT_MAX:]]
+
+    def unsettled(self) -> int:
+        """Of how many coupons the store does not say that their gate was recovered."""
+        query = "SELECT count(*) FROM coupon WHERE epoch <> settled"
+        with psycopg.connect(self.postgres.address) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
 
     def _contents_now(self, coupons: list[Coupon]) -> Contents:
         found = Contents(rows=read_rows(self.postgres.address), events=read_events(self.kafka.address, TOPIC))

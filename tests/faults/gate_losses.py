@@ -107,7 +107,7 @@ def _wait_recovering(cluster: Cluster, said: dict[str, int]) -> str | None:
 
 
 def _wait_settled(cluster: Cluster) -> bool:
-    """Until the store says of every coupon that its gate was recovered."""
+    """Until the store says of every coupon of the run that its gate was recovered."""
     deadline = time.monotonic() + TAKE_OVER_S
     query = "SELECT count(*) FROM coupon WHERE id = ANY (%s) AND epoch <> settled"
     with psycopg.connect(cluster.postgres.address, autocommit=True) as connection:
