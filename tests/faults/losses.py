@@ -29,6 +29,7 @@ class Losses:
             if ask.held:
                 self._told[ask.coupon, ask.user, ask.sequence].append(ask)
                 self._held_from[ask.coupon].append(ask.start)
+        self._known: dict[tuple[str, str, int], bool] = {}
         self._written: dict[tuple[str, str, int], float] = {}
         for event in contents.events or []:
             self._written.setdefault((event.coupon, event.user, event.sequence), event.written_at)
@@ -40,7 +41,10 @@ class Losses:
 
     def allowed(self, ask: Ask) -> bool:
         """Whether what this answer said may be gone."""
-        return any(True for _ in self._excuses(ask))
+        claim = (ask.coupon, ask.user, ask.sequence)
+        if claim not in self._known:
+            self._known[claim] = any(True for _ in self._excuses(ask))
+        return self._known[claim]
 
     def last_loss_ends(self, coupon: str) -> float:
         """When the last recovery of the coupon was over; 0 when its gate was never lost."""
