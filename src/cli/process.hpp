@@ -45,6 +45,7 @@ class Process {
   void consume();
   void poll_progress();
   void recover();
+  void record();
   void refuse();
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
   void propagate();
