@@ -159,6 +159,8 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
   if (const auto inserted = insert(batch); !inserted) return inserted.error();
   for (const auto& [coupon_id, claim] : batch.late) late_claims_[coupon_id].insert(claim);
   positions_ = std::move(*positions);
+  for (const PositionChange& change : batch.positions)
+    fingerprints_[{batch.group, batch.topic, change.partition}] = change.fingerprint;
   return SaveOutcome::saved;
 }
 
@@ -166,7 +168,8 @@ Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group
   std::vector<LogPosition> found;
   const std::lock_guard guard(mutex_);
   for (const auto& [key, next] : positions_) {
-    if (std::get<0>(key) == group && std::get<1>(key) == topic) found.push_back({std::get<2>(key), next});
+    if (std::get<0>(key) == group && std::get<1>(key) == topic)
+      found.push_back({std::get<2>(key), next, fingerprints_[key]});
   }
   return found;
 }

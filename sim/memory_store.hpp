@@ -83,6 +83,7 @@ class MemoryStore final : public Store {
   std::int64_t revision_ = 0;
   std::map<std::string, Rows> rows_;  // by coupon
   std::map<Position, std::int64_t> positions_;
+  std::map<Position, std::string> fingerprints_;
   std::map<std::string, Claims> testimony_;          // by coupon
   std::map<RecordingKey, std::int64_t> recordings_;  // pieces
   std::map<std::string, Claims> late_claims_;        // by coupon; no empty value

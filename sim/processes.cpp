@@ -14,15 +14,24 @@ using std::chrono::milliseconds;
 constexpr milliseconds refusals_period{20};
 constexpr milliseconds propagator_period{10};
 constexpr milliseconds step_wait{30};
+constexpr OutboxSweepOptions sweep{.coupons_per_look = 1,
+                                   .period = milliseconds(200),
+                                   .first_period = milliseconds(10),
+                                   .round_min = milliseconds(300)};
 constexpr milliseconds task_pause{1};
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
 Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
   return Relay(common.gate, publisher, common.reader, common.board, Environment::metrics(), common.health,
-               {.owner = actor.name(),
-                .lease_ttl = milliseconds(300),
-                .lease_period = milliseconds(60),
+               {.leases = {.owner = actor.name(),
+                           .ttl = milliseconds(300),
+                           .period = milliseconds(60),
+                           .hints_period = milliseconds(20),
+                           .hints_period_unhurried = milliseconds(30),
+                           .quiet = milliseconds(500),
+                           .unusable_retry = milliseconds(500),
+                           .sweep = sweep},
                 .entries_max = 1 + actor.environment().random.below(4),
                 .in_flight_events_max = 1 + actor.environment().random.below(8),
                 .backoff = milliseconds(20)});
@@ -51,6 +60,23 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.lease.beat_period = milliseconds(150);
   options.lease.holder = name_of_life(actor);
   return options;
+}
+
+ConsumerOptions consumer_options(Random& random) {
+  return {.batch_records_max = 1 + random.below(6),
+          .backoff_min = milliseconds(10),
+          .backoff_max = milliseconds(100),
+          .reconciler = {.period = milliseconds(150), .sweep = sweep},
+          .bare = {}};
+}
+
+/// Steps a role for ever, each time when the step before has asked for it.
+template <class Role>
+[[noreturn]] void keep_stepping(Role& role) {
+  while (true) {
+    const milliseconds pause = role.step(step_wait);
+    if (pause.count() > 0) ticker().sleep_for(std::min(pause, step_wait));
+  }
 }
 
 }  // namespace
@@ -258,9 +284,7 @@ void RelayActor::open() {
   publisher_ = std::make_unique<ActorPublisher>(*this);
   relay_ = std::make_unique<Relay>(make_relay(*this, *common_, *publisher_));
   start([this] { common_->keep_catalog(); });
-  start([this] {
-    while (true) relay_->step(step_wait);
-  });
+  start([this] { keep_stepping(*relay_); });
 }
 
 void RelayActor::close() {
@@ -277,17 +301,11 @@ ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
 void ConsumerActor::open() {
   common_ = std::make_unique<Common>(*this);
   log_ = std::make_unique<ActorConsumer>(*this);
-  consumer_ =
-      std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
-                                 common_->board, Environment::metrics(),
-                                 ConsumerOptions{.batch_records_max = 1 + environment().random.below(6),
-                                                 .backoff_min = milliseconds(10),
-                                                 .backoff_max = milliseconds(100),
-                                                 .reconcile_period = milliseconds(150)});
+  consumer_ = std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
+                                         common_->board, Environment::metrics(), common_->health,
+                                         consumer_options(environment().random));
   start([this] { common_->keep_catalog(); });
-  start([this] {
-    while (true) consumer_->step(step_wait);
-  });
+  start([this] { keep_stepping(*consumer_); });
 }
 
 void ConsumerActor::close() {

@@ -21,6 +21,7 @@ PLANTED = [
     "no_lease",
     "mark_any_epoch",
     "no_epoch_check_in_save",
+    "late_dropped",
 ]
 
 

@@ -26,6 +26,10 @@ constexpr milliseconds monitor_tick{50};
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
+constexpr milliseconds drain_pause_max{20};
+
+/// A role whose step has not ended for so long hangs.
+constexpr milliseconds role_hangs_after{10'000};
 
 std::string unique_owner() {
   std::array<char, 256> host{};
@@ -42,13 +46,27 @@ CampaignOptions campaign_options(const Adapters& adapters, const Witness& witnes
   return options;
 }
 
-/// Keeps stepping after the stop was asked for until `done` or the limit: what is in the pipe goes out first.
+/// Steps a role until the stop is asked for, sleeping in between for as long as a step says, or until `wake`
+/// is notified. Notes when a step has ended last.
+template <class Step>
+void run_role(const std::atomic<bool>& stop, std::atomic<steady_clock::rep>& stepped_at, Wake& wake,
+              Step step) {
+  const auto note = [&] { stepped_at = steady_clock::now().time_since_epoch().count(); };
+  note();
+  while (!stop) {
+    const milliseconds pause = step(step_wait);
+    note();
+    if (pause.count() > 0) wake.wait_for(std::min(pause, step_wait));
+  }
+}
+
+/// Goes on until `done` or the limit: what is in the pipe goes out first.
 template <class Step, class Done>
-void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, Done done) {
-  while (!stop) step(step_wait);
+void drain_role(milliseconds drain_max, Step step, Done done) {
   const auto until = steady_clock::now() + drain_max;
   do {
-    step(milliseconds(0));
+    const milliseconds pause = step(milliseconds(0));
+    std::this_thread::sleep_for(std::min(pause, drain_pause_max));
   } while (!done() && steady_clock::now() < until);
 }
 
@@ -139,11 +157,12 @@ void Process::relay() {
   const auto publisher = adapters_.make_publisher();
   CatalogReader catalog(catalog_);
   RelayOptions options;
-  options.owner = unique_owner();
+  options.leases.owner = unique_owner();
+  if (config_.gate_is_memory()) options.read_wait_max = milliseconds(0);
   Relay relay(*outbox, *publisher, catalog, board_, metrics_, health_, options);
-  run_role(
-      stop_relay_, drain_relay_max, [&](milliseconds wait) { relay.step(wait); },
-      [&] { return relay.drained(); });
+  const auto step = [&](milliseconds wait) { return relay.step(wait); };
+  run_role(stop_relay_, relay_stepped_at_, board_.somebody_waits(), step);
+  drain_role(drain_relay_max, step, [&] { return relay.drained(); });
   relay.release();
 }
 
@@ -151,22 +170,22 @@ void Process::consume() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
-  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_);
-  // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
-  const bool log_ends_with_us = config_.log_is_memory();
+  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_, health_);
   const bool relay_checks_log = config_.has(Role::relay);
   auto next_check = steady_clock::now();
-  run_role(
-      stop_consumer_, drain_consumer_max,
-      [&](milliseconds wait) {
-        if (stop_consumer_ && !log_ends_with_us) consumer.stop();
-        if (!relay_checks_log && steady_clock::now() >= next_check) {
-          health_.note("log", log->check());
-          next_check = steady_clock::now() + monitor_period;
-        }
-        consumer.step(wait);
-      },
-      [&] { return !log_ends_with_us || consumer.idle(); });
+  Wake never;
+  run_role(stop_consumer_, consumer_stepped_at_, never, [&](milliseconds wait) {
+    if (!relay_checks_log && steady_clock::now() >= next_check) {
+      health_.note("log", log->check());
+      next_check = steady_clock::now() + monitor_period;
+    }
+    return consumer.step(wait);
+  });
+  // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
+  if (!config_.log_is_memory()) return;
+  drain_role(
+      drain_consumer_max, [&](milliseconds wait) { return consumer.step(wait); },
+      [&] { return consumer.idle(); });
 }
 
 void Process::poll_progress() {
@@ -198,6 +217,14 @@ void Process::refuse() {
   while (!stop_helpers_) refusals_.step(step_wait);
 }
 
+// What is well a role tells by itself.
+void Process::note_if_hung(const std::string& role, const std::atomic<steady_clock::rep>& stepped_at) {
+  const auto last = steady_clock::time_point(steady_clock::duration(stepped_at));
+  if (last == steady_clock::time_point{} || steady_clock::now() - last < role_hangs_after)
+    return;  // not begun
+  health_.note(role, Error{Errc::unavailable, "its thread has been in one step for over 10 s"});
+}
+
 Result<void> Process::coupons_carried() const {
   const std::size_t stuck = propagator_.stuck();
   if (stuck == 0) return {};
@@ -211,6 +238,8 @@ void Process::monitor() {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
       health_.note("store", adapters_.store->check());
+      if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
+      if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
       if (config_.has(Role::api)) health_.note("coupons", coupons_carried());
       next = steady_clock::now() + monitor_period;
     }

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -45,6 +46,7 @@ class Process {
   void poll_progress();
   void recover();
   void refuse();
+  void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
   void propagate();
   Result<void> coupons_carried() const;
   std::vector<std::string> required_dependencies() const;
@@ -66,6 +68,8 @@ class Process {
   std::atomic<bool> stop_helpers_{false};
   std::atomic<bool> stop_relay_{false};
   std::atomic<bool> stop_consumer_{false};
+  std::atomic<std::chrono::steady_clock::rep> relay_stepped_at_{0};
+  std::atomic<std::chrono::steady_clock::rep> consumer_stepped_at_{0};
   std::thread relay_;
   std::thread consumer_;
   std::vector<std::thread> helpers_;

@@ -23,6 +23,7 @@ class FaultyStore final : public Store {
     return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
   }
   Result<Coupon> coupon(const std::string& id) override {
+    if (deleted.contains(id)) return Error{Errc::not_found, "no coupon " + id};
     return faults_.run("coupon", [&] { return inner_.coupon(id); });
   }
   Result<Coupon> update_coupon(const std::string& id,
@@ -46,10 +47,14 @@ class FaultyStore final : public Store {
   }
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
-    const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
-    if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
-      return SaveOutcome::busy;
-    return faults_.run("save", [&] { return inner_.save(batch); });
+    return faults_.run("save", [&]() -> Result<SaveOutcome> {
+      const auto deleted_row = [&](const auto& each) { return deleted.contains(each.coupon_id); };
+      const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
+      if (std::ranges::any_of(batch.epochs, deleted_row)) return SaveOutcome::superseded;
+      if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
+        return SaveOutcome::busy;
+      return inner_.save(batch);
+    });
   }
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
     return faults_.run("positions", [&] { return inner_.positions(group, topic); });
@@ -125,6 +130,7 @@ class FaultyStore final : public Store {
   }
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+  std::set<std::string> deleted;                  ///< coupons whose row is gone
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
 
  private:
@@ -147,6 +153,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("configure", [&] { return inner_.configure(coupon); });
   }
   Result<GateState> state(const std::string& coupon_id) override {
+    if (unusable_claims.contains(coupon_id)) return unusable(coupon_id);
     return faults_.run("state", [&] { return inner_.state(coupon_id); });
   }
   PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
@@ -168,6 +175,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("identity", [&] { return inner_.identity(coupon_id); });
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
+    if (unusable_claims.contains(batch.coupon_id)) return unusable(batch.coupon_id);
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
   }
   Result<void> check() override {
@@ -203,6 +211,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
   }
   PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    if (on_progress) on_progress(coupon_ids.size());
     return faults_.run_each("progress", coupon_ids.size(), [&] {
       auto found = inner_.progress(coupon_ids);
       for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
@@ -220,6 +229,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
 
   /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
   std::set<std::string> unusable_outboxes;
+  std::set<std::string> unusable_claims;  ///< the same of its state
+
+  std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
 
  private:
   bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }

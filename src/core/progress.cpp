@@ -57,7 +57,7 @@ void ProgressBoard::forget(std::size_t handle) {
 
 void ProgressBoard::want(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
-  ++wanted_[coupon_id];
+  if (++wanted_[coupon_id] == 1) wants_.fetch_add(1, std::memory_order_release);
 }
 
 void ProgressBoard::unwant(const std::string& coupon_id) {
@@ -110,6 +110,7 @@ void AckWaiters::wait(const Mark& mark, Ack ack, Done done) {
   queue.emplace(std::pair(mark.epoch, mark.sequence),
                 Waiter{ticker().now() + options_.timeout, std::move(done)});
   ++size_;
+  board_.somebody_waits().notify();
   if (!ticking_) tick();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/loop.hpp"
+#include "base/wake.hpp"
 #include "core/coupon.hpp"
 #include "core/ports/gate.hpp"
 
@@ -36,6 +39,12 @@ class ProgressBoard {
   void unwant(const std::string& coupon_id);
   std::vector<std::string> wanted() const;
 
+  /// Grows whenever a coupon is wanted that nobody waited for before.
+  std::uint64_t wants() const { return wants_.load(std::memory_order_acquire); }
+
+  /// Notified whenever a user begins to wait for the log or the store; a relay of this process sleeps on it.
+  Wake& somebody_waits() { return somebody_waits_; }
+
  private:
   void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage);
   void notify();
@@ -43,6 +52,8 @@ class ProgressBoard {
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Outbox::Progress> progress_;  // guarded by mutex_
   std::unordered_map<std::string, std::size_t> wanted_;         // guarded by mutex_
+  std::atomic<std::uint64_t> wants_{0};
+  Wake somebody_waits_;
 
   std::mutex listeners_mutex_;
   std::map<std::size_t, Listener> listeners_;  // guarded by listeners_mutex_

@@ -189,16 +189,20 @@ struct RelaySetup {
 
 /// One life of a relay; destroying it is a crash, since its leases stay.
 struct RelayLife {
-  RelayLife(World& world, MemoryLog& log, RelaySetup setup = {})
+  RelayLife(World& world, MemoryLog& log, const RelaySetup& setup = {})
       : reader(world.catalog),
         publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
-        relay(world.gate, publisher, reader, world.board, world.metrics, world.health,
-              {.owner = setup.owner,
-               .lease_ttl = setup.lease_ttl,
-               .lease_period = setup.lease_period,
-               .entries_max = setup.entries_max,
-               .in_flight_events_max = setup.in_flight_max,
-               .backoff = no_wait}) {}
+        relay(world.gate, publisher, reader, world.board, world.metrics, world.health, options(setup)) {}
+
+  static RelayOptions options(const RelaySetup& setup) {
+    return {.leases = {.owner = setup.owner,
+                       .ttl = setup.lease_ttl,
+                       .period = setup.lease_period,
+                       .unusable_retry = setup.lease_period},
+            .entries_max = setup.entries_max,
+            .in_flight_events_max = setup.in_flight_max,
+            .backoff = no_wait};
+  }
 
   void drain() {
     std::size_t steps = 0;
@@ -218,14 +222,23 @@ struct ConsumerLife {
   ConsumerLife(World& world, MemoryLog& memory, std::size_t batch_max = 1'000)
       : reader(world.catalog),
         log(memory.consumer(), world.faults),
-        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
+        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics, world.health,
                  {.batch_records_max = batch_max,
                   .backoff_min = no_wait,
                   .backoff_max = no_wait,
-                  .reconcile_period = no_wait}) {}
+                  .reconciler = {.period = no_wait}}) {}
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) consumer.step(no_wait);
+  }
+
+  /// For `duration` of the ticker's time, each step when the one before has asked for it.
+  void steps_for(std::chrono::milliseconds duration) {
+    const auto until = ticker().now() + duration;
+    while (ticker().now() < until) {
+      const auto pause = consumer.step(std::chrono::milliseconds(1));
+      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(1)));
+    }
   }
 
   CatalogReader reader;

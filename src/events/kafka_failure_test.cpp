@@ -172,5 +172,39 @@ TEST_F(KafkaFailure, ADeadLetterWithoutABrokerIsUnavailable) {
   EXPECT_EQ(refused.error().code, Errc::unavailable);
 }
 
+// One at a time, a batch of 4,000 took longer here than max.poll.interval.ms allows: 400 s.
+TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
+  constexpr std::size_t count = 300;
+  constexpr auto round_trip = 100ms;
+  rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
+  const auto publisher = make_kafka_publisher(options_);
+  EXPECT_EQ(relay(*publisher, count).lost, 0);
+  const auto consumer = make_kafka_consumer(options_);
+  std::vector<LogRecord> records;
+  const auto deadline = SteadyClock::now() + patience;
+  while (records.size() < count && SteadyClock::now() < deadline) {
+    auto polled = consumer->poll(count, 50ms);
+    ASSERT_TRUE(polled);
+    if (polled->reassigned) {
+      ASSERT_TRUE(consumer->start_at({}));
+    }
+    // From the beginning again, until one poll has them all.
+    if (polled->records.size() < count) {
+      if (!polled->records.empty()) {
+        ASSERT_TRUE(consumer->start_at({}));
+      }
+      continue;
+    }
+    records = std::move(polled->records);
+  }
+  ASSERT_EQ(records.size(), count);
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(round_trip.count()));
+  std::vector<RefusedRecord> refused;
+  for (const LogRecord& record : records) refused.push_back({&record, "x"});
+  const auto began = SteadyClock::now();
+  ASSERT_TRUE(consumer->dead_letter(refused));
+  EXPECT_LT(SteadyClock::now() - began, count * round_trip / 3);
+}
+
 }  // namespace
 }  // namespace seonchak

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "events/kafka.hpp"
 #include "events/kafka_client.hpp"
+#include "events/kafka_fingerprint.hpp"
 #include "events/kafka_record.hpp"
 
 namespace seonchak {
@@ -47,7 +48,9 @@ class KafkaTail final : public EventLogTail {
       // As the consumer does: a log that is shorter than the position was made anew.
       const bool fits =
           named != positions.end() && named->next_offset >= range.begin && named->next_offset <= range.end;
-      next_[partition] = fits ? named->next_offset : range.begin;
+      next_[partition] = fits && named->next_offset > range.begin
+                             ? before_.expect(partition, named->next_offset, named->fingerprint)
+                             : range.begin;
     }
     assigned_ = false;
     return {};
@@ -70,13 +73,19 @@ class KafkaTail final : public EventLogTail {
       const MessagePtr message(
           rd_kafka_consumer_poll(client_.get(), static_cast<int>(until(deadline).count())));
       if (!message) break;
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const bool record = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+      const bool end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+      const auto verdict = record || end ? before_.look(*message) : RecordsBefore::Verdict::not_asked;
+      if (verdict == RecordsBefore::Verdict::other) return begin_again(message->partition, std::move(part));
+      if (record) {
         ++records;
-        LogRecord record = record_of(*message);
-        if (auto* event = std::get_if<IssuedEvent>(&record.message)) part.events.push_back(std::move(*event));
+        LogRecord read = record_of(*message);
+        auto* event = std::get_if<IssuedEvent>(&read.message);
+        if (event != nullptr && verdict != RecordsBefore::Verdict::same)
+          part.events.push_back(std::move(*event));
         part.advanced = true;
         reach(message->partition, message->offset + 1, unread);
-      } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      } else if (end) {
         // The offsets before it may belong to markers of transactions, which are never handed out.
         if (message->offset > next_[message->partition]) part.advanced = true;
         reach(message->partition, message->offset, unread);
@@ -94,6 +103,7 @@ class KafkaTail final : public EventLogTail {
 
   void stop() override {
     next_.clear();
+    before_.clear();
     client_.reset();
     usable_at_ = {};
   }
@@ -170,6 +180,15 @@ class KafkaTail final : public EventLogTail {
     if (end != unread.end() && offset >= end->second) unread.erase(end);
   }
 
+  Part begin_again(std::int32_t partition, Part part) {
+    log::error("kafka topic was made anew under its name; reading it from its beginning",
+               {{"topic", target_.topic}, {"partition", partition}});
+    next_[partition] = 0;
+    assigned_ = false;
+    part.advanced = true;
+    return part;
+  }
+
   /// The next client goes on where this one was.
   Result<Part> failed(Part& part) {
     const std::string why = fatal_text(client_.get());
@@ -187,6 +206,7 @@ class KafkaTail final : public EventLogTail {
   const KafkaOptions options_;
   const Target target_;
   ErrorLog error_log_;
+  RecordsBefore before_;
   Offsets next_;                         // to be read, by partition; empty before the first start
   bool assigned_ = false;                // the client reads all of next_
   SteadyClock::time_point usable_at_{};  // a client that fails at once must not be replaced in a hot loop

@@ -93,16 +93,6 @@ IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
   return {coupon_id, "42", sequence, *parse_rfc3339("2026-11-22T03:00:00.123Z"), 3};
 }
 
-void publish(const KafkaOptions& options, const std::vector<IssuedEvent>& events) {
-  const auto publisher = make_kafka_publisher(options);
-  ASSERT_EQ(publisher->publish(events), events.size());
-  const auto deadline = SteadyClock::now() + patience;
-  while (publisher->in_flight() > 0) {
-    ASSERT_LT(SteadyClock::now(), deadline);
-    ASSERT_FALSE(publisher->poll(50ms).lost);
-  }
-}
-
 /// A consumer, what it owns and what it has read; begins each partition where `position` is.
 struct Member {
   explicit Member(const KafkaOptions& options) : consumer(make_kafka_consumer(options)) {}
@@ -238,6 +228,34 @@ TEST(Kafka, ADeadLetterCarriesSpringsHeaders) {
       {"kafka_dlt-exception-fqcn", "seonchak.DeadLetter"},
       {"kafka_dlt-exception-message", "not JSON: it is broken"}};
   EXPECT_EQ(raw[0].headers, headers);
+}
+
+TEST(Kafka, ThousandsOfDeadLettersGoTogether) {
+  constexpr std::size_t count = 4'000;
+  const KafkaOptions options = fresh_kafka();
+  std::vector<IssuedEvent> events;
+  for (std::size_t i = 1; i <= count; ++i) events.push_back(event("1", static_cast<std::int64_t>(i)));
+  publish(options, events);
+  const auto consumer = make_kafka_consumer(options);
+  std::vector<std::string> dead;
+  const auto deadline = SteadyClock::now() + patience;
+  while (dead.size() < count && SteadyClock::now() < deadline) {
+    const auto polled = consumer->poll(count, 50ms);
+    ASSERT_TRUE(polled);
+    if (polled->reassigned) {
+      ASSERT_TRUE(consumer->start_at({}));
+    }
+    std::vector<RefusedRecord> refused;
+    for (const LogRecord& record : polled->records)
+      refused.push_back({&record, "no " + std::to_string(record.offset)});
+    if (refused.empty()) continue;
+    ASSERT_TRUE(consumer->dead_letter(refused));
+    for (const RefusedRecord& each : refused) dead.push_back(each.reason);
+  }
+  std::vector<std::string> found;
+  for (const Raw& raw : read_raw(options, topic_of(options) + "-dlt", 1, count))
+    found.push_back(raw.headers.back().second);
+  EXPECT_EQ(found, dead);
 }
 
 TEST(Kafka, ADeadTombstoneStaysOne) {

@@ -63,7 +63,7 @@ std::vector<Coupon> read_coupons(const PostgresRows& rows) {
 std::vector<LogPosition> read_positions(const PostgresRows& rows) {
   std::vector<LogPosition> found;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    found.push_back({rows.integer(row, 0), rows.bigint(row, 1)});
+    found.push_back({rows.integer(row, 0), rows.bigint(row, 1), std::string(rows.text(row, 2))});
   }
   return found;
 }

@@ -59,7 +59,7 @@ inline const PostgresStatement list_coupons = {
     "list_coupons", "SELECT " + coupon_columns + " FROM coupon WHERE id > $1 ORDER BY id LIMIT $2"};
 
 inline const PostgresStatement move_positions = {"move_positions",
-                                                 "SELECT move_log_positions($1, $2, $3, $4, $5)"};
+                                                 "SELECT move_log_positions($1, $2, $3, $4, $5, $6)"};
 
 inline const PostgresStatement check_epochs = {"check_epochs", "SELECT check_coupon_epochs($1, $2)"};
 
@@ -91,14 +91,15 @@ inline constexpr std::string_view lock_timeout_state = "55P03";
 
 inline constexpr std::string_view sequence_constraint = "user_coupon_sequence";
 
-inline const PostgresStatement positions = {"positions",
-                                            "SELECT partition, next_offset FROM log_position WHERE "
-                                            "consumer_group = $1 AND topic = $2 ORDER BY partition"};
+inline const PostgresStatement positions = {
+    "positions",
+    "SELECT partition, next_offset, fingerprint FROM log_position WHERE "
+    "consumer_group = $1 AND topic = $2 ORDER BY partition"};
 
 inline const PostgresStatement highest_positions = {
     "highest_positions",
-    "SELECT partition, max(next_offset) FROM log_position WHERE topic = $1 GROUP BY partition ORDER BY "
-    "partition"};
+    "SELECT DISTINCT ON (partition) partition, next_offset, fingerprint FROM log_position WHERE topic = $1"
+    " ORDER BY partition, next_offset DESC"};
 
 inline const PostgresStatement coupons_of_user = {
     "coupons_of_user",

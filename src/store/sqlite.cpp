@@ -56,7 +56,7 @@ Holder read_holder(SqliteStatement& row) {
 }
 
 LogPosition read_position(SqliteStatement& row) {
-  return {static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
+  return {static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1), row.text_at(2)};
 }
 
 /// ?1 to ?10 of sql::create_coupon and sql::update_coupon.
