@@ -75,12 +75,12 @@ void drain_role(milliseconds drain_max, Step step, Done done) {
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(*adapters_.store),
+      catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-      propagator_(*adapters_.store, *propagator_gate_, catalog_, metrics_),
+      propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
-      campaigns_(*adapters_.store, *adapters_.control, catalog_, propagator_,
-                 campaign_options(adapters_, witness_)) {}
+      campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
+                 *adapters_.control, catalog_, propagator_, campaign_options(adapters_, witness_)) {}
 
 Process::~Process() {
   shut_down();
@@ -170,7 +170,8 @@ void Process::consume() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
-  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_, health_);
+  Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog, board_,
+                    metrics_, health_);
   const bool relay_checks_log = config_.has(Role::relay);
   auto next_check = steady_clock::now();
   Wake never;
@@ -201,8 +202,8 @@ void Process::recover() {
   RecoveryOptions options;
   if (adapters_.gate_fails_over) options.witness_grace = safety_times.failover_grace;
   options.make_token = unique_owner;
-  Recovery recovery({*adapters_.store, *adapters_.control, *gate, *outbox, *log}, catalog_, witness_, health_,
-                    metrics_, options);
+  Recovery recovery({adapters_.stores[StoreLane::recovery], *adapters_.control, *gate, *outbox, *log},
+                    catalog_, witness_, health_, metrics_, options);
   while (!stop_helpers_) {
     recovery.step();
     std::this_thread::sleep_for(safety_times.recovery_period);
@@ -237,7 +238,7 @@ void Process::monitor() {
   while (!stop_helpers_) {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
-      health_.note("store", adapters_.store->check());
+      health_.note("store", adapters_.stores[StoreLane::fence].check());
       if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
       if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
       if (config_.has(Role::api)) health_.note("coupons", coupons_carried());
