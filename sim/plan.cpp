@@ -25,6 +25,8 @@ std::string_view to_string(FaultKind kind) {
                                                                       "claim_reply_lost",
                                                                       "gate_restarted_empty",
                                                                       "gate_forgot_a_coupon",
+                                                                      "gate_forgot_holders",
+                                                                      "gate_forgot_an_outbox",
                                                                       "gate_set_back",
                                                                       "gate_failed_over",
                                                                       "gate_failed_back",

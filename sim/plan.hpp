@@ -23,6 +23,8 @@ enum class FaultKind {
   claim_reply_lost,
   gate_restarted_empty,
   gate_forgot_a_coupon,
+  gate_forgot_holders,
+  gate_forgot_an_outbox,
   gate_set_back,
   gate_failed_over,
   gate_failed_back,
@@ -46,7 +48,7 @@ struct Plan {
 
   bool storm = false;  ///< losses of the gate close together, while what is under way takes long
 
-  bool duel = false;   ///< a storm in which recoveries hang for so long that others take over
+  bool duel = false;  ///< a storm in which recoveries hang for so long that others take over
 
   int coupons = 1;
   int partitions = 1;
@@ -63,11 +65,11 @@ struct Plan {
   unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
-  unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
+  unsigned stall_per_mille = 0;          ///< of an API process's loop between two of its tasks
   unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
   unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
-  int api_cuts = 0;                   ///< an API process cannot reach the store for a while
-  unsigned reply_loss_per_mille = 0;  ///< of claims that were decided
+  int api_cuts = 0;                      ///< an API process cannot reach the store for a while
+  unsigned reply_loss_per_mille = 0;     ///< of claims that were decided
   int gate_losses = 0;
   bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
   bool log_is_durable = true;

@@ -116,13 +116,19 @@ void Schedule::lose_gate() {
   Random& random = environment_.random;
   MemoryGate& gate = *environment_.gates.back();
   environment_.ledger.gate_lost();
-  const auto kind = random.below(3);
+  const auto kind = random.below(5);
   if (kind == 0) {
     environment_.fault(FaultKind::gate_restarted_empty, "");
     gate.restart_empty();
   } else if (kind == 1) {
     environment_.fault(FaultKind::gate_forgot_a_coupon, "");
     gate.forget(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 2) {
+    environment_.fault(FaultKind::gate_forgot_holders, "");
+    gate.forget_holders(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 3) {
+    environment_.fault(FaultKind::gate_forgot_an_outbox, "");
+    gate.forget_outbox(coupons_[random.below(coupons_.size())]);
   } else {
     environment_.fault(FaultKind::gate_set_back, "");
     gate.restart_with(images_.empty() ? gate.image() : images_[random.below(images_.size())]);

@@ -52,10 +52,13 @@ TEST(LateClaims, OfACouponThatCannotBeUsedWaitAndOthersGoOn) {
   world.create("b", 4);
   world.create("c", 4);
   world.memory_gate.forget("a");
-  world.sqlite->update_coupon("b", [](Coupon& row) -> Result<void> {
-    ++row.epoch;
-    return {};
-  }).value();
+  world.sqlite
+      ->update_coupon("b",
+                      [](Coupon& row) -> Result<void> {
+                        ++row.epoch;
+                        return {};
+                      })
+      .value();
   for (const char* id : {"a", "b", "c"}) world.keep(id, "u", 5);
   world.decide_all();
   EXPECT_TRUE(world.waits("a")) << "the gate has nothing of it";

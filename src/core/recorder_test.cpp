@@ -11,7 +11,10 @@ struct Recorded : World {
   /// As a recovery does it.
   void fence(const std::string& id) {
     const Coupon row = sqlite->coupon(id).value();
-    EXPECT_EQ(sqlite->fence_coupons(std::vector<CouponFence>{{id, row.epoch, row.gate, row.epoch + 1, row.gate}})->size(), 1U);
+    EXPECT_EQ(
+        sqlite->fence_coupons(std::vector<CouponFence>{{id, row.epoch, row.gate, row.epoch + 1, row.gate}})
+            ->size(),
+        1U);
     (void)catalog.refresh();
   }
   void settle(const std::string& id) {
@@ -22,7 +25,8 @@ struct Recorded : World {
     (void)catalog.refresh();
   }
   void told(const std::string& id, std::int64_t epoch, int first, int count) {
-    for (int i = first; i < first + count; ++i) witness.issued(id, epoch, {{"u" + std::to_string(i), i, now()}});
+    for (int i = first; i < first + count; ++i)
+      witness.issued(id, epoch, {{"u" + std::to_string(i), i, now()}});
   }
 
   Witness witness;

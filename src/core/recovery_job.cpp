@@ -41,7 +41,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
 // read below is all it will ever have of them.
 void RecoveryJob::fenced(Coupon row) {
   coupon_ = std::move(row);
-  prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && remains_.has_all_holders();
+  prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && remains_.is_whole();
   stage_ = Stage::recorders;
   recorders_heard_ = due_ = ticker().now() + options_.witness_grace;
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
@@ -140,14 +140,14 @@ Result<void> RecoveryJob::read_rows() {
   if (!page) return page.error();
   for (const Holder& holder : *page) known_.taken.push_back(holder.sequence);
   if (page->size() < options_.rows_page) {
-    stage_ = prefix_ ? Stage::waiting : Stage::survivors;
+    stage_ = Stage::waiting;
   } else {
     rows_after_ = page->back().sequence;
   }
   return {};
 }
 
-// What the surviving outbox holds: certain, and perhaps not in the store.
+// What the surviving outbox holds: perhaps not in the store, and in a prefix of what was trusted certain.
 Result<void> RecoveryJob::read_waiting() {
   const Mark after{id_, outbox_after_, remains_.epoch};
   const auto read = ports_.outbox.read({&after, 1}, options_.entries_page, no_wait);
@@ -156,12 +156,17 @@ Result<void> RecoveryJob::read_waiting() {
   for (const OutboxEntry& entry : read->entries) {
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
-      if (sequence > remains_.persisted)
-        known_.waiting.push_back({entry.users[i], sequence, entry.issued_at});
+      if (sequence <= remains_.persisted) continue;
+      const Holder holder{entry.users[i], sequence, entry.issued_at};
+      if (prefix_) {
+        known_.waiting.push_back(holder);
+      } else {
+        claims_.push_back({holder, entry.epoch});
+      }
     }
     outbox_after_ = entry.last_sequence();
   }
-  if (read->entries.size() < options_.entries_page) stage_ = Stage::check;
+  if (read->entries.size() < options_.entries_page) stage_ = prefix_ ? Stage::check : Stage::survivors;
   return {};
 }
 

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "core/recovery_fixture.hpp"
 #include "core/ticker_fixture.hpp"
@@ -63,9 +63,8 @@ TEST(RecoveryJobs, ACoordinatorThatHangsIsRelievedAndWritesNothingMore) {
       world.time.passed += milliseconds(100);
     }
     const bool was_done = world.open("c") && world.sqlite->coupon("c")->epoch > 1;
-    const auto took = world.run({other.get()}, seconds(30), [&] {
-      return world.open("c") && world.sqlite->coupon("c")->epoch > 1;
-    });
+    const auto took = world.run({other.get()}, seconds(30),
+                                [&] { return world.open("c") && world.sqlite->coupon("c")->epoch > 1; });
     EXPECT_LT(took, seconds(8 + 2 + 2)) << steps;
     const Coupon row = world.sqlite->coupon("c").value();
     const auto state = world.memory_gate.state("c").value();
@@ -118,7 +117,8 @@ TEST(RecoveryJobs, TwoAtOnceInAnyOrderLoseNobodyAndGiveNothingTwice) {
     world.save_all();
     const auto rows = world.sqlite->holders("c", 0, 100).value();
     EXPECT_LE(rows.size(), 6U) << "seed " << seed;
-    EXPECT_EQ(static_cast<std::int64_t>(rows.size()), world.memory_gate.state("c")->issued) << "seed " << seed;
+    EXPECT_EQ(static_cast<std::int64_t>(rows.size()), world.memory_gate.state("c")->issued)
+        << "seed " << seed;
   }
 }
 

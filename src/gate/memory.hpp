@@ -69,12 +69,14 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
-  /// had once, or just forgets one coupon.
+  /// had once, or just forgets one coupon or a part of one.
   class Image;
   void restart_empty();
   void restart_with(const Image& image);
   Image image();
   void forget(const std::string& coupon_id);
+  void forget_holders(const std::string& coupon_id);
+  void forget_outbox(const std::string& coupon_id);
 
  private:
   struct Held {
@@ -89,6 +91,10 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::string token;               ///< of the recovery that has shut it; empty: open
     std::int64_t pending = 0;        ///< RebuiltMarks::pending, ::sequence of the last recovery
     std::int64_t rebuilt = 0;
+    std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
+
+    bool has_lost_holders() const;
+    bool has_lost_outbox() const;
   };
 
   struct Lease {
