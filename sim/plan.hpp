@@ -48,7 +48,7 @@ struct Plan {
 
   bool storm = false;  ///< losses of the gate close together, while what is under way takes long
 
-  bool duel = false;   ///< a storm in which recoveries hang for so long that others take over
+  bool duel = false;  ///< a storm in which recoveries hang for so long that others take over
 
   int coupons = 1;
   int partitions = 1;
@@ -66,12 +66,12 @@ struct Plan {
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
   unsigned stop_at_reply_per_mille =
-      0;                              ///< of claims that were decided: the API process stops before it hears
-  unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
+      0;                         ///< of claims that were decided: the API process stops before it hears
+  unsigned stall_per_mille = 0;  ///< of an API process's loop between two of its tasks
   unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
   unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
-  int api_cuts = 0;                   ///< an API process cannot reach the store for a while
-  unsigned reply_loss_per_mille = 0;  ///< of claims that were decided
+  int api_cuts = 0;                      ///< an API process cannot reach the store for a while
+  unsigned reply_loss_per_mille = 0;     ///< of claims that were decided
   int gate_losses = 0;
   bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
   bool log_is_durable = true;

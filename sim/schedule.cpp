@@ -192,7 +192,7 @@ bool Schedule::coupon_at_rest(const std::string& id) {
   if (!state || state->epoch != row->epoch) return false;
   const Mark all{id, 0, state->epoch};
   if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
-  if (!environment_.store.late_claims(id, 1).value().empty()) return false;
+  if (!environment_.store.late_claims(id, {}, 1).value().empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   return static_cast<std::int64_t>(rows.size()) == state->issued;
 }

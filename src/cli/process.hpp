@@ -44,6 +44,7 @@ class Process {
   void relay();
   void consume();
   void poll_progress();
+  void record();
   void recover();
   void record();
   void refuse();

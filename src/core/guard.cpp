@@ -48,8 +48,8 @@ bool Guard::see_identity(const CatalogSnapshot& catalog) {
   if (!seen) return false;
   const auto now = ticker().now();
   if (identity_ && identity_->name() != seen->name()) {
-    const bool same_server = identity_->run_id == seen->run_id && !seen->joined &&
-                             now - seen_at_ <= options_.renamed_max;
+    const bool same_server =
+        identity_->run_id == seen->run_id && !seen->joined && now - seen_at_ <= options_.renamed_max;
     if (same_server) {
       log::info("the gate has a new replication id", {{"was", identity_->name()}, {"is", seen->name()}});
       former_names_.insert(identity_->name());
@@ -108,8 +108,7 @@ void Guard::ask(const std::vector<std::shared_ptr<const Coupon>>& coupons) {
     if (answer) progress_.emplace(coupon.id, *answer);
     const bool trusted = answer && answer->epoch == coupon.epoch;
     if (trusted) witness_.persisted(coupon.id, coupon.epoch, answer->persisted);
-    const bool changed =
-        trusted ? other_state_.erase(coupon.id) > 0 : other_state_.insert(coupon.id).second;
+    const bool changed = trusted ? other_state_.erase(coupon.id) > 0 : other_state_.insert(coupon.id).second;
     if (changed) scan_due_ = true;
   }
 }

@@ -26,8 +26,8 @@ struct GuardOptions {
   std::size_t renamed_per_step = 256;  ///< coupons
 };
 
-/// Asks whether the gate still is the one the store trusts and has what it had: docs/decisions/0007. Every API
-/// process runs one. Used from one thread.
+/// Asks whether the gate still is the one the store trusts and has what it had: docs/decisions/0007. Every
+/// API process runs one. Used from one thread.
 class Guard {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -85,11 +85,11 @@ class Guard {
 
   std::optional<GateIdentity> identity_;
   TimePoint seen_at_{};
-  std::set<std::string> former_names_;    // of the same server
+  std::set<std::string> former_names_;  // of the same server
   std::map<std::string, Witness::Doubt> doubts_;
   std::set<std::string> demand_;
   std::set<std::string> watched_;
-  std::set<std::string> other_state_;     // what the gate has of them is not what is trusted
+  std::set<std::string> other_state_;  // what the gate has of them is not what is trusted
   std::unordered_map<std::string, Outbox::Progress> progress_;  // of the last look
   std::vector<std::shared_ptr<const Coupon>> open_;             // for the sweep
   std::vector<std::string> suspects_;                           // of the last scan; closed ones last

@@ -118,8 +118,7 @@ LateClaims::Verdict LateClaims::ask_gate(const Coupon& coupon, const std::vector
 
 // Issued, it comes through the outbox with its new sequence.
 Result<bool> LateClaims::claim_again(const Coupon& coupon, const KnownClaim& claim) {
-  const auto reply =
-      control_.claim_now({coupon.id, coupon.epoch, 0, {claim.holder.user_id}, coupon.gate});
+  const auto reply = control_.claim_now({coupon.id, coupon.epoch, 0, {claim.holder.user_id}, coupon.gate});
   if (!reply) return reply.error();
   const Decision decision = reply->claims.front().decision;
   return decision == Decision::issued || decision == Decision::already_issued;
@@ -150,11 +149,10 @@ Result<void> LateClaims::save_or_drop(const Coupon& coupon, const std::vector<Kn
 
 void LateClaims::lost(const std::string& coupon_id, const KnownClaim& claim, std::string_view why) {
   lost_.add();
-  log::error("an issued coupon was lost with the gate",
-             {{"coupon", coupon_id},
-              {"user", claim.holder.user_id},
-              {"sequence", claim.holder.sequence},
-              {"why", why}});
+  log::error("an issued coupon was lost with the gate", {{"coupon", coupon_id},
+                                                         {"user", claim.holder.user_id},
+                                                         {"sequence", claim.holder.sequence},
+                                                         {"why", why}});
 }
 
 }  // namespace seonchak

@@ -9,11 +9,7 @@ namespace seonchak {
 
 Recorder::Recorder(Store& store, Catalog& catalog, Witness& witness, std::string process,
                    RecorderOptions options)
-    : store_(store),
-      catalog_(catalog),
-      witness_(witness),
-      process_(std::move(process)),
-      options_(options) {}
+    : store_(store), catalog_(catalog), witness_(witness), process_(std::move(process)), options_(options) {}
 
 // The catalog is read first: an answer that comes after it in an earlier epoch is not given to the user.
 bool Recorder::step() {

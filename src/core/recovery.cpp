@@ -55,8 +55,13 @@ milliseconds Recovery::step() {
   read_tail();
   advance(Share::others, options_.others_share);
   decide_late();
-  if (std::exchange(refresh_due_, false)) (void)catalog_.catalog().refresh();
+  refresh();
   return until_next();
+}
+
+void Recovery::stop() {
+  give_up();
+  if (std::exchange(leads_, false)) lease_.release();
 }
 
 void Recovery::look(TimePoint now) {
@@ -65,6 +70,15 @@ void Recovery::look(TimePoint now) {
   late_.look();
   if (gate_answers_) forget_heard();
   note_health();
+}
+
+// So that this process hears of its own commits soon; at once when its users wait for that.
+void Recovery::refresh() {
+  const auto now = ticker().now();
+  if (!refresh_due_ && (!committed_ || now < next_refresh_)) return;
+  refresh_due_ = committed_ = false;
+  next_refresh_ = now + options_.look_period;
+  (void)catalog_.catalog().refresh();
 }
 
 bool Recovery::has_work() const {
@@ -160,6 +174,7 @@ void Recovery::fence() {
     for (const CouponFence& fence : fences) failed(fence.coupon_id, fenced.error());
     return;
   }
+  committed_ = true;
   for (Coupon& row : *fenced) {
     if (guard_.in_demand(row.id)) refresh_due_ = true;
     jobs_.at(row.id).fenced(std::move(row));
@@ -205,7 +220,8 @@ void Recovery::tail_failed(const Error& error) {
 }
 
 bool Recovery::can_advance(const RecoveryJob& job) const {
-  const bool in_a_batch = job.stage() == Stage::shut || job.stage() == Stage::fence || job.stage() == Stage::tail;
+  const bool in_a_batch =
+      job.stage() == Stage::shut || job.stage() == Stage::fence || job.stage() == Stage::tail;
   return !in_a_batch && job.due() <= ticker().now();
 }
 
@@ -264,6 +280,7 @@ void Recovery::finish(const RecoveryJob& job) {
                                  {"sequence", rebuilt.sequence},
                                  {"given_back", rebuilt.pending.size()},
                                  {"lost", rebuilt.dropped.size()}});
+  committed_ = true;
   if (guard_.in_demand(id)) refresh_due_ = true;
   done_with(id);
 }
@@ -302,10 +319,9 @@ void Recovery::note_health() {
   }
   const auto age = std::chrono::floor<std::chrono::seconds>(ticker().now() - *oldest).count();
   age_.set(age);
-  health_.note(dependency,
-               Error{Errc::unavailable, std::to_string(guard_.suspect_count()) +
-                                            " coupons are being recovered, the first for " +
-                                            std::to_string(age) + " s"});
+  health_.note(dependency, Error{Errc::unavailable, std::to_string(guard_.suspect_count()) +
+                                                        " coupons are being recovered, the first for " +
+                                                        std::to_string(age) + " s"});
 }
 
 milliseconds Recovery::until_next() const {

@@ -25,7 +25,7 @@ namespace seonchak {
 
 struct RecoveryOptions {
   std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
-  std::chrono::milliseconds retry{250};        ///< of a coupon after a failure; doubled each time
+  std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
   std::chrono::milliseconds demand_share{75};  ///< of a step, at most, for coupons with demand here
   std::chrono::milliseconds others_share{25};  ///< and for the others
@@ -62,6 +62,9 @@ class Recovery {
   /// Looks when it is time, and does a bounded part of what there is to do. Returns when to come again.
   std::chrono::milliseconds step();
 
+  /// Leaves the work to others at once, instead of letting them find out. Nothing is undone.
+  void stop();
+
   /// True while this process recovers coupons.
   bool recovering() const { return !jobs_.empty(); }
 
@@ -77,6 +80,7 @@ class Recovery {
   enum class Share { demand, others };
 
   void look(TimePoint now);
+  void refresh();
   bool has_work() const;
   bool hold_lease();
   void give_up();
@@ -116,6 +120,8 @@ class Recovery {
   bool gate_answers_ = false;
   bool leads_ = false;
   bool refresh_due_ = false;
+  bool committed_ = false;
+  TimePoint next_refresh_{};
   bool busy_ = false;  // there is more to do at once
   TimePoint next_look_{};
 

@@ -11,8 +11,8 @@
 namespace seonchak {
 
 struct RecoveryTailOptions {
-  std::size_t records_max = 10'000;     ///< in a part
-  std::chrono::milliseconds wait{50};   ///< for a part: other coupons' recoveries go on in between
+  std::size_t records_max = 10'000;         ///< in a part
+  std::chrono::milliseconds wait{50};       ///< for a part: other coupons' recoveries go on in between
   std::chrono::milliseconds stall{10'000};  ///< without any progress; how much there is to read has no limit
 };
 

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 #include "core/campaign.hpp"
 #include "core/consume.hpp"
 #include "core/gate_copy.hpp"

@@ -298,7 +298,7 @@ class PostgresStore final : public Store {
   PostgresPool pool_;
   PostgresSaver saver_;
   PostgresUnsaved unsaved_{pool_};
-  PostgresLeases leases_{pool_};
+  PostgresLeases leases_{pool_, options_};
 };
 
 }  // namespace

@@ -65,7 +65,7 @@ struct Recording {
 struct LeaseRow {
   std::int64_t token = 0;  ///< grows with every holder; 0: nobody has ever had it
   std::int64_t beat = 0;   ///< grows with every sign of life of that holder
-  std::string holder;      ///< empty when nobody holds it
+  std::string holder;      ///< empty when nobody holds it, or the one who did is known to be gone
 
   bool operator==(const LeaseRow&) const = default;
 };
