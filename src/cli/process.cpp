@@ -8,7 +8,6 @@
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
 #include "core/consume.hpp"
-#include "core/guard.hpp"
 #include "core/progress_poller.hpp"
 #include "core/recorder.hpp"
 #include "core/recovery.hpp"
@@ -79,11 +78,7 @@ Process::Process(const ServeConfig& config)
       adapters_(wire(config_)),
       catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-<<<<<<< HEAD
-      propagator_(adapters_.stores[StoreLane::fence], *propagator_gate_, catalog_, metrics_),
-=======
       propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
->>>>>>> recovery
       refusals_(*adapters_.control, catalog_, metrics_),
       campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
                  *adapters_.control, catalog_, propagator_, campaign_options(adapters_, witness_)) {}
@@ -134,13 +129,8 @@ void Process::start() {
   if (config_.has(Role::api) && others_may_relay)
     helpers_.push_back(named_thread("progress", [this] { poll_progress(); }));
   if (config_.has(Role::api) && adapters_.make_recovery) {
-<<<<<<< HEAD
-    helpers_.push_back(named_thread("recovery", [this] { recover(); }));
-    helpers_.push_back(named_thread("recorder", [this] { record(); }));
-=======
     helpers_.push_back(named_thread("recorder", [this] { record(); }));
     helpers_.push_back(named_thread("recovery", [this] { recover(); }));
->>>>>>> recovery
   }
   if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
   if (config_.has(Role::api)) helpers_.push_back(named_thread("propagate", [this] { propagate(); }));
@@ -220,10 +210,6 @@ void Process::recover() {
   const auto gate = adapters_.make_recovery();
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_tail();
-<<<<<<< HEAD
-  const auto control = adapters_.make_control();
-=======
->>>>>>> recovery
   Store& store = adapters_.stores[StoreLane::recovery];
   RecoveryOptions options;
   if (adapters_.gate_fails_over) options.job.witness_grace = safety_times.failover_grace;
@@ -231,19 +217,9 @@ void Process::recover() {
   options.lease.holder = unique_owner();
   Guard guard(store, *control, *outbox, catalog_, witness_);
   Recovery recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_, options);
-<<<<<<< HEAD
-  while (!stop_helpers_) std::this_thread::sleep_for(std::min(recovery.step(), safety_times.recovery_period));
-}
-
-void Process::record() {
-  Recorder recorder(adapters_.stores[StoreLane::fence], catalog_, witness_, unique_owner());
-  while (!stop_helpers_) {
-    if (!recorder.step()) std::this_thread::sleep_for(safety_times.recorder_period);
-=======
   while (!stop_helpers_) {
     // So short that it stops soon when it is told to.
     std::this_thread::sleep_for(std::min(recovery.step(), step_wait));
->>>>>>> recovery
   }
   recovery.stop();
 }

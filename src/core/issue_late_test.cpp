@@ -91,7 +91,9 @@ TEST(IssuerDeadline, WhatTheLogHasIsToldWhileTheEpochIsKnownToBeOpen) {
     test.world.ask("c", "a");
     test.world.answer_all();
     test.time.passed += 1h;
-    if (refreshed) ASSERT_TRUE(test.world.catalog.refresh());
+    if (refreshed) {
+      ASSERT_TRUE(test.world.catalog.refresh());
+    }
     test.world.published("c", 1);
     EXPECT_EQ(test.world.answers, (Answers{refreshed ? "a issued 1" : "a late"}));
   }
