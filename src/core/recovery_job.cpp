@@ -157,19 +157,11 @@ Result<void> RecoveryJob::read_waiting() {
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
-<<<<<<< HEAD
       Holder holder{entry.users[i], sequence, entry.issued_at};
       if (prefix_) {
         known_.waiting.push_back(std::move(holder));
       } else {
         claims_.push_back({std::move(holder), entry.epoch});
-=======
-      const Holder holder{entry.users[i], sequence, entry.issued_at};
-      if (prefix_) {
-        known_.waiting.push_back(holder);
-      } else {
-        claims_.push_back({holder, entry.epoch});
->>>>>>> recovery
       }
     }
     outbox_after_ = entry.last_sequence();
