@@ -4,22 +4,6 @@
 
 namespace seonchak::sim {
 
-class ActorStore::Lock final : public StoreLock {
- public:
-  Lock(Actor& actor, std::unique_ptr<StoreLock> inner) : actor_(actor), inner_(std::move(inner)) {}
-
-  // Lost without notice, as with a connection; its owner finds out when it asks.
-  bool held() override {
-    actor_.travel();
-    return inner_ != nullptr;
-  }
-  void lose() { inner_.reset(); }
-
- private:
-  Actor& actor_;
-  std::unique_ptr<StoreLock> inner_;
-};
-
 Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
   return call("create_coupon", [&] { return store_.create_coupon(std::move(coupon)); });
 }
@@ -134,19 +118,6 @@ void ActorStore::committed(const Coupon& row) {
   if (!environment.tracing()) return;
   environment.note(actor_.name(), "row " + row.id + " epoch " + std::to_string(row.epoch) + " settled " +
                                       std::to_string(row.settled));
-}
-
-Result<std::unique_ptr<StoreLock>> ActorStore::try_lock(const std::string& name) {
-  auto taken = call("try_lock", [&] { return store_.try_lock(name); });
-  if (!taken || !*taken) return taken;
-  Environment& environment = actor_.environment();
-  auto lock = std::make_unique<Lock>(actor_, std::move(*taken));
-  if (environment.locks_to_lose > 0 && !environment.healed) {
-    --environment.locks_to_lose;
-    environment.fault(FaultKind::lock_lost, actor_.name());
-    lock->lose();
-  }
-  return std::unique_ptr<StoreLock>(std::move(lock));
 }
 
 Result<void> ActorGate::install(const Coupon& coupon) {

@@ -74,7 +74,7 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.tail.stall = milliseconds(3'000);
   options.late.period = milliseconds(100);
   options.late.retry = milliseconds(50);
-  options.lease.silence = times.lease_silence;
+  options.lease.silence = planted("no_takeover") ? milliseconds(1'000'000) : times.lease_silence;
   options.lease.look_period = milliseconds(150);
   options.lease.beat_period = milliseconds(150);
   options.lease.holder = name_of_life(actor);

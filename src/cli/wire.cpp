@@ -94,14 +94,17 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
   return open_postgres(options);
 }
 
-/// At most nine connections in a process that has every role, and fewer at rest: they are opened on demand.
+/// At most ten connections in a process that has every role, and fewer at rest: they are opened on demand.
 PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
   PostgresOptions options;
   options.url = config.store;
   options.connections_max = 2;
   switch (lane) {
     case StoreLane::fence:
+      break;
     case StoreLane::recovery:
+      // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
+      options.connections_max = 3;
       break;
     case StoreLane::consumer:
       options.connections_max = 1;
