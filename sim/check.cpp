@@ -24,8 +24,8 @@ void Schedule::check_rows(const std::string& id, std::vector<std::string>& wrong
   for (const Holder& row : rows) {
     if (!environment_.ledger.was_asked(id, row.user_id))
       wrong.push_back("coupon " + id + ": nobody asked for the row of " + row.user_id);
-    const auto held = gate.holdings(row.user_id, {&id, 1}).value();
-    if (held.empty() || held.front().sequence != row.sequence)
+    const auto held = gate.holdings(row.user_id, {&id, 1}).front().value();
+    if (!held || held->sequence != row.sequence)
       wrong.push_back("coupon " + id + ": gate and row of " + row.user_id + " differ");
   }
 }

@@ -7,6 +7,7 @@
 
 #include "base/metrics.hpp"
 #include "core/health.hpp"
+#include "core/times.hpp"
 #include "gate/memory.hpp"
 #include "sim/ledger.hpp"
 #include "sim/memory_log.hpp"
@@ -16,8 +17,9 @@
 
 namespace seonchak::sim {
 
-/// Of API processes whose gate can fail over (IssuerOptions). Smaller than in production, as are all times.
-inline constexpr std::chrono::milliseconds fence_lease{250};
+/// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
+inline constexpr SafetyTimes times = scaled(safety_times, 3, 10);
+static_assert(hold_together(times));
 
 /// Counts over all schedules of a run.
 struct Totals {

@@ -126,9 +126,11 @@ class MemoryLog::Consumer final : public EventConsumer {
     return {};
   }
 
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override {
+  std::string fingerprint(const LogRecord&) override { return {}; }  // a log made anew has another name
+
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     const std::lock_guard lock(shared_->mutex);
-    shared_->dead_letters.push_back({record, reason});
+    for (const auto& [record, reason] : refused) shared_->dead_letters.push_back({*record, reason});
     return {};
   }
 
@@ -174,27 +176,61 @@ class MemoryLog::Tail final : public EventLogTail {
  public:
   explicit Tail(std::shared_ptr<Shared> shared) : shared_(std::move(shared)), topic_(shared_->topic) {}
 
-  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
-                                                std::size_t events_max) override {
-    std::vector<IssuedEvent> found;
+  Result<std::vector<LogPosition>> ends() override {
+    std::vector<LogPosition> ends;
     const std::lock_guard lock(shared_->mutex);
     for (std::size_t p = 0; p < shared_->partitions.size(); ++p) {
-      const auto named = std::ranges::find(positions, static_cast<std::int32_t>(p), &LogPosition::partition);
-      const auto& events = shared_->partitions[p];
-      const std::int64_t end = static_cast<std::int64_t>(events.size());
-      const std::int64_t next = named == positions.end() ? 0 : std::min(named->next_offset, end);
-      found.insert(found.end(), events.begin() + next, events.end());
+      ends.push_back(
+          {static_cast<std::int32_t>(p), static_cast<std::int64_t>(shared_->partitions[p].size())});
     }
-    if (found.size() > events_max) return too_many(events_max);
-    return found;
+    return ends;
   }
+
+  Result<void> start(std::span<const LogPosition> positions) override {
+    const std::lock_guard lock(shared_->mutex);
+    next_.assign(shared_->partitions.size(), 0);
+    for (const LogPosition& position : positions) {
+      const auto p = static_cast<std::size_t>(position.partition);
+      if (p >= next_.size()) continue;
+      const auto& events = shared_->partitions[p];
+      if (position.next_offset <= static_cast<std::int64_t>(events.size())) next_[p] = position.next_offset;
+    }
+    return {};
+  }
+
+  Result<Part> read(std::span<const LogPosition> ends, std::size_t records_max,
+                    std::chrono::milliseconds wait) override {
+    Part part = take(ends, records_max);
+    if (part.at_end || part.advanced || wait.count() == 0) return part;
+    ticker().sleep_for(wait);
+    return take(ends, records_max);
+  }
+
+  void stop() override {}
 
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return topic_; }
 
  private:
+  Part take(std::span<const LogPosition> ends, std::size_t records_max) {
+    Part part;
+    part.at_end = true;
+    const std::lock_guard lock(shared_->mutex);
+    for (const LogPosition& end : ends) {
+      const auto p = static_cast<std::size_t>(end.partition);
+      const auto& events = shared_->partitions[p];
+      const std::int64_t until = std::min(end.next_offset, static_cast<std::int64_t>(events.size()));
+      for (; next_[p] < until && part.events.size() < records_max; ++next_[p])
+        part.events.push_back(events[static_cast<std::size_t>(next_[p])]);
+      part.at_end = part.at_end && next_[p] >= end.next_offset;
+    }
+    part.advanced = !part.events.empty();
+    return part;
+  }
+
   const std::shared_ptr<Shared> shared_;
   const std::string topic_;
+  std::vector<std::int64_t> next_;  // by partition
 };
 
 MemoryLog::MemoryLog(MemoryLogOptions options) : shared_(std::make_shared<Shared>(std::move(options))) {}

@@ -77,6 +77,22 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   return after;
 }
 
+Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
+  std::vector<Coupon> changed;
+  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  for (const CouponFence& fence : fences) {
+    const auto found = coupons_.find(fence.coupon_id);
+    if (found == coupons_.end()) continue;
+    Coupon& row = found->second;
+    if (row.epoch != fence.seen_epoch || row.gate != fence.seen_gate) continue;
+    row.epoch = fence.epoch;
+    row.gate = fence.gate;
+    row.revision = ++revision_;
+    changed.push_back(row);
+  }
+  return changed;
+}
+
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
   std::vector<Coupon> found;
   const std::lock_guard guard(mutex_);
@@ -143,6 +159,8 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
   if (const auto inserted = insert(batch); !inserted) return inserted.error();
   for (const auto& [coupon_id, claim] : batch.late) late_claims_[coupon_id].insert(claim);
   positions_ = std::move(*positions);
+  for (const PositionChange& change : batch.positions)
+    fingerprints_[{batch.group, batch.topic, change.partition}] = change.fingerprint;
   return SaveOutcome::saved;
 }
 
@@ -150,7 +168,8 @@ Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group
   std::vector<LogPosition> found;
   const std::lock_guard guard(mutex_);
   for (const auto& [key, next] : positions_) {
-    if (std::get<0>(key) == group && std::get<1>(key) == topic) found.push_back({std::get<2>(key), next});
+    if (std::get<0>(key) == group && std::get<1>(key) == topic)
+      found.push_back({std::get<2>(key), next, fingerprints_[key]});
   }
   return found;
 }

@@ -20,6 +20,7 @@ class MemoryStore final : public Store {
   Result<Coupon> coupon(const std::string& id) override;
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
@@ -82,6 +83,7 @@ class MemoryStore final : public Store {
   std::int64_t revision_ = 0;
   std::map<std::string, Rows> rows_;  // by coupon
   std::map<Position, std::int64_t> positions_;
+  std::map<Position, std::string> fingerprints_;
   std::map<std::string, Claims> testimony_;          // by coupon
   std::map<RecordingKey, std::int64_t> recordings_;  // pieces
   std::map<std::string, Claims> late_claims_;        // by coupon; no empty value

@@ -21,114 +21,123 @@ class ActorStore::Lock final : public StoreLock {
 };
 
 Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
-  return actor_.call("create_coupon", true, [&] { return store_.create_coupon(std::move(coupon)); });
+  return call("create_coupon", [&] { return store_.create_coupon(std::move(coupon)); });
 }
 Result<Coupon> ActorStore::coupon(const std::string& id) {
-  return actor_.call("coupon", true, [&] { return store_.coupon(id); });
+  return call("coupon", [&] { return store_.coupon(id); });
 }
 Result<std::vector<Coupon>> ActorStore::coupons_since(std::int64_t after, std::size_t limit) {
-  return actor_.call("coupons_since", true, [&] { return store_.coupons_since(after, limit); });
+  return call("coupons_since", [&] { return store_.coupons_since(after, limit); });
 }
 Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id, std::size_t limit) {
-  return actor_.call("list_coupons", true, [&] { return store_.list_coupons(after_id, limit); });
+  return call("list_coupons", [&] { return store_.list_coupons(after_id, limit); });
 }
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
-  return actor_.call("save", true, [&] { return store_.save(batch); });
+  return call("save", [&] { return store_.save(batch); });
 }
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
-  return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
+  return call("positions", [&] { return store_.positions(group, topic); });
 }
 Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string& topic) {
-  return actor_.call("highest_positions", true, [&] { return store_.highest_positions(topic); });
+  return call("highest_positions", [&] { return store_.highest_positions(topic); });
 }
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
-  return actor_.call("coupons_of_user", true, [&] { return store_.coupons_of_user(user_id, limit); });
+  return call("coupons_of_user", [&] { return store_.coupons_of_user(user_id, limit); });
 }
 Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after,
                                                 std::size_t limit) {
-  return actor_.call("holders", true, [&] { return store_.holders(coupon_id, after, limit); });
+  return call("holders", [&] { return store_.holders(coupon_id, after, limit); });
 }
 Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_id,
                                                       std::span<const std::string> users) {
-  return actor_.call("holders_among", true, [&] { return store_.holders_among(coupon_id, users); });
+  return call("holders_among", [&] { return store_.holders_among(coupon_id, users); });
 }
 Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                          const std::string& process) {
-  return actor_.call("begin_recording", true,
-                     [&] { return store_.begin_recording(coupon_id, epoch, process); });
+  return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
 }
 Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                                  std::span<const KnownClaim> claims) {
-  return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, process, claims); });
+  return call("testify", [&] { return store_.testify(coupon_id, epoch, process, claims); });
 }
 Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
                                        const std::string& process) {
-  return actor_.call("end_recording", true, [&] { return store_.end_recording(coupon_id, epoch, process); });
+  return call("end_recording", [&] { return store_.end_recording(coupon_id, epoch, process); });
 }
 Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
-  return actor_.call("recordings", true, [&] { return store_.recordings(coupon_id, epoch); });
+  return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
 }
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
-  return actor_.call("testimony", true, [&] { return store_.testimony(coupon_id); });
+  return call("testimony", [&] { return store_.testimony(coupon_id); });
 }
 Result<std::int64_t> ActorStore::testimony_count(const std::string& coupon_id) {
-  return actor_.call("testimony_count", true, [&] { return store_.testimony_count(coupon_id); });
+  return call("testimony_count", [&] { return store_.testimony_count(coupon_id); });
 }
 Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
-  return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id, epoch); });
+  return call("forget_testimony", [&] { return store_.forget_testimony(coupon_id, epoch); });
+}
+Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
+  return call("fence_coupons", [&] {
+    auto fenced = store_.fence_coupons(fences);
+    for (const Coupon& row : *fenced) committed(row);
+    return fenced;
+  });
 }
 Result<std::vector<KnownClaim>> ActorStore::late_claims(const std::string& coupon_id, const KnownClaim& after,
                                                         std::size_t limit) {
-  return actor_.call("late_claims", true, [&] { return store_.late_claims(coupon_id, after, limit); });
+  return call("late_claims", [&] { return store_.late_claims(coupon_id, after, limit); });
 }
 Result<std::vector<std::string>> ActorStore::coupons_with_late_claims(const std::string& after_id,
                                                                       std::size_t limit) {
-  return actor_.call("coupons_with_late_claims", true,
-                     [&] { return store_.coupons_with_late_claims(after_id, limit); });
+  return call("coupons_with_late_claims", [&] { return store_.coupons_with_late_claims(after_id, limit); });
 }
 Result<void> ActorStore::forget_late_claims(const std::string& coupon_id,
                                             std::span<const KnownClaim> claims) {
-  return actor_.call("forget_late_claims", true,
-                     [&] { return store_.forget_late_claims(coupon_id, claims); });
+  return call("forget_late_claims", [&] { return store_.forget_late_claims(coupon_id, claims); });
 }
 Result<LeaseRow> ActorStore::read_lease(const std::string& name) {
-  return actor_.call("read_lease", true, [&] { return store_.read_lease(name); });
+  return call("read_lease", [&] { return store_.read_lease(name); });
 }
 Result<std::optional<std::int64_t>> ActorStore::take_lease(const std::string& name, const LeaseRow& seen,
                                                            const std::string& holder) {
-  return actor_.call("take_lease", true, [&] { return store_.take_lease(name, seen, holder); });
+  return call("take_lease", [&] { return store_.take_lease(name, seen, holder); });
 }
 Result<bool> ActorStore::beat_lease(const std::string& name, std::int64_t token) {
-  return actor_.call("beat_lease", true, [&] { return store_.beat_lease(name, token); });
+  return call("beat_lease", [&] { return store_.beat_lease(name, token); });
 }
 Result<void> ActorStore::release_lease(const std::string& name, std::int64_t token) {
-  return actor_.call("release_lease", true, [&] { return store_.release_lease(name, token); });
+  return call("release_lease", [&] { return store_.release_lease(name, token); });
 }
 Result<void> ActorStore::check() {
-  return actor_.call("check", true, [&] { return store_.check(); });
+  return call("check", [&] { return store_.check(); });
 }
 
 // A transaction can fail at its end, too: then `change` has run and nothing is committed.
 Result<Coupon> ActorStore::update_coupon(const std::string& id,
                                          const std::function<Result<void>(Coupon&)>& change) {
-  return actor_.call("update_coupon", true, [&] {
+  return call("update_coupon", [&] {
     const auto updated = store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
-      if (auto changed = change(row); !changed) return changed;
+      in_transaction_ = true;
+      auto changed = change(row);
+      in_transaction_ = false;
+      if (!changed) return changed;
       return actor_.call("commit", true, [] { return Result<void>(); });
     });
-    if (updated) {
-      actor_.environment().ledger.committed(*updated);
-      if (actor_.environment().tracing()) {
-        actor_.environment().note(actor_.name(), "row " + id + " epoch " + std::to_string(updated->epoch) +
-                                                     " settled " + std::to_string(updated->settled));
-      }
-    }
+    if (updated) committed(*updated);
     return updated;
   });
 }
 
+void ActorStore::committed(const Coupon& row) {
+  Environment& environment = actor_.environment();
+  environment.ledger.committed(row);
+  if (!environment.tracing()) return;
+  environment.note(actor_.name(), "row " + row.id + " epoch " + std::to_string(row.epoch) + " settled " +
+                                      std::to_string(row.settled));
+}
+
 Result<std::unique_ptr<StoreLock>> ActorStore::try_lock(const std::string& name) {
-  auto taken = actor_.call("try_lock", true, [&] { return store_.try_lock(name); });
+  auto taken = call("try_lock", [&] { return store_.try_lock(name); });
   if (!taken || !*taken) return taken;
   Environment& environment = actor_.environment();
   auto lock = std::make_unique<Lock>(actor_, std::move(*taken));
@@ -149,9 +158,10 @@ Result<void> ActorGate::configure(const Coupon& coupon) {
 Result<GateState> ActorGate::state(const std::string& coupon_id) {
   return call("state", [&](MemoryGate& gate) { return gate.state(coupon_id); });
 }
-Result<std::vector<Holding>> ActorGate::holdings(const std::string& user_id,
-                                                 std::span<const std::string> coupon_ids) {
-  return call("holdings", [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
+PerCoupon<std::optional<Holding>> ActorGate::holdings(const std::string& user_id,
+                                                      std::span<const std::string> coupon_ids) {
+  return call_each("holdings", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.holdings(user_id, coupon_ids); });
 }
 Result<HoldersPage> ActorGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
   return call("holders_page", [&](MemoryGate& gate) { return gate.holders_page(coupon_id, cursor); });
@@ -166,25 +176,40 @@ Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
 Result<void> ActorGate::check() {
   return call("check", [&](MemoryGate& gate) { return gate.check(); });
 }
-Result<void> ActorGate::mark_published(std::span<const Mark> marks) {
-  return call("mark_published", [&](MemoryGate& gate) { return gate.mark_published(marks); });
+PerCoupon<void> ActorGate::mark_published(std::span<const Mark> marks) {
+  return call_each("mark_published", marks.size(),
+                   [&](MemoryGate& gate) { return gate.mark_published(marks); });
 }
-Result<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
-  return call("mark_persisted", [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
+PerCoupon<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
+  return call_each("mark_persisted", marks.size(),
+                   [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
 }
-Result<std::vector<std::string>> ActorGate::lease(std::span<const std::string> coupon_ids,
-                                                  const std::string& owner, std::chrono::milliseconds ttl) {
-  return call("lease", [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
+PerCoupon<bool> ActorGate::lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                 std::chrono::milliseconds ttl) {
+  return call_each("lease", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.lease(coupon_ids, owner, ttl); });
 }
-Result<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
-  return call("release", [&](MemoryGate& gate) { return gate.release(coupon_ids, owner); });
+PerCoupon<void> ActorGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
+  return call_each("release", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.release(coupon_ids, owner); });
 }
-Result<std::vector<Outbox::Progress>> ActorGate::progress(std::span<const std::string> coupon_ids) {
-  return call("progress", [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
+PerCoupon<Outbox::Progress> ActorGate::progress(std::span<const std::string> coupon_ids) {
+  return call_each("progress", coupon_ids.size(),
+                   [&](MemoryGate& gate) { return gate.progress(coupon_ids); });
 }
-Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token) {
+Result<std::vector<ActiveCoupon>> ActorGate::active(std::size_t limit) {
+  return call("active", [&](MemoryGate& gate) { return gate.active(limit); });
+}
+Result<void> ActorGate::settle_active(const std::string& coupon_id, Time last_hint) {
+  return call("settle_active", [&](MemoryGate& gate) { return gate.settle_active(coupon_id, last_hint); });
+}
+Result<std::string> ActorGate::observe(const std::string& coupon_id) {
+  return call("observe", [&](MemoryGate& gate) { return gate.observe(coupon_id); });
+}
+Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token,
+                                 const std::string& expected) {
   return call("begin", [&](MemoryGate& gate) {
-    auto remains = gate.begin(coupon, token);
+    auto remains = gate.begin(coupon, token, expected);
     if (remains) actor_.environment().ledger.shut(coupon.id, remains->epoch, *gate.survivors(coupon.id, 0));
     return remains;
   });
@@ -206,22 +231,22 @@ Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, con
   return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, marks); });
 }
 
-Result<GateIdentity> ActorGate::identity() {
+Result<GateIdentity> ActorGate::identity(const std::string& coupon_id) {
   return call("identity", [&](MemoryGate& gate) -> Result<GateIdentity> {
     if (&gate != actor_.environment().gates.back().get()) {
       return Error{Errc::unavailable, "another server is the master"};
     }
-    return gate.identity();
+    return gate.identity(coupon_id);
   });
 }
 
-Result<std::vector<OutboxEntry>> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
-                                                 std::chrono::milliseconds wait) {
+Result<OutboxRead> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
+                                   std::chrono::milliseconds wait) {
   const auto once = [&](MemoryGate& gate) {
     return gate.read(after, entries_max, std::chrono::milliseconds(0));
   };
-  auto entries = call("read", once);
-  if (!entries || !entries->empty() || wait.count() == 0) return entries;
+  auto read = call("read", once);
+  if (!read || !read->entries.empty() || wait.count() == 0) return read;
   ticker().sleep_for(wait);
   return call("read", once);
 }
@@ -286,8 +311,24 @@ Result<void> ActorConsumer::start_at(std::span<const LogPosition> positions) {
   return actor_.call("start_at", false, [&] { return inner_->start_at(positions); });
 }
 
-Result<void> ActorConsumer::dead_letter(const LogRecord& record, const std::string& reason) {
-  return actor_.call("dead_letter", false, [&] { return inner_->dead_letter(record, reason); });
+Result<void> ActorConsumer::dead_letter(std::span<const RefusedRecord> refused) {
+  return actor_.call("dead_letter", false, [&] { return inner_->dead_letter(refused); });
+}
+
+Result<EventLogTail::Part> ActorTail::read(std::span<const LogPosition> ends, std::size_t records_max,
+                                           std::chrono::milliseconds wait) {
+  auto part = actor_.call("read_tail", false, [&]() -> Result<Part> {
+    if (kept_) return *kept_;
+    auto read = inner_->read(ends, records_max, wait);
+    if (read) kept_ = *read;
+    return read;
+  });
+  if (part) {
+    kept_.reset();
+  } else if (kept_) {
+    kept_->at_end = false;  // the end may be raised before it is handed out
+  }
+  return part;
 }
 
 }  // namespace seonchak::sim

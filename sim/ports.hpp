@@ -1,6 +1,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +17,8 @@ namespace seonchak::sim {
 /// An actor's way to the store.
 class ActorStore final : public Store {
  public:
-  explicit ActorStore(Actor& actor) : actor_(actor), store_(actor.environment().store) {}
+  explicit ActorStore(Actor& actor, Caller caller = Caller::any)
+      : actor_(actor), caller_(caller), store_(actor.environment().store) {}
 
   Result<Coupon> create_coupon(Coupon coupon) override;
   Result<Coupon> coupon(const std::string& id) override;
@@ -42,6 +44,7 @@ class ActorStore final : public Store {
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
   Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
   Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
@@ -57,38 +60,53 @@ class ActorStore final : public Store {
 
  private:
   class Lock;
+  /// Whoever may hang does so before the call is made, or after it has taken effect.
+  template <class Call>
+  auto call(const char* what, Call effect) -> decltype(effect()) {
+    if (!in_transaction_) actor_.hang(caller_);
+    auto result = actor_.call(what, true, effect);
+    if (!in_transaction_) actor_.hang(caller_);
+    return result;
+  }
+  void committed(const Coupon& row);
+
   Actor& actor_;
+  const Caller caller_;
+  bool in_transaction_ = false;  // then a hang would be a lock that the database takes away
   MemoryStore& store_;
 };
 
 /// An actor's way to the gate that it follows at the moment.
 class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  public:
-  explicit ActorGate(Actor& actor) : actor_(actor) {}
+  explicit ActorGate(Actor& actor, Caller caller = Caller::any) : actor_(actor), caller_(caller) {}
 
   Result<void> install(const Coupon& coupon) override;
   Result<void> configure(const Coupon& coupon) override;
   Result<GateState> state(const std::string& coupon_id) override;
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override;
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override;
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
   /// Fails when another server is the master by now, as the Sentinels would say.
-  Result<GateIdentity> identity() override;
+  Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override;
 
-  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                        std::chrono::milliseconds wait) override;
-  Result<void> mark_published(std::span<const Mark> marks) override;
-  Result<void> mark_persisted(std::span<const Mark> marks) override;
-  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                         std::chrono::milliseconds ttl) override;
-  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
-  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override;
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override;
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override;
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override;
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override;
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override;
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override;
 
-  Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
+  Result<std::string> observe(const std::string& coupon_id) override;
+  Result<Remains> begin(const Coupon& coupon, const std::string& token, const std::string& expected) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
@@ -99,9 +117,22 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  private:
   template <class Call>
   auto call(const char* what, Call effect) {
-    return actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    actor_.hang_at_gate(caller_);
+    auto result = actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    return result;
+  }
+  /// Of a call that answers for each of `count` coupons: all of them fail together.
+  template <class Call>
+  auto call_each(const char* what, std::size_t count, Call effect) {
+    using Answers = decltype(effect(*actor_.gate()));
+    auto answers = call(what, [&](MemoryGate& gate) { return Result<Answers>(effect(gate)); });
+    if (!answers) return Answers(count, typename Answers::value_type(answers.error()));
+    return std::move(*answers);
   }
   Actor& actor_;
+  const Caller caller_;
 };
 
 /// A publisher with a network between its queue and the log. What is under way when its process dies may
@@ -131,7 +162,8 @@ class ActorConsumer final : public EventConsumer {
 
   Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override;
   Result<void> start_at(std::span<const LogPosition> positions) override;
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override;
+  std::string fingerprint(const LogRecord& record) override { return inner_->fingerprint(record); }
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override;
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
   Result<void> check() override { return {}; }
   const std::string& group() const override { return inner_->group(); }
@@ -146,16 +178,23 @@ class ActorTail final : public EventLogTail {
  public:
   explicit ActorTail(Actor& actor) : actor_(actor), inner_(actor.environment().log.tail()) {}
 
-  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
-                                                std::size_t events_max) override {
-    return actor_.call("events_after", false, [&] { return inner_->events_after(positions, events_max); });
+  Result<std::vector<LogPosition>> ends() override {
+    return actor_.call("tail_ends", false, [&] { return inner_->ends(); });
   }
+  Result<void> start(std::span<const LogPosition> positions) override {
+    kept_.reset();
+    return actor_.call("start_tail", false, [&] { return inner_->start(positions); });
+  }
+  Result<Part> read(std::span<const LogPosition> ends, std::size_t records_max,
+                    std::chrono::milliseconds wait) override;
+  void stop() override { inner_->stop(); }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 
  private:
   Actor& actor_;
   const std::unique_ptr<EventLogTail> inner_;
+  std::optional<Part> kept_;  // of a call that failed: the client has it, whatever came through
 };
 
 }  // namespace seonchak::sim

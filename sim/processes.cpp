@@ -3,32 +3,82 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.hpp"
+
 namespace seonchak::sim {
 
 namespace {
 
 using std::chrono::milliseconds;
 
-// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
-constexpr milliseconds refresh_period{60};
-constexpr milliseconds recovery_period{40};
-constexpr milliseconds witness_grace{450};
-constexpr milliseconds refusal_lease{200};
 constexpr milliseconds refusals_period{20};
+constexpr milliseconds propagator_period{10};
 constexpr milliseconds step_wait{30};
+constexpr OutboxSweepOptions sweep{.coupons_per_look = 1,
+                                   .period = milliseconds(200),
+                                   .first_period = milliseconds(10),
+                                   .round_min = milliseconds(300)};
 constexpr milliseconds task_pause{1};
-constexpr Micros claim_timeout = milliseconds(150);
+constexpr Micros stop_least = milliseconds(300);
+constexpr Micros stop_most = milliseconds(2'500);
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
 Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
   return Relay(common.gate, publisher, common.reader, common.board, Environment::metrics(), common.health,
-               {.owner = actor.name(),
-                .lease_ttl = milliseconds(300),
-                .lease_period = milliseconds(60),
+               {.leases = {.owner = actor.name(),
+                           .ttl = milliseconds(300),
+                           .period = milliseconds(60),
+                           .hints_period = milliseconds(20),
+                           .hints_period_unhurried = milliseconds(30),
+                           .quiet = milliseconds(500),
+                           .unusable_retry = milliseconds(500),
+                           .sweep = sweep},
                 .entries_max = 1 + actor.environment().random.below(4),
                 .in_flight_events_max = 1 + actor.environment().random.below(8),
                 .backoff = milliseconds(20)});
+}
+
+ConsumerOptions consumer_options(Random& random) {
+  return {.batch_records_max = 1 + random.below(6),
+          .backoff_min = milliseconds(10),
+          .backoff_max = milliseconds(100),
+          .reconciler = {.period = milliseconds(150), .sweep = sweep},
+          .bare = {}};
+}
+
+/// Steps a role for ever, each time when the step before has asked for it.
+template <class Role>
+[[noreturn]] void keep_stepping(Role& role) {
+  while (true) {
+    const milliseconds pause = role.step(step_wait);
+    if (pause.count() > 0) ticker().sleep_for(std::min(pause, step_wait));
+  }
+}
+
+std::string name_of_life(Actor& actor) {
+  return actor.name() + '-' + std::to_string(++actor.environment().tokens);
+}
+
+RecoveryOptions recovery_options(Actor& actor) {
+  RecoveryOptions options;
+  options.look_period = times.recovery_period;
+  options.retry = milliseconds(50);
+  options.retry_max = milliseconds(400);
+  options.job.witness_grace =
+      actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace;
+  options.job.recorder_silence = milliseconds(1'500);
+  options.job.recorder_period = milliseconds(15);
+  options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
+  options.tail.wait = milliseconds(15);
+  options.tail.stall = milliseconds(3'000);
+  options.late.period = milliseconds(100);
+  options.late.retry = milliseconds(50);
+  options.lease.silence = times.lease_silence;
+  options.lease.look_period = milliseconds(150);
+  options.lease.beat_period = milliseconds(150);
+  options.lease.holder = name_of_life(actor);
+  return options;
 }
 
 }  // namespace
@@ -76,7 +126,7 @@ void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
       std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call] { arrive(call); });
-  environment.scheduler.after(claim_timeout, [this, call] {
+  environment.scheduler.after(times.gate_call_limit, [this, call] {
     answer(call, Error{Errc::unavailable, "simulated: no answer in time"});
   });
 }
@@ -102,6 +152,9 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   }
   if (actor_.faulty(environment.plan.reply_loss_per_mille))
     return environment.fault(FaultKind::claim_reply_lost, actor_.name());
+  // It comes to the socket of a process that does not run.
+  if (actor_.faulty(environment.plan.stop_at_reply_per_mille))
+    actor_.stop_for(environment.random.between(stop_least, stop_most));
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call, reply = std::move(reply)] { answer(call, reply); });
 }
@@ -124,7 +177,7 @@ std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::stri
 void Common::keep_catalog() {
   while (true) {
     (void)catalog.refresh();
-    ticker().sleep_for(refresh_period);
+    ticker().sleep_for(times.catalog_refresh_period);
   }
 }
 
@@ -134,21 +187,29 @@ ApiActor::ApiActor(Environment& environment, const std::string& name)
              environment.plan.api_fail_per_mille, 0}) {}
 
 ApiActor::Objects::Objects(ApiActor& actor)
-    : common(actor, true),
+    : common(actor, Caller::api),
+      propagator(common.store, common.gate, common.catalog, Environment::metrics(),
+                 {.loosening_delay = times.loosening_delay,
+                  .backoff_min = milliseconds(15),
+                  .backoff_max = milliseconds(1'500),
+                  .link_backoff_max = milliseconds(150)}),
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
-      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = refusal_lease}),
+      refusals(common.gate, common.catalog, Environment::metrics(), {.lease = times.refusal_lease}),
       refusal_reader(refusals),
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
-             {.fence_lease = actor.environment().plan.fails_over ? fence_lease : milliseconds(0)}),
+             {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0),
+              .answer_limit = times.answer_deadline}),
+      recorder(common.store, common.catalog, witness, name_of_life(actor)),
+      recovery_store(actor, Caller::recovery),
+      recovery_gate(actor, Caller::recovery),
       tail(actor),
-      recovery({common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness,
-               common.health, Environment::metrics(),
-               {.witness_grace = witness_grace,
-                .retry = milliseconds(50),
-                .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
+      guard(recovery_store, recovery_gate, recovery_gate, common.catalog, witness,
+            {.renamed_max = milliseconds(1'500)}),
+      recovery({recovery_store, recovery_gate, recovery_gate, recovery_gate, tail}, guard, common.catalog,
+               common.health, Environment::metrics(), recovery_options(actor)),
       poller(common.gate, common.board) {}
 
 void ApiActor::open() {
@@ -157,14 +218,24 @@ void ApiActor::open() {
   start([this] { objects_->common.keep_catalog(); });
   start([this] {
     while (true) {
+      objects_->propagator.step(milliseconds(0));
+      ticker().sleep_for(propagator_period);
+    }
+  });
+  start([this] {
+    while (true) {
       objects_->refusals.step(milliseconds(0));
       ticker().sleep_for(refusals_period);
     }
   });
   start([this] {
+    while (true) ticker().sleep_for(std::max(task_pause, objects_->recovery.step()));
+  });
+  start([this] {
     while (true) {
-      objects_->recovery.step();
-      ticker().sleep_for(recovery_period);
+      // Planted: somebody whose gate hangs bears no witness in time.
+      if (planted("record_after_gate") && !objects_->common.gate.check()) continue;
+      ticker().sleep_for(objects_->recorder.step() ? task_pause : times.recorder_period);
     }
   });
   if (environment().plan.ack == Ack::gate) return;
@@ -202,7 +273,9 @@ void ApiActor::request(const std::string& coupon_id, const std::string& user_id,
   objects_->loop.post([this, coupon_id, user_id, done = std::move(done)] {
     const auto coupon = objects_->common.reader.find(coupon_id);
     if (!coupon || coupon->settled == 0) return done(false, {});
-    objects_->issuer.issue(coupon_id, user_id, [=, this](const Result<IssueAnswer>& answer) {
+    objects_->issuer.issue(coupon_id, user_id, [=, this](Result<IssueAnswer> answer) {
+      // As the HTTP connection does, last of all.
+      if (answer && ticker().now() > answer->valid_until) answer = Error{Errc::unavailable, "late"};
       note_answer(coupon_id, user_id, answer);
       done(answer.has_value(), answer ? answer->decision : Decision::not_found);
     });
@@ -215,13 +288,11 @@ RelayActor::RelayActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void RelayActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   publisher_ = std::make_unique<ActorPublisher>(*this);
   relay_ = std::make_unique<Relay>(make_relay(*this, *common_, *publisher_));
   start([this] { common_->keep_catalog(); });
-  start([this] {
-    while (true) relay_->step(step_wait);
-  });
+  start([this] { keep_stepping(*relay_); });
 }
 
 void RelayActor::close() {
@@ -236,19 +307,13 @@ ConsumerActor::ConsumerActor(Environment& environment, const std::string& name)
              environment.plan.fail_per_mille, environment.plan.slow_per_mille}) {}
 
 void ConsumerActor::open() {
-  common_ = std::make_unique<Common>(*this, false);
+  common_ = std::make_unique<Common>(*this);
   log_ = std::make_unique<ActorConsumer>(*this);
-  consumer_ =
-      std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
-                                 common_->board, Environment::metrics(),
-                                 ConsumerOptions{.batch_records_max = 1 + environment().random.below(6),
-                                                 .backoff_min = milliseconds(10),
-                                                 .backoff_max = milliseconds(100),
-                                                 .reconcile_period = milliseconds(150)});
+  consumer_ = std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
+                                         common_->board, Environment::metrics(), common_->health,
+                                         consumer_options(environment().random));
   start([this] { common_->keep_catalog(); });
-  start([this] {
-    while (true) consumer_->step(step_wait);
-  });
+  start([this] { keep_stepping(*consumer_); });
 }
 
 void ConsumerActor::close() {

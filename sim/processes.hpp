@@ -10,8 +10,11 @@
 #include "base/loop.hpp"
 #include "core/catalog.hpp"
 #include "core/consume.hpp"
+#include "core/guard.hpp"
 #include "core/issue.hpp"
 #include "core/progress_poller.hpp"
+#include "core/propagate.hpp"
+#include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "core/witness.hpp"
@@ -56,8 +59,8 @@ class ActorClaims final : public Gate {
 
 /// What the processes of every role have.
 struct Common {
-  explicit Common(Actor& actor, bool carries_to_gate)
-      : store(actor), gate(actor), catalog(store, carries_to_gate ? &gate : nullptr), reader(catalog) {}
+  explicit Common(Actor& actor, Caller caller = Caller::any)
+      : store(actor), gate(actor, caller), catalog(store), reader(catalog) {}
 
   [[noreturn]] void keep_catalog();
 
@@ -86,6 +89,7 @@ class ApiActor final : public Actor {
   struct Objects {
     explicit Objects(ApiActor& actor);
     Common common;
+    Propagator propagator;
     FiberLoop loop;
     ActorClaims claims;
     AckWaiters waiters;
@@ -93,7 +97,11 @@ class ApiActor final : public Actor {
     Refusals refusals;
     RefusalReader refusal_reader;
     Issuer issuer;
+    Recorder recorder;
+    ActorStore recovery_store;
+    ActorGate recovery_gate;
     ActorTail tail;
+    Guard guard;
     Recovery recovery;
     ProgressPoller poller;
     bool loaded = false;

@@ -74,7 +74,7 @@ void Schedule::plan_losses() {
     environment_.scheduler.after(when, [this] {
       if (!environment_.healed) lose_gate();
     });
-    when += random.between(milliseconds(20), milliseconds(1'200));
+    when += random.between(milliseconds(20), milliseconds(plan.duel ? 3'500 : 1'200));
   }
 }
 
@@ -116,13 +116,19 @@ void Schedule::lose_gate() {
   Random& random = environment_.random;
   MemoryGate& gate = *environment_.gates.back();
   environment_.ledger.gate_lost();
-  const auto kind = random.below(3);
+  const auto kind = random.below(5);
   if (kind == 0) {
     environment_.fault(FaultKind::gate_restarted_empty, "");
     gate.restart_empty();
   } else if (kind == 1) {
     environment_.fault(FaultKind::gate_forgot_a_coupon, "");
     gate.forget(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 2) {
+    environment_.fault(FaultKind::gate_forgot_holders, "");
+    gate.forget_holders(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 3) {
+    environment_.fault(FaultKind::gate_forgot_an_outbox, "");
+    gate.forget_outbox(coupons_[random.below(coupons_.size())]);
   } else {
     environment_.fault(FaultKind::gate_set_back, "");
     gate.restart_with(images_.empty() ? gate.image() : images_[random.below(images_.size())]);
@@ -181,11 +187,12 @@ void Schedule::heal() {
 bool Schedule::coupon_at_rest(const std::string& id) {
   const auto row = environment_.store.coupon(id);
   MemoryGate& gate = *environment_.gates.back();
-  if (!row->is_open() || row->gate != gate.identity()->name()) return false;
+  if (!row->is_open() || row->gate != gate.identity(id)->name()) return false;
   const auto state = gate.state(id);
   if (!state || state->epoch != row->epoch) return false;
   const Mark all{id, 0, state->epoch};
-  if (!gate.read({&all, 1}, 1, milliseconds(0)).value().empty()) return false;
+  if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
+  if (!environment_.store.late_claims(id, {}, 1).value().empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   return static_cast<std::int64_t>(rows.size()) == state->issued;
 }
@@ -195,7 +202,7 @@ std::string Schedule::state_of(const std::string& id) {
   MemoryGate& gate = *environment_.gates.back();
   std::string text = "coupon " + id + ": epoch " + std::to_string(row->epoch) + " settled " +
                      std::to_string(row->settled) + " on " + row->gate + ", master " +
-                     gate.identity()->name() + ", rows";
+                     gate.identity(id)->name() + ", rows";
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   for (const Holder& holder : rows) text += " " + holder.user_id + "=" + std::to_string(holder.sequence);
   const auto state = gate.state(id);

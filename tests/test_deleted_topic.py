@@ -1,11 +1,16 @@
-"""A deleted topic takes along what Kafka had confirmed and nobody had read: the outbox still has it."""
+"""A deleted topic takes along what Kafka had confirmed and nobody had read: the outbox still has it.
+
+Its successor under the same name is read from its beginning.
+"""
 
 import contextlib
 import time
 
+import psycopg
 import pytest
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, Producer
+from harness import http
+from harness.kafka_topics import delete_topic
 from harness.recovery import Sale, sale_of
 from harness.seonchak import Serve
 from harness.servers import RedisServer, SharedServer, create_topic
@@ -16,17 +21,6 @@ ADMIN_TIMEOUT_S = 30.0
 @pytest.fixture
 def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
     return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
-def delete_topic(brokers: str, topic: str) -> None:
-    """Returns when the broker does not have it any more."""
-    admin = AdminClient({"bootstrap.servers": brokers})
-    for done in admin.delete_topics([topic]).values():
-        done.result(ADMIN_TIMEOUT_S)
-    deadline = time.monotonic() + ADMIN_TIMEOUT_S
-    while topic in admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("later_events", [0, 5])
@@ -44,3 +38,36 @@ def test_what_a_deleted_topic_took_along_is_saved(
     sale.start("consumer")
     sale.wait_for_rows(issued)
     sale.wait_until(issuing, "persisted", len(issued))
+
+
+def ask_by_message(brokers: str, topic: str, users: range) -> None:
+    """The origin's own messages, acknowledged."""
+    producer = Producer({"bootstrap.servers": brokers})
+    for user in users:
+        producer.produce(topic, f'{{"couponId":"c","userId":"m{user}"}}'.encode(), "c")
+    assert producer.flush(ADMIN_TIMEOUT_S) == 0
+
+
+def test_a_topic_made_anew_while_no_consumer_runs_is_read_from_its_beginning(
+    sale: Sale, kafka_server: SharedServer, topic: str, database: str
+) -> None:
+    server = sale.start("api,consumer")
+    reply = http.call(server.address, "POST", "/v1/coupons", body={"id": "c", "name": "Test", "stock": 200})
+    assert reply.status == 201
+    ask_by_message(kafka_server.address, topic, range(40))
+    deadline = time.monotonic() + ADMIN_TIMEOUT_S
+    with psycopg.connect(database, autocommit=True) as connection:
+        query = "SELECT next_offset FROM log_position WHERE topic = %s"
+        while connection.execute(query, [topic]).fetchone() != (40,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    server.stop()
+    delete_topic(kafka_server.address, topic)
+    create_topic(kafka_server.address, topic)
+    ask_by_message(kafka_server.address, topic, range(40, 100))
+    server = sale.start()
+    everybody = {f"m{user}" for user in range(100)}
+    deadline = time.monotonic() + ADMIN_TIMEOUT_S
+    while (missing := everybody - set(sale.rows())) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not missing

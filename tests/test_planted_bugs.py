@@ -21,6 +21,9 @@ PLANTED = [
     "no_lease",
     "mark_any_epoch",
     "no_epoch_check_in_save",
+    "late_answer",
+    "late_dropped",
+    "count_holders_only",
 ]
 
 

@@ -21,6 +21,8 @@ SOURCES = ROOT / "src"
 WORK = ROOT / "build" / "tidy"
 PASSED = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "seonchak" / "tidy"
 JOBS = 2
+# What base/mutex.hpp declares of locks; only clang looks.
+LOCKS = ["-Wthread-safety", "-Werror=thread-safety"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -37,7 +39,7 @@ def clang_arguments(command: str) -> list[str]:
         elif word != "-Winvalid-pch" and not word.startswith(("-fsanitize", "-fno-sanitize")):
             kept.append(word)
     # libstdc++ uses what it deprecates; g++ tells us when we do.
-    return [*kept, "-Wno-unknown-warning-option", "-Wno-deprecated-declarations"]
+    return [*kept, "-Wno-unknown-warning-option", "-Wno-deprecated-declarations", *LOCKS]
 
 
 def compile_commands(database: Path) -> list[dict]:

@@ -4,7 +4,7 @@
 #define USERS 3
 #define SEQUENCES 8   /* numbers are below this */
 #define EPOCHS 5
-#define FENCED 16     /* a state's epoch while it recovers is FENCED + the epoch to come */
+#define FENCED 16     /* a state's epoch while it recovers is FENCED + the token of that attempt */
 #define NOBODY 9
 
 #ifndef STOCK
@@ -43,6 +43,12 @@
 #ifndef COORDINATOR_CRASHES
 #define COORDINATOR_CRASHES 0
 #endif
+#ifndef COORDINATORS
+#define COORDINATORS 1
+#endif
+#ifndef TAKEOVERS
+#define TAKEOVERS 0   /* how often a second one begins while the first only hangs */
+#endif
 
 /* What Redis holds of the coupon. The outbox is a set of holders. */
 typedef Coupon {
@@ -71,6 +77,9 @@ typedef Process {
 Coupon server[2];         /* the master and a replica, or the memory and the disk of a single server */
 byte master;
 byte identity[2];        /* run_id/master_replid */
+byte last_token;
+byte recoveries;         /* coordinators at work */
+byte takeovers = TAKEOVERS;
 byte last_identity = 2;
 bit two_masters;         /* the old master is still up */
 
@@ -78,6 +87,8 @@ byte row[USERS];         /* store: user_coupon, 0 is no row */
 byte epoch = 1, gate = 1, settled = 1;  /* store: coupon */
 byte recovered[USERS];   /* store: what the last settled recovery knew */
 byte witness[USERS];     /* store: what processes remember, for the recovery under way */
+byte late_claim[USERS];  /* store: events of an epoch before the coupon's, not decided yet */
+byte late_epoch[USERS];  /* theirs */
 byte position;           /* store: log_position, of the first event in `events` */
 Event events[LOG_MAX];
 byte events_count;
@@ -437,13 +448,13 @@ end:
   od
 }
 
-/* The consumer reads the first event, asks the gate about one of an older epoch, saves in one transaction, marks. */
-typedef Consuming { byte phase; byte user; byte sequence; byte epoch; byte expected; byte catalog; bit save }
+/* The consumer reads the first event, saves it in one transaction, marks. One of an older epoch becomes a late claim. */
+typedef Consuming { byte phase; byte user; byte sequence; byte epoch; byte expected; byte catalog }
 Consuming consumer[CONSUMERS];
 
 inline done(consumer_) {
   consumer[consumer_].phase = 0; consumer[consumer_].user = 0; consumer[consumer_].sequence = 0; consumer[consumer_].epoch = 0;
-  consumer[consumer_].expected = 0; consumer[consumer_].catalog = 0; consumer[consumer_].save = 0
+  consumer[consumer_].expected = 0; consumer[consumer_].catalog = 0
 }
 inline read_event(consumer_) {
   consumer[consumer_].phase = 1;
@@ -453,15 +464,12 @@ inline read_event(consumer_) {
   consumer[consumer_].expected = position;
   consumer[consumer_].catalog = epoch
 }
-inline decide_late(consumer_, at_) {
-  read_event(consumer_);
-  q = server[at_].held[events[0].user];
-  if
-  :: q == events[0].sequence -> consumer[consumer_].save = 1
-  :: q == 0 -> claim(at_, events[0].user, q)  /* issued: its own event comes; refused: a dead letter */
-  :: else   /* its own event comes */
-  fi;
-  q = 0
+#define is_late(c) (consumer[c].epoch < consumer[c].catalog)
+/* One place for each user: a second one waits until the first is decided. */
+#define has_place(u, s_) (late_claim[u] == 0 || late_claim[u] == (s_))
+inline keep_late(user_, sequence_, epoch_) {
+  late_claim[user_] = sequence_;
+  late_epoch[user_] = epoch_
 }
 inline mark_saved(consumer_, at_) {
   mark_persisted(at_, consumer[consumer_].sequence, consumer[consumer_].epoch)
@@ -480,18 +488,11 @@ proctype Consumer(byte c) {
 end:
   do
   :: d_step {
-       consumer[c].phase == 0 && events_count > 0 && events[0].epoch == epoch ->
+       consumer[c].phase == 0 && events_count > 0 && (events[0].epoch == epoch || has_place(events[0].user, events[0].sequence)) ->
        read_event(c);
-       consumer[c].save = 1;
 #ifdef TRIM_BEFORE_COMMIT
        mark_saved(c, master)
 #endif
-     }
-  :: d_step {
-       consumer[c].phase == 0 && events_count > 0 && events[0].epoch < epoch && trusted(0) -> decide_late(c, 0)
-     }
-  :: d_step {
-       consumer[c].phase == 0 && events_count > 0 && events[0].epoch < epoch && trusted(1) -> decide_late(c, 1)
      }
 #ifdef OFFSET_FIRST
   :: d_step { consumer[c].phase == 1 && position_fence(c) -> pop(); consumer[c].phase = 3 }
@@ -506,14 +507,16 @@ end:
        consumer[c].phase == 1 && position_fence(c) && epoch_fence(c) ->
        pop();
        if
-       :: consumer[c].save ->
+       :: is_late(c) ->
+          keep_late(consumer[c].user, consumer[c].sequence, consumer[c].epoch);
+          done(c)
+       :: else ->
           insert_row(consumer[c].user, consumer[c].sequence);
 #ifdef SPLIT_MARKS
           consumer[c].phase = 2
 #else
           done(c)
 #endif
-       :: else -> done(c)
        fi
      }
 #endif
@@ -530,9 +533,48 @@ end:
   od
 }
 
-/* Recovery, step by step as decision 0007 numbers them. */
-#define witnessed_or_cut(p) (api[p].cut || api[p].witnessed == to)
-#define holds_token (up(at) && identity[at] == id && server[at].epoch == FENCED + to)
+/* Decides a late claim by what the gate says; the row goes with a check of the epoch in which the gate was asked. */
+proctype Decider() {
+  byte phase, user, catalog, q;
+end:
+  do
+  :: atomic {
+       phase == 0 && trusted(master) && (late_claim[0] != 0 || late_claim[1] != 0 || late_claim[2] != 0) ->
+       if
+       :: late_claim[0] != 0 -> user = 0
+       :: late_claim[1] != 0 -> user = 1
+       :: late_claim[2] != 0 -> user = 2
+       fi;
+       d_step {
+         catalog = epoch;
+         q = server[master].held[user];
+         if
+         :: q == 0 -> claim(master, user, q)  /* issued: its own event comes; refused: superseded */
+         :: q != 0 && q == late_claim[user] -> phase = 1
+         :: else  /* its own event comes */
+         fi;
+         if
+         :: phase == 0 -> keep_late(user, 0, 0); user = 0; catalog = 0
+         :: else
+         fi;
+         q = 0
+       }
+     }
+  :: d_step {
+       phase == 1 ->
+       if
+       :: epoch == catalog ->
+          insert_row(user, late_claim[user]);
+          keep_late(user, 0, 0)
+       :: else  /* recovered meanwhile: it is asked for again */
+       fi;
+       phase = 0; user = 0; catalog = 0
+     }
+  od
+}
+
+/* Recovery, step by step as decision 0007 numbers them. A coordinator may stand still before any step, and another take over. */
+#define witnessed_or_cut(p) (api[p].cut || api[p].witnessed >= to)
 
 inline add(user_, sequence_) {
   if
@@ -541,29 +583,58 @@ inline add(user_, sequence_) {
   fi
 }
 
+#ifdef FENCE_ANYWAY
+#define may_fence true
+#else
+#define may_fence (epoch == to)
+#endif
+#ifdef SETTLE_ANYWAY
+#define may_settle true
+#else
+#define may_settle (epoch == to)
+#endif
+#define holds_token (up(at) && identity[at] == id && server[at].epoch == FENCED + token)
+
 proctype Coordinator() {
-  byte phase, to, at, id, first, highest;
+  byte phase, to, at, id, seen, token, first, highest;
   byte known[USERS], saved[USERS];
 end:
   do
-  :: d_step {  /* 1: fence the store */
-       phase == 0 && !trusted(master) ->
-       epoch++;
-       gate = identity[master];
+  :: d_step {  /* the gate's epoch, then the row: what the two steps after this compare with */
+       phase == 0 && !trusted(master) && (recoveries == 0 || takeovers > 0) ->
+       if
+       :: recoveries > 0 -> takeovers--
+       :: else
+       fi;
+       recoveries++;
        to = epoch;
        at = master;
-       id = gate;
+       id = identity[master];
+       seen = server[at].epoch;
        phase = 1
      }
-  :: d_step {  /* 2: fence the gate */
+  :: d_step {  /* 1: shut the gate */
        phase == 1 ->
        if
-       :: up(at) && identity[at] == id ->
+       :: up(at) && identity[at] == id && server[at].epoch == seen ->
           if
           :: server[at].epoch < FENCED -> server[at].was = server[at].epoch
           :: else
           fi;
-          server[at].epoch = FENCED + to;
+          last_token++;
+          token = last_token;
+          server[at].epoch = FENCED + token;
+          phase = 8
+       :: else -> phase = 6
+       fi
+     }
+  :: d_step {  /* 2: fence the store */
+       phase == 8 ->
+       if
+       :: may_fence ->
+          to++;
+          epoch = to;
+          gate = id;
           phase = 2
        :: else -> phase = 6
        fi
@@ -573,7 +644,7 @@ end:
        for (i : 0 .. APIS - 1) {
          if
 #ifndef NO_LEASE
-         :: api[i].witnessed != to -> api[i].late = 1
+         :: api[i].witnessed < to -> api[i].late = 1
 #endif
          :: else
          fi
@@ -584,6 +655,12 @@ end:
   :: d_step {  /* 4: rows and what survived */
        phase == 3 ->
        EACH_USER(i) {
+#ifdef LATE_BEFORE_LOG
+         if
+         :: late_epoch[i] == settled -> add(i, late_claim[i])
+         :: else
+         fi;
+#endif
          saved[i] = row[i];
          add(i, row[i]);
          add(i, recovered[i])
@@ -616,9 +693,16 @@ end:
        i = 0;
        phase = 5
      }
-  :: d_step {  /* 4: the witnesses, and one transaction that settles what was known */
-       phase == 5 ->
+  :: d_step { phase == 5 && !may_settle -> phase = 6 }
+  :: d_step {  /* 4: late claims and witnesses, and one transaction that settles what was known */
+       phase == 5 && may_settle ->
        EACH_USER(i) {
+#ifndef LATE_BEFORE_LOG
+         if
+         :: late_epoch[i] == settled -> add(i, late_claim[i])
+         :: else
+         fi;
+#endif
 #ifndef NO_WITNESS
          add(i, witness[i]);
 #endif
@@ -628,7 +712,8 @@ end:
        EACH_USER(i) {
          if
          :: acked[i] != 0 && acked[i] != known[i] ->
-            /* Lost. That may be if no process that took part remembers it. */
+            /* Lost. That may be if the store has no late claim of it, and no process that took part remembers it. */
+            assert(late_claim[i] != acked[i] || late_epoch[i] != acked_epoch[i]);
             for (j : 0 .. APIS - 1) {
               assert(api[j].witnessed != to || api[j].told_epoch != acked_epoch[i] || api[j].told[i] != acked[i])
             }
@@ -687,7 +772,8 @@ end:
   :: d_step { phase != 0 && phase != 6 && coordinator_crashes > 0 -> coordinator_crashes--; phase = 6 }
   :: d_step {
        phase == 6 ->
-       phase = 0; to = 0; at = 0; id = 0; first = 0; highest = 0;
+       phase = 0; to = 0; at = 0; id = 0; seen = 0; token = 0; first = 0; highest = 0;
+       recoveries--;
        EACH_USER(i) { known[i] = 0; saved[i] = 0 }
        i = 0
      }
@@ -765,6 +851,7 @@ proctype Judge() {
 end:
   timeout ->
   assert(trusted(master) && events_count == 0);
+  assert(late_claim[0] == 0 && late_claim[1] == 0 && late_claim[2] == 0);
   EACH_USER(i) {
     assert(acked[i] == 0 || row[i] == acked[i]);
     assert(row[i] == server[master].held[i])
@@ -788,7 +875,9 @@ init {
     for (i : 0 .. RELAYS - 1) { run Relay(i) }
     for (i : 0 .. CONSUMERS - 1) { run Consumer(i) }
     i = 0;
-    run Coordinator();
+    for (i : 0 .. COORDINATORS - 1) { run Coordinator() }
+    i = 0;
+    run Decider();
     run Faults();
     run Judge()
   }

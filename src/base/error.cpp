@@ -14,6 +14,8 @@ std::string_view to_string(Errc code) {
       return "gate_untrusted";
     case Errc::gate_behind:
       return "gate_behind";
+    case Errc::gate_unusable:
+      return "gate_unusable";
     case Errc::outbox_full:
       return "outbox_full";
     case Errc::overloaded:

@@ -43,21 +43,21 @@ Metrics::Entry& Metrics::entry(const std::string& name, const std::string& help,
 }
 
 Counter& Metrics::counter(const std::string& name, const std::string& help, const std::string& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& found = entry(name, help, "counter", labels);
   if (!found.counter) found.counter = std::make_unique<Counter>();
   return *found.counter;
 }
 
 Gauge& Metrics::gauge(const std::string& name, const std::string& help, const std::string& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& found = entry(name, help, "gauge", labels);
   if (!found.gauge) found.gauge = std::make_unique<Gauge>();
   return *found.gauge;
 }
 
 Histogram& Metrics::histogram(const std::string& name, const std::string& help, const std::string& labels) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& found = entry(name, help, "histogram", labels);
   if (!found.histogram) found.histogram = std::make_unique<Histogram>();
   return *found.histogram;
@@ -101,7 +101,7 @@ void Metrics::append(std::string& out, const Family& family, const Entry& entry)
 }
 
 std::string Metrics::text() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::string out;
   for (const auto& family : families_) {
     out += "# HELP " + family->name + ' ' + family->help + '\n';

@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
+
+#include "base/mutex.hpp"
 
 namespace seonchak {
 
@@ -75,11 +76,11 @@ class Metrics {
     std::vector<std::unique_ptr<Entry>> entries;
   };
   Entry& entry(const std::string& name, const std::string& help, const std::string& type,
-               const std::string& labels);
+               const std::string& labels) REQUIRES(mutex_);
   static void append(std::string& out, const Family& family, const Entry& entry);
 
-  mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Family>> families_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Family>> families_ GUARDED_BY(mutex_);
 };
 
 }  // namespace seonchak

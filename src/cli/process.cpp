@@ -9,6 +9,7 @@
 #include "base/named_thread.hpp"
 #include "core/consume.hpp"
 #include "core/progress_poller.hpp"
+#include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "http/server.hpp"
@@ -23,18 +24,13 @@ using std::chrono::steady_clock;
 constexpr milliseconds step_wait{100};
 constexpr milliseconds monitor_period{1'000};
 constexpr milliseconds monitor_tick{50};
-constexpr milliseconds recovery_period{250};
-
-/// With a gate that fails over: how long a process may answer on what it last heard from the store, and how
-/// long a recovery waits for those who heard nothing.
-constexpr milliseconds fence_lease{1'500};
-constexpr milliseconds failover_grace{2'000};
-
-/// A little longer than anybody refuses from memory.
-constexpr milliseconds loosening_delay = refusal_lease + milliseconds(50);
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
+constexpr milliseconds drain_pause_max{20};
+
+/// A role whose step has not ended for so long hangs.
+constexpr milliseconds role_hangs_after{10'000};
 
 std::string unique_owner() {
   std::array<char, 256> host{};
@@ -43,21 +39,35 @@ std::string unique_owner() {
          std::to_string(std::random_device{}());
 }
 
-CampaignOptions campaign_options(const Adapters& adapters) {
+CampaignOptions campaign_options(const Adapters& adapters, const Witness& witness) {
   CampaignOptions options;
   options.gate_is_durable = adapters.gate_is_durable;
   options.default_ack = adapters.gate_is_durable ? Ack::gate : Ack::store;
-  options.loosening_delay = loosening_delay;
+  options.unsaved_here = [&witness] { return witness.coupons(); };
   return options;
 }
 
-/// Keeps stepping after the stop was asked for until `done` or the limit: what is in the pipe goes out first.
+/// Steps a role until the stop is asked for, sleeping in between for as long as a step says, or until `wake`
+/// is notified. Notes when a step has ended last.
+template <class Step>
+void run_role(const std::atomic<bool>& stop, std::atomic<steady_clock::rep>& stepped_at, Wake& wake,
+              Step step) {
+  const auto note = [&] { stepped_at = steady_clock::now().time_since_epoch().count(); };
+  note();
+  while (!stop) {
+    const milliseconds pause = step(step_wait);
+    note();
+    if (pause.count() > 0) wake.wait_for(std::min(pause, step_wait));
+  }
+}
+
+/// Goes on until `done` or the limit: what is in the pipe goes out first.
 template <class Step, class Done>
-void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, Done done) {
-  while (!stop) step(step_wait);
+void drain_role(milliseconds drain_max, Step step, Done done) {
   const auto until = steady_clock::now() + drain_max;
   do {
-    step(milliseconds(0));
+    const milliseconds pause = step(milliseconds(0));
+    std::this_thread::sleep_for(std::min(pause, drain_pause_max));
   } while (!done() && steady_clock::now() < until);
 }
 
@@ -66,11 +76,12 @@ void run_role(const std::atomic<bool>& stop, milliseconds drain_max, Step step, 
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(adapters_.stores[StoreLane::fence], config_.has(Role::api) ? adapters_.control.get() : nullptr,
-               {.loosening_delay = loosening_delay}),
+      catalog_(adapters_.stores[StoreLane::fence]),
+      propagator_gate_(adapters_.make_control()),
+      propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
       campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
-                 *adapters_.control, catalog_, campaign_options(adapters_)) {}
+                 *adapters_.control, catalog_, propagator_, campaign_options(adapters_, witness_)) {}
 
 Process::~Process() {
   shut_down();
@@ -98,7 +109,7 @@ void Process::start() {
   options.serve_api = config_.has(Role::api);
   IssuerOptions issuer;
   issuer.gate_is_durable = adapters_.gate_is_durable;
-  if (adapters_.gate_fails_over) issuer.fence_lease = fence_lease;
+  if (adapters_.gate_fails_over) issuer.fence_lease = safety_times.fence_lease;
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
   server_ = std::make_unique<Server>(
@@ -117,9 +128,12 @@ void Process::start() {
   const bool others_may_relay = !config_.gate_is_memory();
   if (config_.has(Role::api) && others_may_relay)
     helpers_.push_back(named_thread("progress", [this] { poll_progress(); }));
-  if (config_.has(Role::api) && adapters_.make_recovery)
+  if (config_.has(Role::api) && adapters_.make_recovery) {
+    helpers_.push_back(named_thread("recorder", [this] { record(); }));
     helpers_.push_back(named_thread("recovery", [this] { recover(); }));
+  }
   if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
+  if (config_.has(Role::api)) helpers_.push_back(named_thread("propagate", [this] { propagate(); }));
 }
 
 std::string Process::address() const {
@@ -134,6 +148,7 @@ void Process::shut_down() {
   if (consumer_.joinable()) consumer_.join();
   stop_helpers_ = true;
   refusals_.stop();
+  propagator_.stop();
   for (std::thread& helper : helpers_) helper.join();
   helpers_.clear();
   catalog_.stop();
@@ -145,11 +160,12 @@ void Process::relay() {
   const auto publisher = adapters_.make_publisher();
   CatalogReader catalog(catalog_);
   RelayOptions options;
-  options.owner = unique_owner();
+  options.leases.owner = unique_owner();
+  if (config_.gate_is_memory()) options.read_wait_max = milliseconds(0);
   Relay relay(*outbox, *publisher, catalog, board_, metrics_, health_, options);
-  run_role(
-      stop_relay_, drain_relay_max, [&](milliseconds wait) { relay.step(wait); },
-      [&] { return relay.drained(); });
+  const auto step = [&](milliseconds wait) { return relay.step(wait); };
+  run_role(stop_relay_, relay_stepped_at_, board_.somebody_waits(), step);
+  drain_role(drain_relay_max, step, [&] { return relay.drained(); });
   relay.release();
 }
 
@@ -158,22 +174,22 @@ void Process::consume() {
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
   Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog, board_,
-                    metrics_);
-  // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
-  const bool log_ends_with_us = config_.log_is_memory();
+                    metrics_, health_);
   const bool relay_checks_log = config_.has(Role::relay);
   auto next_check = steady_clock::now();
-  run_role(
-      stop_consumer_, drain_consumer_max,
-      [&](milliseconds wait) {
-        if (stop_consumer_ && !log_ends_with_us) consumer.stop();
-        if (!relay_checks_log && steady_clock::now() >= next_check) {
-          health_.note("log", log->check());
-          next_check = steady_clock::now() + monitor_period;
-        }
-        consumer.step(wait);
-      },
-      [&] { return !log_ends_with_us || consumer.idle(); });
+  Wake never;
+  run_role(stop_consumer_, consumer_stepped_at_, never, [&](milliseconds wait) {
+    if (!relay_checks_log && steady_clock::now() >= next_check) {
+      health_.note("log", log->check());
+      next_check = steady_clock::now() + monitor_period;
+    }
+    return consumer.step(wait);
+  });
+  // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
+  if (!config_.log_is_memory()) return;
+  drain_role(
+      drain_consumer_max, [&](milliseconds wait) { return consumer.step(wait); },
+      [&] { return consumer.idle(); });
 }
 
 void Process::poll_progress() {
@@ -182,23 +198,53 @@ void Process::poll_progress() {
   while (!stop_helpers_) poller.step();
 }
 
+void Process::record() {
+  Recorder recorder(adapters_.stores[StoreLane::recovery], catalog_, witness_, unique_owner());
+  while (!stop_helpers_) {
+    if (!recorder.step()) std::this_thread::sleep_for(safety_times.recorder_period);
+  }
+}
+
 void Process::recover() {
+  const auto control = adapters_.make_control();
   const auto gate = adapters_.make_recovery();
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_tail();
+  Store& store = adapters_.stores[StoreLane::recovery];
   RecoveryOptions options;
-  if (adapters_.gate_fails_over) options.witness_grace = failover_grace;
-  options.make_token = unique_owner;
-  Recovery recovery({adapters_.stores[StoreLane::recovery], *adapters_.control, *gate, *outbox, *log},
-                    catalog_, witness_, health_, metrics_, options);
+  if (adapters_.gate_fails_over) options.job.witness_grace = safety_times.failover_grace;
+  options.job.make_token = unique_owner;
+  options.lease.holder = unique_owner();
+  Guard guard(store, *control, *outbox, catalog_, witness_);
+  Recovery recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_, options);
   while (!stop_helpers_) {
-    recovery.step();
-    std::this_thread::sleep_for(recovery_period);
+    // So short that it stops soon when it is told to.
+    std::this_thread::sleep_for(std::min(recovery.step(), step_wait));
   }
+  recovery.stop();
+}
+
+void Process::propagate() {
+  while (!stop_helpers_) propagator_.step(step_wait);
 }
 
 void Process::refuse() {
   while (!stop_helpers_) refusals_.step(step_wait);
+}
+
+// What is well a role tells by itself.
+void Process::note_if_hung(const std::string& role, const std::atomic<steady_clock::rep>& stepped_at) {
+  const auto last = steady_clock::time_point(steady_clock::duration(stepped_at));
+  if (last == steady_clock::time_point{} || steady_clock::now() - last < role_hangs_after)
+    return;  // not begun
+  health_.note(role, Error{Errc::unavailable, "its thread has been in one step for over 10 s"});
+}
+
+Result<void> Process::coupons_carried() const {
+  const std::size_t stuck = propagator_.stuck();
+  if (stuck == 0) return {};
+  return Error{Errc::unavailable,
+               std::to_string(stuck) + " coupons cannot be carried to the gate: see the log"};
 }
 
 void Process::monitor() {
@@ -207,6 +253,9 @@ void Process::monitor() {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
       health_.note("store", adapters_.stores[StoreLane::fence].check());
+      if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
+      if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
+      if (config_.has(Role::api)) health_.note("coupons", coupons_carried());
       next = steady_clock::now() + monitor_period;
     }
     std::this_thread::sleep_for(monitor_tick);

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "core/catalog.hpp"
 #include "core/health.hpp"
 #include "core/progress.hpp"
+#include "core/propagate.hpp"
 #include "core/refusals.hpp"
 #include "core/witness.hpp"
 
@@ -42,8 +44,13 @@ class Process {
   void relay();
   void consume();
   void poll_progress();
+  void record();
   void recover();
+  void record();
   void refuse();
+  void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
+  void propagate();
+  Result<void> coupons_carried() const;
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
@@ -53,6 +60,8 @@ class Process {
   ProgressBoard board_;
   Witness witness_;
   Catalog catalog_;
+  const std::shared_ptr<GateControl> propagator_gate_;  // a connection that nobody else waits for
+  Propagator propagator_;
   Refusals refusals_;
   Campaigns campaigns_;
   std::unique_ptr<Server> server_;
@@ -61,6 +70,8 @@ class Process {
   std::atomic<bool> stop_helpers_{false};
   std::atomic<bool> stop_relay_{false};
   std::atomic<bool> stop_consumer_{false};
+  std::atomic<std::chrono::steady_clock::rep> relay_stepped_at_{0};
+  std::atomic<std::chrono::steady_clock::rep> consumer_stepped_at_{0};
   std::thread relay_;
   std::thread consumer_;
   std::vector<std::thread> helpers_;

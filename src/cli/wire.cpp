@@ -56,13 +56,13 @@ Result<Coupon> trust(Store& store, const std::string& coupon_id, const std::stri
 }
 
 void restore(MemoryGate& gate, Store& store) {
-  const std::string name = or_startup_error(gate.identity(), "restoring").name();
   std::string after;
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
       if (coupon.settled == 0) continue;
       restore_coupon(gate, store, coupon);
+      const std::string name = or_startup_error(gate.identity(coupon.id), "restoring").name();
       // The file may have been used with another gate before.
       if (coupon.gate != name)
         or_startup_error(trust(store, coupon.id, name), "trusting coupon " + coupon.id);
@@ -141,6 +141,7 @@ void wire_memory_gate(Adapters& adapters) {
   adapters.control = gate;
   adapters.gate_is_durable = false;
   adapters.make_gate = [gate](boost::asio::io_context&) { return std::make_unique<SharedGate>(gate); };
+  adapters.make_control = [gate] { return gate; };
   adapters.make_outbox = [gate] { return gate; };
 }
 
@@ -156,6 +157,9 @@ void wire_redis_gate(Adapters& adapters, const ServeConfig& config) {
   adapters.gate_fails_over = config.gate_fails_over || !parse_redis_url(options.url).sentinels.empty();
   adapters.control = make_redis_gate_control(options);
   adapters.make_gate = [options](boost::asio::io_context& loop) { return make_redis_gate(loop, options); };
+  adapters.make_control = [options]() -> std::shared_ptr<GateControl> {
+    return make_redis_gate_control(options);
+  };
   adapters.make_outbox = [options]() -> std::shared_ptr<Outbox> { return make_redis_outbox(options); };
   adapters.make_recovery = [options] { return make_redis_gate_recovery(options); };
 }

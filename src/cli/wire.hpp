@@ -47,6 +47,7 @@ struct Adapters {
   bool gate_is_durable = true;
   bool gate_fails_over = false;  ///< another server may take its place while it is up
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< one per event loop
+  std::function<std::shared_ptr<GateControl>()> make_control;                ///< beside `control`
   std::function<std::shared_ptr<Outbox>()> make_outbox;                      ///< one per thread
   std::function<std::unique_ptr<GateRecovery>()> make_recovery;  ///< none: the gate ends with the process
   std::function<std::unique_ptr<EventLogTail>()> make_tail;

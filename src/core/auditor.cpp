@@ -1,6 +1,7 @@
 #include "core/auditor.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <thread>
@@ -57,8 +58,10 @@ class Auditor {
       std::vector<std::string> again;
       for (const std::string& id : *pending) {
         const auto finished = look_at(id, *log, round);
-        if (!finished) return finished.error();
-        if (!*finished) again.push_back(id);
+        const bool unusable = !finished && finished.error().code == Errc::gate_unusable;
+        if (unusable) unfinished_[id] = finished.error().message;
+        if (!finished && !unusable) return finished.error();
+        if (finished && !*finished) again.push_back(id);
       }
       *pending = std::move(again);
     }
@@ -92,22 +95,35 @@ class Auditor {
     if (ports_.log == nullptr) return log;
     const auto positions = ports_.store.positions(ports_.log->group(), ports_.log->topic());
     if (!positions) return positions.error();
-    auto unread = ports_.log->events_after(*positions, options_.log_events_max);
+    auto unread = events_after(*positions);
     if (!unread) return unread.error();
-    auto events = ports_.log->events_after({}, options_.log_events_max);
+    auto events = events_after({});
     log.whole = events.has_value() || events.error().code != Errc::overloaded;
     if (!events && log.whole) return events.error();
     log.events = log.whole ? std::move(*events) : *unread;
     log.unread = std::move(*unread);
     log_is_whole_ = log.whole;
-    if (!options_.coupon_id.empty()) {
-      const auto other = [&](const IssuedEvent& event) { return event.coupon_id != options_.coupon_id; };
-      std::erase_if(log.events, other);
-      std::erase_if(log.unread, other);
-    }
     log.events_of = by_coupon(log.events);
     log.unread_of = by_coupon(log.unread);
     return log;
+  }
+
+  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions) {
+    std::vector<IssuedEvent> kept;
+    bool fits = true;
+    const auto keep = [&](std::vector<IssuedEvent> events) {
+      if (!options_.coupon_id.empty()) {
+        std::erase_if(events,
+                      [&](const IssuedEvent& event) { return event.coupon_id != options_.coupon_id; });
+      }
+      fits = kept.size() + events.size() <= options_.log_events_max;
+      if (fits) std::ranges::move(events, std::back_inserter(kept));
+      return fits;
+    };
+    if (auto read = read_tail(*ports_.log, positions, options_.tail, keep); !read) return read.error();
+    if (fits) return kept;
+    return Error{Errc::overloaded,
+                 "more than " + std::to_string(options_.log_events_max) + " events wait for the consumers"};
   }
 
   /// False: read it again.
@@ -194,8 +210,9 @@ class Auditor {
     while (true) {
       auto page = ports_.outbox->read({&after, 1}, entries_page, no_wait);
       if (!page) return page.error();
-      const bool last = page->size() < entries_page;
-      for (OutboxEntry& entry : *page) {
+      if (!page->failed.empty()) return page->failed.front().error;
+      const bool last = page->entries.size() < entries_page;
+      for (OutboxEntry& entry : page->entries) {
         after.sequence = entry.last_sequence();
         facts.outbox.push_back(std::move(entry));
       }
@@ -231,7 +248,7 @@ class Auditor {
       return "the gate is in epoch " + std::to_string(facts.after->epoch) + ", the store in " +
              std::to_string(coupon.epoch);
     }
-    const auto identity = ports_.gate->identity();
+    const auto identity = ports_.gate->identity(coupon.id);
     if (!identity) return identity.error();
     if (identity->name() != coupon.gate)
       return std::string("the gate is another server, or another life of it, than the store trusts");

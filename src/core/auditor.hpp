@@ -7,6 +7,7 @@
 #include "core/audit.hpp"
 #include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
+#include "core/read_tail.hpp"
 
 namespace seonchak {
 
@@ -31,9 +32,11 @@ struct AuditOptions {
   /// How often a coupon is read that is just being recovered, or whose gate is not the trusted one.
   int unsettled_readings_max = 16;
 
-  /// In the log, over all coupons: about 100 bytes each. When the log has more, only what lies beyond the
-  /// store's position is read; when that is more, the audit fails.
+  /// Of the coupons that are read: about 100 bytes each. When the log has more, only what lies beyond the
+  /// store's position is looked at; when that is more, the audit fails.
   std::size_t log_events_max = 5'000'000;
+
+  TailReadOptions tail{};
 };
 
 struct AuditReport {

@@ -20,8 +20,8 @@ struct Live : World {
 
   Coupon open(const std::string& id, std::int64_t stock) {
     create(id, stock);
-    (void)catalog.refresh();
-    const std::string name = memory_gate.identity().value().name();
+    (void)refresh();
+    const std::string name = memory_gate.identity(id).value().name();
     return sqlite
         ->update_coupon(id,
                         [&](Coupon& row) -> Result<void> {

@@ -5,6 +5,8 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
+#include "core/gate_copy.hpp"
+#include "core/open_coupon.hpp"
 
 namespace seonchak {
 
@@ -85,8 +87,14 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
 }
 
 Campaigns::Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog,
-                     CampaignOptions options)
-    : store_(store), readers_(readers), gate_(gate), catalog_(catalog), options_(options) {}
+                     Propagator& propagator, CampaignOptions options)
+    : store_(store),
+      readers_(readers),
+      gate_(gate),
+      catalog_(catalog),
+      propagator_(propagator),
+      options_(std::move(options)),
+      unsaved_(gate, catalog, options_.unsaved) {}
 
 Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
   Coupon row;
@@ -98,20 +106,21 @@ Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
   row.ack = coupon.ack.value_or(options_.default_ack);
   row.created_at = now();
   // The first attempt at opening draws its epoch in the commit that creates the row.
-  const auto identity = gate_.identity();
+  const auto identity = gate_.identity(row.id);
   if (identity) {
     row.epoch = 1;
     row.gate = identity->name();
   }
   auto created = store_.create_coupon(std::move(row));
   if (!created) return created.error();
-  // Should this fail, the catalog of any process opens it later: the coupon exists from here on.
+  // Should this fail, the propagator of any process opens it later: the coupon exists from here on.
   const auto opened =
       identity ? open_drawn_coupon(store_, gate_, *created) : open_coupon(store_, gate_, *created);
   if (!opened) {
     log::warn("coupon created but not open yet", {{"coupon", created->id}, {"why", opened.error().message}});
   }
   (void)catalog_.refresh();
+  if (opened) (void)carry(*created);
   return created;
 }
 
@@ -176,12 +185,20 @@ Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   (void)catalog_.refresh();
+  if (auto carried = carry(coupon); !carried) return carried.error();
+  return coupon;
+}
+
+// The propagator has heard of the change, too, and goes on with it should this fail.
+Result<void> Campaigns::carry(const Coupon& coupon) {
   const auto state = gate_.state(coupon.id);
   if (!state) return state.error();
-  if (has_revision(*state, coupon)) return coupon;  // carried by the refresh
-  if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
-  if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
-  return coupon;
+  if (!has_revision(*state, coupon)) {
+    if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
+    if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
+  }
+  propagator_.carried(coupon);
+  return {};
 }
 
 Result<CouponView> Campaigns::show(const std::string& id) {
@@ -202,11 +219,8 @@ Result<std::vector<Coupon>> Campaigns::list(const std::string& after_id, std::si
 
 Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id) {
   // The gate before the store: a coupon saved in between shows up in both, never in neither.
-  const auto snapshot = catalog_.snapshot();
-  std::vector<std::string> ids;
-  for (const auto& [id, coupon] : snapshot->coupons()) ids.push_back(id);
-  auto holdings = gate_.holdings(user_id, ids);
-  if (!holdings) return holdings.error();
+  const auto here = options_.unsaved_here ? options_.unsaved_here() : std::vector<std::string>();
+  auto holdings = gate_.holdings(user_id, unsaved_.list(here));
   auto rows = readers_.coupons_of_user(user_id, options_.user_coupons_max);
   if (!rows) return rows.error();
 
@@ -216,8 +230,11 @@ Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id
     persisted.insert(row.coupon_id);
     held.push_back({std::move(row.coupon_id), row.sequence, row.issued_at, true});
   }
-  for (Holding& holding : *holdings) {
-    if (persisted.contains(holding.coupon_id)) continue;
+  for (auto& found : holdings) {
+    // Of a coupon that cannot be used the rows are all that is known.
+    if (!found && found.error().code != Errc::gate_unusable) return found.error();
+    if (!found || !*found || persisted.contains((*found)->coupon_id)) continue;
+    Holding& holding = **found;
     held.push_back({std::move(holding.coupon_id), holding.sequence, holding.issued_at, false});
   }
   std::ranges::sort(held, [](const HeldCoupon& a, const HeldCoupon& b) { return a.issued_at > b.issued_at; });

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,8 @@
 #include "core/coupon.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
+#include "core/propagate.hpp"
+#include "core/unsaved_coupons.hpp"
 
 namespace seonchak {
 
@@ -61,18 +64,24 @@ struct CampaignOptions {
   bool gate_is_durable = true;
   std::size_t user_coupons_max = 1'000;  ///< the most one answer lists
 
-  /// As CatalogOptions::loosening_delay; a call that lets in more users takes that long.
-  std::chrono::milliseconds loosening_delay{0};
+  /// As PropagatorOptions::loosening_delay; a call that lets in more users takes that long.
+  std::chrono::milliseconds loosening_delay = safety_times.loosening_delay;
+
+  /// Which coupons have been issued here and are perhaps not saved yet; coupons_of asks for these first.
+  std::function<std::vector<std::string>()> unsaved_here{};
+  UnsavedCouponsOptions unsaved{};
 };
 
 /// What is wrong with a new coupon; empty when nothing is.
 std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions& options);
 
-/// What operators do with coupons. Calls block on the store and the gate; safe from any thread.
+/// What operators do with coupons, and what a user holds. A call carries its own change to the gate; what it
+/// cannot carry is left to the propagator. Calls block on the store and the gate; safe from any thread.
 class Campaigns {
  public:
   /// `readers` is the same store, for the calls that anybody may make: show() and coupons_of().
-  Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog, CampaignOptions options);
+  Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog, Propagator& propagator,
+            CampaignOptions options);
 
   /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first
   /// request. Errors: already_exists, unavailable.
@@ -92,13 +101,16 @@ class Campaigns {
   /// A page in order of id, after `after_id`; gate numbers are left out.
   Result<std::vector<Coupon>> list(const std::string& after_id, std::size_t limit);
 
-  /// Rows of the store, and what the gate has issued beyond them.
+  /// Rows of the store, and what the gate has issued beyond them, newest first.
   Result<std::vector<HeldCoupon>> coupons_of(const std::string& user_id);
 
   const CampaignOptions& options() const { return options_; }
 
  private:
   Result<Coupon> commit(const Result<Coupon>& updated);
+
+  /// Tells the gate of a coupon as it was just committed, so late that nobody refuses by what was before.
+  Result<void> carry(const Coupon& coupon);
 
   /// Puts a lower stock to the gate; false when an earlier proposal for the same revision keeps it out.
   Result<bool> propose_stock(Coupon coupon, std::int64_t stock);
@@ -107,7 +119,9 @@ class Campaigns {
   Store& readers_;
   GateControl& gate_;
   Catalog& catalog_;
+  Propagator& propagator_;
   const CampaignOptions options_;
+  UnsavedCoupons unsaved_;
 };
 
 }  // namespace seonchak

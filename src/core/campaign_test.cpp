@@ -86,7 +86,7 @@ TEST(Campaigns, ACouponMadeWhileTheGateIsAwayIsOpenedLater) {
     World world;
     world.faults.fail(call, Fault::before, 1);
     world.create("c", 2);
-    ASSERT_TRUE(world.catalog.refresh());
+    ASSERT_TRUE(world.refresh());
     EXPECT_TRUE(world.sqlite->coupon("c")->is_open()) << call;
     EXPECT_EQ(world.claim("c", "a").sequence, 1) << call;
   }
@@ -151,7 +151,7 @@ TEST(Campaigns, ALateRepeatOfTheOldRevisionDoesNotUndoALoweredStock) {
   world.create("c", 10);
   world.faults.fail("commit", Fault::before, 1);
   ASSERT_FALSE(world.change_stock("c", 4));
-  Catalog starting(world.store, &world.gate);
+  Elsewhere starting(world.store, world.gate);
   ASSERT_TRUE(starting.refresh());
   EXPECT_EQ(gate_stock(world), 4);
 }
@@ -194,7 +194,7 @@ TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
   for (std::uint64_t seed = 0; seed < 150 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world;
-    Catalog elsewhere(world.store, &world.gate);
+    Elsewhere elsewhere(world.store, world.gate);
     std::mt19937_64 random(seed);
     world.faults.fail_at_random(seed, 25);
     (void)world.campaigns.create({"c", "drawn", 10, {}, {}, {}});

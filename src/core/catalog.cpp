@@ -10,63 +10,11 @@ namespace seonchak {
 
 namespace {
 
-Error overtaken(const std::string& coupon_id) {
-  return {Errc::gate_epoch, "another process opens coupon " + coupon_id};
-}
-
 Result<void> stopped() {
   return Error{Errc::unavailable, "the process is stopping"};
 }
 
 }  // namespace
-
-Coupon committed_for_gate(Coupon coupon) {
-  coupon.revision = coupon.revision * 2;
-  return coupon;
-}
-
-Coupon proposed_for_gate(Coupon coupon) {
-  coupon.revision = coupon.revision * 2 + 1;
-  return coupon;
-}
-
-bool loosens(const GateState& gate, const Coupon& coupon) {
-  return coupon.stock > gate.stock || coupon.opens_at != gate.opens_at || coupon.closes_at != gate.closes_at;
-}
-
-bool has_revision(const GateState& gate, const Coupon& coupon) {
-  return gate.epoch == coupon.epoch && gate.revision >= committed_for_gate(coupon).revision;
-}
-
-Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  const auto identity = gate.identity();
-  if (!identity) return identity.error();
-  bool already_open = false;
-  auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-    already_open = row.settled > 0;
-    if (already_open) return overtaken(row.id);
-    ++row.epoch;
-    row.gate = identity->name();
-    return {};
-  });
-  if (already_open) drawn = store.coupon(coupon.id);
-  if (!drawn) return drawn.error();
-  coupon = *drawn;
-  if (already_open) return {};
-  return open_drawn_coupon(store, gate, coupon);
-}
-
-Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  if (auto installed = gate.install(committed_for_gate(coupon)); !installed) return installed.error();
-  auto settled = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-    if (row.epoch != coupon.epoch) return overtaken(coupon.id);
-    row.settled = row.epoch;
-    return {};
-  });
-  if (!settled) return settled.error();
-  coupon = *settled;
-  return {};
-}
 
 std::vector<std::string> CatalogSnapshot::open_ids() const {
   std::vector<std::string> ids;
@@ -90,14 +38,18 @@ const CatalogSnapshot& CatalogReader::current() {
   return *snapshot_;
 }
 
-Catalog::Catalog(Store& store, GateControl* gate, CatalogOptions options)
+Catalog::Catalog(Store& store, CatalogOptions options)
     : store_(store),
-      gate_(gate),
       options_(options),
       snapshot_(std::make_shared<CatalogSnapshot>(CatalogSnapshot::Coupons{})) {}
 
 Catalog::~Catalog() {
   stop();
+}
+
+void Catalog::listen(Changed changed) {
+  const std::lock_guard refreshing(refresh_mutex_);
+  changed_ = std::move(changed);
 }
 
 Result<void> Catalog::start() {
@@ -136,84 +88,31 @@ void Catalog::refresh_then(AfterRefresh done) {
   wake_.notify_all();
 }
 
-// One question for all: at start every coupon is pending.
-Catalog::GateStates Catalog::look_at_pending() {
-  std::vector<std::string> ids;
-  for (const auto& [id, pending] : pending_) {
-    if (pending.coupon.settled > 0 && !pending.due) ids.push_back(id);
-  }
-  GateStates seen;
-  if (ids.empty()) return seen;
-  const auto states = gate_->states(ids);
-  if (!states) return seen;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if ((*states)[i]) seen.emplace(ids[i], *(*states)[i]);
-  }
-  return seen;
-}
+/// What one refresh has read.
+struct Catalog::Fetched {
+  CatalogSnapshot::Coupons coupons;                    // all there are; only once something has changed
+  std::vector<std::shared_ptr<const Coupon>> changed;  // in order of revision
+};
 
-// False when it is too early.
-Result<bool> Catalog::carry_to_gate(Pending& pending, const GateStates& seen) {
-  Coupon& coupon = pending.coupon;
-  if (coupon.settled == 0) {
-    if (auto opened = open_coupon(store_, *gate_, coupon); !opened) return opened.error();
-  }
-  const auto time = ticker().now();
-  if (!pending.due) {
-    const auto found = seen.find(coupon.id);
-    const auto state = found == seen.end() ? gate_->state(coupon.id) : Result<GateState>(found->second);
-    if (!state) return state.error();
-    if (has_revision(*state, coupon)) return true;
-    pending.due = loosens(*state, coupon) ? time + options_.loosening_delay : time;
-  }
-  if (time < *pending.due) return false;
-  if (auto configured = gate_->configure(committed_for_gate(coupon)); !configured) return configured.error();
-  return true;
-}
-
-std::size_t Catalog::carry_pending() {
-  const GateStates seen = look_at_pending();
-  std::size_t opened = 0;
-  for (auto it = pending_.begin(); it != pending_.end();) {
-    Coupon& coupon = it->second.coupon;
-    const bool was_open = coupon.settled > 0;
-    const auto carried = carry_to_gate(it->second, seen);
-    if (!was_open && coupon.settled > 0) ++opened;
-    if (carried) {
-      it = *carried ? pending_.erase(it) : std::next(it);
-      continue;
-    }
-    // A coupon that is being recovered is carried when it is open again; the recovery tells of itself.
-    const bool recovers = coupon.settled > 0 && carried.error().code != Errc::unavailable;
-    const auto write = recovers ? log::debug : log::warn;
-    write(
-        "coupon not carried to the gate yet",
-        {{"coupon", it->first}, {"code", to_string(carried.error().code)}, {"why", carried.error().message}});
-    if (carried.error().code == Errc::unavailable) break;
-    ++it;
-  }
-  return opened;
-}
-
-// `changed` tells of what was read before a failure, too: revision_ has moved past it.
-Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& changed) {
+// What was read before a failure counts, too: revision_ has moved past it.
+Result<void> Catalog::fetch_changes(Fetched& fetched) {
   while (true) {
     auto page = store_.coupons_since(revision_, coupons_page_max);
     if (!page) return page.error();
     if (page->empty()) return {};
+    if (fetched.coupons.empty()) fetched.coupons = snapshot()->coupons();
     const bool last = page->size() < coupons_page_max;
-    if (!changed) coupons = snapshot()->coupons();
-    changed = true;
-    for (const Coupon& coupon : *page) {
-      revision_ = coupon.revision;
-      const bool known = coupons.contains(coupon.id);
-      if (!known && coupons.size() >= options_.coupons_max) {
+    for (Coupon& row : *page) {
+      revision_ = row.revision;
+      const bool known = fetched.coupons.contains(row.id);
+      if (!known && fetched.coupons.size() >= options_.coupons_max) {
         log::error("coupon not served: too many coupons",
-                   {{"coupon", coupon.id}, {"max", options_.coupons_max}});
+                   {{"coupon", row.id}, {"max", options_.coupons_max}});
         continue;
       }
-      coupons[coupon.id] = std::make_shared<const Coupon>(coupon);
-      if (gate_ != nullptr) pending_[coupon.id] = {coupon};
+      const auto coupon = std::make_shared<const Coupon>(std::move(row));
+      fetched.coupons[coupon->id] = coupon;
+      fetched.changed.push_back(coupon);
     }
     if (last) return {};
   }
@@ -222,21 +121,16 @@ Result<void> Catalog::fetch_changes(CatalogSnapshot::Coupons& coupons, bool& cha
 Result<void> Catalog::refresh() {
   const std::lock_guard refreshing(refresh_mutex_);
   const auto began = ticker().now();
-  CatalogSnapshot::Coupons coupons;
-  bool changed = false;
-  auto fetched = fetch_changes(coupons, changed);
-  // The gate hears of a change before this process acts on it; opening a coupon is itself a change to fetch.
-  if (carry_pending() > 0 && fetched) {
-    fetched = fetch_changes(coupons, changed);
-    carry_pending();
-  }
-  if (changed) {
+  Fetched fetched;
+  auto outcome = fetch_changes(fetched);
+  if (!fetched.changed.empty()) {
     const std::lock_guard lock(mutex_);
-    snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(coupons));
+    snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(fetched.coupons));
     version_.fetch_add(1, std::memory_order_release);
   }
-  if (fetched) current_as_of_.store(began.time_since_epoch().count(), std::memory_order_release);
-  return fetched;
+  if (outcome) current_as_of_.store(began.time_since_epoch().count(), std::memory_order_release);
+  if (changed_ && !fetched.changed.empty()) changed_(fetched.changed);
+  return outcome;
 }
 
 void Catalog::run() {

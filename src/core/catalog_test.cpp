@@ -1,10 +1,13 @@
 #include "core/catalog.hpp"
 
 #include <atomic>
+#include <future>
+#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "base/ticker.hpp"
 #include "core/world_fixture.hpp"
 
 namespace seonchak {
@@ -19,107 +22,53 @@ Coupon row(const std::string& id, std::int64_t stock = 5) {
   return coupon;
 }
 
-TEST(Catalog, OpensACouponWhoseMakerDiedBeforeTheGateHeardOfIt) {
+// Nothing that the gate does, or does not do, delays what a process knows of the coupons.
+TEST(Catalog, IsUpToDateWhileTheGateHangs) {
   World world;
-  ASSERT_TRUE(world.sqlite->create_coupon(row("c")));
-  EXPECT_EQ(world.memory_gate.state("c").error().code, Errc::gate_missing);
-
+  world.create("good", 5);
+  std::promise<void> called;
+  std::promise<void> release;
+  const auto released = release.get_future().share();
+  std::once_flag first;
+  world.faults.on_call = [&](const std::string& name) {
+    if (name != "states") return;
+    std::call_once(first, [&] { called.set_value(); });
+    released.wait();
+  };
+  ASSERT_TRUE(world.sqlite->create_coupon(row("new")));
   ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.catalog.snapshot()->find("c")->epoch, 1);
-  EXPECT_EQ(world.claim("c", "a").decision, Decision::issued);
-}
+  std::thread propagating([&] { world.carry(); });
+  called.get_future().wait();
 
-TEST(Catalog, OpensACouponWhoseMakerDiedBetweenTheGateAndTheStore) {
-  World world;
-  const Coupon made = world.sqlite->create_coupon(row("c")).value();
-  Coupon installed = committed_for_gate(made);
-  installed.epoch = 1;
-  ASSERT_TRUE(world.memory_gate.install(installed));
-
-  ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.sqlite->coupon("c")->epoch, 1);
-  EXPECT_EQ(world.catalog.snapshot()->find("c")->epoch, 1);
-}
-
-TEST(Catalog, AStartAsksTheGateForAllCouponsAtOnceAndTellsItNothingNew) {
-  World world;
-  for (const char* id : {"c", "d", "e"}) world.create(id, 5);
-  world.memory_gate.forget("d");
-  const auto calls = [&](const char* name) { return world.faults.calls(name); };
-  const auto configured = calls("configure");
-  const auto asked = calls("states");
-  const auto asked_one = calls("state");
-  Catalog again(world.store, &world.gate);
-  ASSERT_TRUE(again.refresh());
-  EXPECT_EQ(again.snapshot()->coupons().size(), 3U);
-  EXPECT_EQ(calls("configure"), configured);
-  EXPECT_EQ(calls("states"), asked + 1);
-  EXPECT_EQ(calls("state"), asked_one + 1) << "the one that is missing is asked for again";
-}
-
-TEST(Catalog, TwoProcessesOpenTheSameCouponOnce) {
-  World world;
-  Catalog other(world.store, &world.gate);
-  ASSERT_TRUE(world.sqlite->create_coupon(row("c")));
-  ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.claim("c", "a").sequence, 1);
-  ASSERT_TRUE(other.refresh());
-  EXPECT_EQ(other.snapshot()->find("c")->epoch, 1);
-  EXPECT_EQ(world.claim("c", "b").sequence, 2) << "opening again must not forget a holder";
-}
-
-TEST(Catalog, ServesClosedGatesOnlyAfterTheyOpen) {
-  World world;
-  world.faults.fail("install", Fault::before);
-  ASSERT_TRUE(world.sqlite->create_coupon(row("c")));
-  ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_FALSE(world.catalog.snapshot()->find("c")->is_open());
-  world.faults.heal();
-  ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_TRUE(world.catalog.snapshot()->find("c")->is_open());
-}
-
-TEST(Catalog, AnOpeningThatWasOvertakenIsNotTrusted) {
-  World world;
-  Coupon coupon = world.sqlite->create_coupon(row("c")).value();
-  Coupon slow = coupon;
-  slow.epoch = 1;
-  ASSERT_TRUE(world.sqlite->update_coupon("c", [](Coupon& drawn) -> Result<void> {
-    drawn.epoch = 1;
+  ASSERT_TRUE(world.sqlite->update_coupon("good", [](Coupon& fenced) -> Result<void> {
+    ++fenced.epoch;
     return {};
   }));
-  ASSERT_TRUE(open_coupon(*world.sqlite, world.memory_gate, coupon));
-  EXPECT_EQ(coupon.settled, 2);
-  world.memory_gate.forget("c");
-  ASSERT_TRUE(world.memory_gate.install(committed_for_gate(slow))) << "the other's call arrives at last";
-  EXPECT_FALSE(world.memory_gate.claim_now({"c", coupon.epoch, 0, {"user"}}));
+  const auto before = ticker().now();
+  ASSERT_TRUE(world.catalog.refresh());
+  EXPECT_FALSE(world.catalog.snapshot()->find("good")->is_open());
+  EXPECT_GE(world.catalog.current_as_of(), before);
+
+  release.set_value();
+  propagating.join();
+  EXPECT_TRUE(world.sqlite->coupon("new")->is_open());
 }
 
-TEST(Catalog, CarriesAChangeThatItsMakerDidNot) {
+TEST(Catalog, TellsOfEachChangeOnceItIsPublished) {
   World world;
-  world.create("c", 1);
-  ASSERT_TRUE(world.sqlite->update_coupon("c", [](Coupon& coupon) -> Result<void> {
-    coupon.stock = 2;
-    return {};
-  }));
-  world.faults.fail("configure", Fault::before, 1);
-  ASSERT_TRUE(world.catalog.refresh());
-  EXPECT_EQ(world.memory_gate.state("c")->stock, 1);
-  ASSERT_TRUE(world.catalog.refresh()) << "nothing new in the store, but the gate is still to be told";
-  EXPECT_EQ(world.memory_gate.state("c")->stock, 2);
-}
-
-TEST(Catalog, AStuckCouponDoesNotHoldBackTheOthers) {
-  World world;
-  world.create("stuck", 5);
-  for (const char* user : {"a", "b"}) world.claim("stuck", user);
-  ASSERT_TRUE(world.sqlite->update_coupon("stuck", [](Coupon& coupon) -> Result<void> {
-    coupon.stock = 1;
-    return {};
-  }));
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(world.sqlite->create_coupon(row("c" + std::to_string(i))));
-  ASSERT_TRUE(world.catalog.refresh());
-  for (int i = 0; i < 20; ++i) EXPECT_TRUE(world.memory_gate.state("c" + std::to_string(i)));
+  Catalog told(world.store);
+  std::vector<std::string> ids;
+  told.listen([&](std::span<const std::shared_ptr<const Coupon>> coupons) {
+    for (const auto& coupon : coupons) {
+      ids.push_back(coupon->id);
+      EXPECT_EQ(told.snapshot()->find(coupon->id), coupon);
+      EXPECT_GT(told.current_as_of().time_since_epoch().count(), 0);
+    }
+  });
+  for (const char* id : {"a", "b"}) ASSERT_TRUE(world.sqlite->create_coupon(row(id)));
+  ASSERT_TRUE(told.refresh());
+  ASSERT_TRUE(told.refresh());
+  EXPECT_EQ(ids, (std::vector<std::string>{"a", "b"}));
 }
 
 // Which call fails must not matter: whatever was read is served, sooner or later.
@@ -129,8 +78,8 @@ TEST(Catalog, LosesNoCouponWhateverCallOfTheStoreFails) {
     ASSERT_TRUE(world.sqlite->create_coupon(row("a")));
     ASSERT_TRUE(world.sqlite->create_coupon(row("b")));
     world.faults.fail("coupons_since", Fault::before, 1, skip);
-    (void)world.catalog.refresh();
-    ASSERT_TRUE(world.catalog.refresh());
+    (void)world.refresh();
+    ASSERT_TRUE(world.refresh());
     for (const char* id : {"a", "b"}) {
       const auto coupon = world.catalog.snapshot()->find(id);
       ASSERT_TRUE(coupon) << id << " with call " << skip << " failing";
@@ -143,7 +92,7 @@ TEST(Catalog, LosesNoPageThatItReadBeforeTheStoreFailed) {
   World world;
   for (std::size_t i = 0; i <= coupons_page_max; ++i)
     ASSERT_TRUE(world.sqlite->create_coupon(row("c" + std::to_string(i))));
-  Catalog starting(world.store, nullptr);
+  Catalog starting(world.store);
   world.faults.fail("coupons_since", Fault::before, 1, 1);
   EXPECT_FALSE(starting.refresh());
   EXPECT_EQ(starting.snapshot()->coupons().size(), coupons_page_max);
@@ -161,7 +110,7 @@ TEST(Catalog, KeepsWhatItKnowsWhileTheStoreIsAway) {
 
 TEST(Catalog, ServesNoMoreCouponsThanItsLimit) {
   World world;
-  Catalog small(world.store, nullptr, {.coupons_max = 2});
+  Catalog small(world.store, {.coupons_max = 2});
   for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(world.sqlite->create_coupon(row(id)));
   ASSERT_TRUE(small.refresh());
   EXPECT_EQ(small.snapshot()->coupons().size(), 2U);
@@ -177,7 +126,7 @@ TEST(Catalog, ReadsMoreThanOnePage) {
   World world;
   const int count = static_cast<int>(coupons_page_max) + 1;
   for (int i = 0; i < count; ++i) ASSERT_TRUE(world.sqlite->create_coupon(row(std::to_string(i))));
-  Catalog reader(world.store, nullptr);
+  Catalog reader(world.store);
   ASSERT_TRUE(reader.refresh());
   EXPECT_EQ(reader.snapshot()->coupons().size(), static_cast<std::size_t>(count));
 }
@@ -190,7 +139,7 @@ TEST(Catalog, FailsToStartWithoutTheStore) {
 
 TEST(Catalog, ItsThreadNoticesAChange) {
   World world;
-  Catalog quick(world.store, &world.gate, {.refresh_period = std::chrono::milliseconds(1)});
+  Catalog quick(world.store, {.refresh_period = std::chrono::milliseconds(1)});
   ASSERT_TRUE(quick.start());
   CatalogReader reader(quick);
   EXPECT_FALSE(reader.find("c"));

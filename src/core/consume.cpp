@@ -4,67 +4,96 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
 
-namespace {
-
 using std::chrono::milliseconds;
 
-constexpr milliseconds stop_check_period{20};
-
-void sleep_until(std::chrono::steady_clock::time_point time) {
-  const auto left = std::chrono::ceil<milliseconds>(time - ticker().now());
-  if (left.count() > 0) ticker().sleep_for(left);
-}
-
-}  // namespace
-
 Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate,
-                   CatalogReader& catalog, ProgressBoard& board, Metrics& metrics, ConsumerOptions options)
+                   CatalogReader& catalog, ProgressBoard& board, Metrics& metrics, Health& health,
+                   ConsumerOptions options)
     : log_(log),
-      store_(store),
       outbox_(outbox),
-      gate_(gate),
+      store_(store),
       catalog_(catalog),
       board_(board),
+      health_(health),
       options_(options),
-      reconciler_(store, outbox, metrics, {options.overdue}),
+      bare_(gate, catalog, options.bare),
+      saver_(store, log, catalog, metrics),
+      reconciler_(store, outbox, metrics, options.reconciler),
+      store_and_log_{{}, options.backoff_min},
+      outside_{{}, options.backoff_min},
       saved_(metrics.counter("seonchak_consumer_saved_total",
                              "Events committed in the store, repeats included.")),
       dead_letters_(
           metrics.counter("seonchak_consumer_dead_letters_total", "Records sent to the dead-letter topic.")),
-      late_(metrics.counter("seonchak_consumer_late_total",
-                            "Events of an epoch before their coupon's, decided by a gate that was lost.")),
       retries_(metrics.counter("seonchak_consumer_retries_total",
                                "Waits for the store, the gate or the log to come back.")),
-      commit_seconds_(
-          metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
-
-void Consumer::step(milliseconds wait) {
-  idle_ = false;
-  // Few large transactions cost the database less than many small ones.
-  if (wait.count() > 0) sleep_until(next_poll_);
-  const auto began = ticker().now();
-  auto polled = log_.poll(options_.batch_records_max, wait);
-  if (!polled) {
-    milliseconds backoff = options_.backoff_min;
-    pause(backoff, "log", polled.error());
-    return;
+      stalled_seconds_(metrics.gauge("seonchak_consumer_stalled_seconds",
+                                     "How long the batch under way has been waiting; 0 when none is.")) {
+  if (planted("trim_before_commit")) {
+    saver_.before_commit = [this](const SaveBatch& rows) {
+      for (const IssuedEvent& event : rows.events) raise({event.coupon_id, event.sequence, event.epoch});
+      mark_persisted();
+    };
   }
-  if (polled->reassigned) return resume(polled->partitions);
-  idle_ = polled->records.empty();
-  if (!idle_) consume(polled->records);
-  if (!idle_ && polled->records.size() < options_.batch_records_max && !somebody_waits(polled->records))
-    next_poll_ = began + options_.gather;
-  mark_persisted();
-  reconcile();
 }
 
-bool Consumer::somebody_waits(const std::vector<LogRecord>& records) {
+milliseconds Consumer::step(milliseconds wait) {
+  if (const milliseconds left = until(store_and_log_.retry_at); left.count() > 0) {
+    tell_health();
+    return left;
+  }
+  const bool nothing_begun = !batch_ && !to_resume_;
+  // Few large transactions cost the database less than many small ones.
+  if (nothing_begun && wait.count() > 0) {
+    if (const milliseconds left = until(next_poll_); left.count() > 0) return left;
+  }
+  idle_ = false;
+  store_and_log_.retry_at = {};
+  if (to_resume_) {
+    resume();
+  } else {
+    if (!batch_) poll(wait);
+    if (batch_) go_on();
+  }
+  mark_persisted();
+  reconcile();
+  tell_health();
+  return until(store_and_log_.retry_at);
+}
+
+milliseconds Consumer::until(TimePoint time) const {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - ticker().now()));
+}
+
+void Consumer::poll(milliseconds wait) {
+  const auto began = ticker().now();
+  auto polled = log_.poll(options_.batch_records_max, wait);
+  if (!polled) return hold(store_and_log_, "log", polled.error());
+  if (polled->reassigned) {
+    to_resume_ = std::move(polled->partitions);
+    return resume();
+  }
+  const bool full = polled->records.size() >= options_.batch_records_max;
+  std::erase_if(polled->records,
+                [this](const LogRecord& record) { return !position_.contains(record.partition); });
+  idle_ = polled->records.empty();
+  progressed();
+  if (idle_) return;
+  batch_.emplace(std::move(polled->records), began);
+  outside_ = {{}, options_.backoff_min};
+  bare_.forget();
+  saver_.forget();
+  if (!full && !somebody_waits()) next_poll_ = began + options_.gather;
+}
+
+bool Consumer::somebody_waits() {
   std::string_view last;
-  for (const LogRecord& record : records) {
+  for (const LogRecord& record : batch_->records()) {
     const auto* event = std::get_if<IssuedEvent>(&record.message);
     if (event == nullptr || event->coupon_id == last) continue;
     last = event->coupon_id;
@@ -74,148 +103,110 @@ bool Consumer::somebody_waits(const std::vector<LogRecord>& records) {
   return false;
 }
 
-bool Consumer::pause(milliseconds& backoff, std::string_view what, const Error& error) {
-  retries_.add();
-  log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
-  const auto until = ticker().now() + backoff;
-  while (ticker().now() < until && !stopping_) ticker().sleep_for(std::min(backoff, stop_check_period));
-  backoff = std::min(backoff * 2, options_.backoff_max);
-  return !stopping_;
+// What is under way is read again from there, by whoever has the partition then.
+void Consumer::resume_from_store() {
+  batch_.reset();
+  to_resume_.emplace();
+  for (const auto& [partition, next] : position_) to_resume_->push_back(partition);
 }
 
-void Consumer::resume(const std::vector<std::int32_t>& partitions) {
+void Consumer::resume() {
   position_.clear();
   reconciler_.forget();
-  milliseconds backoff = options_.backoff_min;
-  while (true) {
-    auto positions = store_.positions(log_.group(), log_.topic());
-    if (!positions) {
-      if (!pause(backoff, "store", positions.error())) return;
-      continue;
-    }
-    std::erase_if(*positions, [&](const LogPosition& position) {
-      return std::ranges::find(partitions, position.partition) == partitions.end();
-    });
-    const auto started = log_.start_at(*positions);
-    if (!started) {
-      if (!pause(backoff, "log", started.error())) return;
-      continue;
-    }
-    for (const std::int32_t partition : partitions) position_[partition] = 0;
-    for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
-    // A commit in doubt that did take effect is told here.
-    log_.committed(*positions);
-    return;
-  }
+  auto positions = store_.positions(log_.group(), log_.topic());
+  if (!positions) return hold(store_and_log_, "store", positions.error());
+  std::erase_if(*positions, [&](const LogPosition& position) {
+    return std::ranges::find(*to_resume_, position.partition) == to_resume_->end();
+  });
+  if (const auto started = log_.start_at(*positions); !started)
+    return hold(store_and_log_, "log", started.error());
+  for (const std::int32_t partition : *to_resume_) position_[partition] = 0;
+  for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
+  // A commit in doubt that did take effect is told here.
+  log_.committed(*positions);
+  to_resume_.reset();
+  progressed();
 }
 
-void Consumer::consume(const std::vector<LogRecord>& records) {
-  std::vector<const LogRecord*> kept;
-  std::unordered_map<std::int32_t, std::int64_t> next;
-  kept.reserve(records.size());
-  for (const LogRecord& record : records) {
-    // An offset below the position means that the topic was made anew: its records are as good as any.
-    if (!position_.contains(record.partition)) continue;
-    if (!keep(record, kept)) return resume_from_store();
-    next[record.partition] = record.offset + 1;
+// Rows are saved without the position while anything else of the batch must wait.
+void Consumer::go_on() {
+  if (!sort()) return;
+  if (until(outside_.retry_at).count() == 0) {
+    const auto undecided = bare_.step(*batch_);
+    if (undecided) hold(outside_, "gate", *undecided);
+    if (send_letters() && !undecided) outside_ = {{}, options_.backoff_min};
   }
-  if (next.empty()) return;
-  switch (save(kept, next)) {
-    case Saved::yes:
-      break;
-    case Saved::fenced:
+  save();
+}
+
+bool Consumer::sort() {
+  if (batch_->sort(catalog_)) return true;
+  if (const auto refreshed = catalog_.catalog().refresh(); !refreshed) {
+    hold(store_and_log_, "store", refreshed.error());
+    return false;
+  }
+  if (!batch_->sort(catalog_)) batch_->refuse_unknown();
+  return true;
+}
+
+bool Consumer::send_letters() {
+  if (batch_->letters().empty()) return true;
+  if (const auto sent = log_.dead_letter(batch_->letters()); !sent) {
+    hold(outside_, "dead-letter topic", sent.error());
+    return false;
+  }
+  for (const auto& [record, reason] : batch_->letters_sent()) {
+    dead_letters_.add();
+    log::warn("record dead-lettered",
+              {{"partition", record->partition}, {"offset", record->offset}, {"reason", reason}});
+    // The dead-letter topic has it now: the outbox need not keep it.
+    const auto* event = std::get_if<IssuedEvent>(&record->message);
+    const auto coupon = event != nullptr ? catalog_.find(event->coupon_id) : nullptr;
+    if (coupon && coupon->epoch == event->epoch) handled(*event);
+  }
+  return true;
+}
+
+void Consumer::save() {
+  const bool may_move = !batch_->has(Fate::bare) && batch_->letters().empty();
+  switch (saver_.step(*batch_, position_, may_move)) {
+    case BatchSaver::Outcome::moved:
+      after_commit(saver_.committed());
+      batch_.reset();
+      return;
+    case BatchSaver::Outcome::saved:
+      return after_commit(saver_.committed());
+    case BatchSaver::Outcome::fenced:
       log::warn("another consumer has moved the log position: reading it again from the store");
-      resume_from_store();
-      break;
-    case Saved::superseded:
-    case Saved::gave_up:
-      resume_from_store();
-      break;
+      return resume_from_store();
+    case BatchSaver::Outcome::stuck:
+      return hold(store_and_log_, "store", saver_.why());
+    case BatchSaver::Outcome::split:
+      return;
+    case BatchSaver::Outcome::idle:
+      store_and_log_.retry_at = outside_.retry_at;
+      return;
   }
 }
 
-void Consumer::resume_from_store() {
-  std::vector<std::int32_t> partitions;
-  for (const auto& [partition, next] : position_) partitions.push_back(partition);
-  resume(partitions);
-}
-
-bool Consumer::keep(const LogRecord& record, std::vector<const LogRecord*>& kept) {
-  if (const auto* malformed = std::get_if<Malformed>(&record.message))
-    return dead_letter(record, malformed->reason);
-  if (const auto* bare = std::get_if<BareRequest>(&record.message)) return decide_bare(record, *bare);
-  const auto known = coupon_known(std::get<IssuedEvent>(record.message).coupon_id);
-  if (!known) return false;
-  if (!*known) return dead_letter(record, "coupon_not_found");
-  kept.push_back(&record);
-  return true;
-}
-
-// Nothing when it was told to stop before it could find out.
-std::optional<bool> Consumer::coupon_known(const std::string& coupon_id) {
-  if (catalog_.find(coupon_id)) return true;
-  milliseconds backoff = options_.backoff_min;
-  while (true) {
-    const auto refreshed = catalog_.catalog().refresh();
-    if (refreshed) return catalog_.find(coupon_id) != nullptr;
-    if (!pause(backoff, "store", refreshed.error())) return std::nullopt;
-  }
-}
-
-bool Consumer::decide_bare(const LogRecord& record, const BareRequest& request) {
-  milliseconds backoff = options_.backoff_min;
-  while (true) {
-    const auto known = coupon_known(request.coupon_id);
-    if (!known) return false;
-    if (!*known) return dead_letter(record, "coupon_not_found");
-    const auto coupon = catalog_.find(request.coupon_id);
-    const Error not_open{Errc::gate_missing, "the coupon is not open in the gate yet"};
-    Result<ClaimReply> reply = not_open;
-    if (coupon && coupon->is_open()) {
-      reply = gate_.claim_now({request.coupon_id, coupon->epoch, 0, {request.user_id}, coupon->gate});
-    }
-    if (!reply && reply.error().code == Errc::outbox_full) {
-      return dead_letter(record, std::string(to_string(Errc::outbox_full)));
-    }
-    if (!reply) {
-      if (!pause(backoff, "gate", reply.error())) return false;
-      continue;
-    }
-    const Decision decision = reply->claims.front().decision;
-    if (decision == Decision::issued || decision == Decision::already_issued) return true;
-    return dead_letter(record, std::string(to_string(decision)));
-  }
-}
-
-bool Consumer::dead_letter(const LogRecord& record, const std::string& reason) {
-  milliseconds backoff = options_.backoff_min;
-  while (true) {
-    const auto sent = log_.dead_letter(record, reason);
-    if (sent) break;
-    if (!pause(backoff, "dead-letter topic", sent.error())) return false;
-  }
-  dead_letters_.add();
-  log::warn("record dead-lettered",
-            {{"partition", record.partition}, {"offset", record.offset}, {"reason", reason}});
-  return true;
-}
-
-void Consumer::after_commit(const SaveBatch& batch) {
-  saved_.add(batch.events.size());
+void Consumer::after_commit(const SaveBatch& rows) {
+  progressed();
+  saved_.add(rows.events.size());
   std::vector<LogPosition> positions;
-  for (const PositionChange& change : batch.positions) {
+  for (const PositionChange& change : rows.positions) {
     position_[change.partition] = change.next;
-    positions.push_back({change.partition, change.next});
+    positions.push_back({change.partition, change.next, change.fingerprint});
   }
   // Only events of the present epoch say how far the outbox of that epoch has come.
   std::unordered_map<std::string_view, std::int64_t> epochs;
-  for (const CouponEpoch& coupon : batch.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
-  for (const IssuedEvent& event : batch.events) {
+  for (const CouponEpoch& coupon : rows.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
+  reconciler_.expect(rows.epochs);
+  for (const IssuedEvent& event : rows.events) {
     const auto present = epochs.find(event.coupon_id);
     if (present != epochs.end() && present->second == event.epoch) handled(event);
   }
   board_.persisted(unmarked());
-  log_.committed(positions);
+  if (!positions.empty()) log_.committed(positions);
 }
 
 void Consumer::handled(const IssuedEvent& event) {
@@ -235,24 +226,57 @@ std::vector<Mark> Consumer::unmarked() const {
 
 void Consumer::mark_persisted() {
   if (unmarked_.empty()) return;
-  if (const auto marked = outbox_.mark_persisted(unmarked()); !marked) {
-    log::debug("outbox not trimmed yet", {{"why", marked.error().message}});
-    return;
+  const std::vector<Mark> marks = unmarked();
+  const auto answers = outbox_.mark_persisted(marks);
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    // Of a coupon that cannot be used the reconciler raises the mark again, later.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!answers[i])
+      log::debug("outbox not trimmed yet",
+                 {{"coupon", marks[i].coupon_id}, {"why", answers[i].error().message}});
+    if (!again) unmarked_.erase(marks[i].coupon_id);
   }
-  unmarked_.clear();
 }
 
 void Consumer::reconcile() {
-  const auto time = ticker().now();
-  if (time < next_reconcile_ && !reconciler_.found_gap()) return;
-  next_reconcile_ = time + options_.reconcile_period;
-  const auto marks = reconciler_.reconcile(catalog_.current(), {log_.group(), log_.topic()}, idle_);
-  if (!marks) {
-    log::debug("not reconciled", {{"why", marks.error().message}});
-    return;
+  const auto marks = reconciler_.step(catalog_.current(), {log_.group(), log_.topic()}, idle_);
+  for (const Mark& mark : marks) raise(mark);
+  board_.persisted(marks);
+}
+
+// The same wait is logged once, however often it is tried again.
+void Consumer::hold(Hold& held, std::string_view what, const Error& error) {
+  retries_.add();
+  std::string waits_for = std::string(what) + ": " + error.message;
+  if (waits_for != waits_for_)
+    log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
+  waits_for_ = std::move(waits_for);
+  if (!stuck_since_) stuck_since_ = ticker().now();
+  held.retry_at = ticker().now() + held.backoff;
+  held.backoff = std::min(held.backoff * 2, options_.backoff_max);
+}
+
+void Consumer::progressed() {
+  store_and_log_.backoff = options_.backoff_min;
+}
+
+void Consumer::tell_health() {
+  const bool under_way = batch_ || to_resume_;
+  const auto since = batch_ ? std::optional(batch_->polled_at()) : stuck_since_;
+  if (!under_way) {
+    stuck_since_.reset();
+    waits_for_.clear();
   }
-  for (const Mark& mark : *marks) raise(mark);
-  board_.persisted(*marks);
+  const auto waited = under_way && since ? ticker().now() - *since : std::chrono::nanoseconds(0);
+  stalled_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(waited).count());
+  const bool stalled = waited >= options_.stalled_after;
+  if (stalled == told_stalled_) return;
+  told_stalled_ = stalled;
+  if (stalled) {
+    health_.note("consumer", Error{Errc::unavailable, "the batch under way waits for the " + waits_for_});
+  } else {
+    health_.note("consumer", {});
+  }
 }
 
 }  // namespace seonchak

@@ -1,14 +1,16 @@
 #pragma once
-#include <atomic>
 #include <chrono>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/metrics.hpp"
 #include "core/catalog.hpp"
+#include "core/consume_bare.hpp"
+#include "core/consume_batch.hpp"
+#include "core/consume_save.hpp"
+#include "core/health.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
@@ -21,95 +23,99 @@ struct ConsumerOptions {
   std::size_t batch_records_max = 4'000;  ///< per transaction; the log may bound their bytes, too
   std::chrono::milliseconds gather{50};   ///< the least time between two transactions, unless the batch is
                                           ///< full or a coupon's users wait for the store
-  std::chrono::milliseconds backoff_min{50};  ///< between retries of the store or the gate
+  std::chrono::milliseconds backoff_min{50};  ///< between tries of the store, the gate or the log
   std::chrono::milliseconds backoff_max{2'000};
-  std::chrono::milliseconds overdue{5'000};  ///< ReconcilerOptions::overdue
-  std::chrono::milliseconds reconcile_period{
-      2'000};  ///< how often marks that a crash left behind are looked for
+  std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
+  ReconcilerOptions reconciler{};
+  BareRequestOptions bare{};
 };
 
 /// Moves events from the log into the store. Rows and the log position are one transaction, so a crash at any
 /// point repeats work and loses none; then the outbox is trimmed.
 ///
 /// A record that can never be saved goes to the dead-letter topic before the position moves past it. An
-/// outage of the store or the gate is waited out, never dead-lettered.
+/// outage of the store or the log is waited out, never dead-lettered.
+///
+/// An issued event waits for no gate. One of an epoch before its coupon's was decided by a gate whose state
+/// was lost: it is kept as a late claim, in the transaction that moves the position, until whoever recovers
+/// decides it.
 ///
 /// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here:
 /// issued, it comes back through the outbox with its sequence; refused, it is dead-lettered with the decision
-/// as the reason. A full outbox refuses it, too (outbox_full): only consumers empty the outbox, so one that
-/// waited could wait for itself.
+/// as the reason. While the gate is away it waits, and with it the position, but no issued event of its
+/// batch. A gate that is there and cannot be used for its coupon (gate_unusable) is a refusal, and so is a
+/// full outbox (outbox_full).
 ///
-/// An event of an epoch before its coupon's was decided by a gate whose state was lost. It is saved if the
-/// recovered gate knows it; if not, its user claims again, and a refusal dead-letters it as "superseded".
+/// What must wait holds up nothing else: rows that cannot be saved now, because somebody holds their coupon's
+/// row, are left for later, and the others saved without the position.
 ///
-/// Logic without I/O of its own: everything outside is a port. Used from one thread, but for stop().
+/// A state machine without I/O or sleep of its own: everything outside is a port. Used from one thread.
 class Consumer {
  public:
   Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate, CatalogReader& catalog,
-           ProgressBoard& board, Metrics& metrics, ConsumerOptions options = {});
+           ProgressBoard& board, Metrics& metrics, Health& health, ConsumerOptions options = {});
 
-  /// Polls once, waiting up to `wait`, and sees what came through to the store.
-  void step(std::chrono::milliseconds wait);
-
-  /// Makes a step that waits for an outage to end give up; what it held is read again by whoever comes next.
-  void stop() { stopping_.store(true, std::memory_order_relaxed); }
+  /// Does one bounded thing: takes the next batch, waiting up to `wait` for its first record, or goes on with
+  /// the one under way. Returns when to come again.
+  std::chrono::milliseconds step(std::chrono::milliseconds wait);
 
   /// True when the last step found nothing to do.
   bool idle() const { return idle_; }
 
  private:
-  enum class Saved { yes, fenced, superseded, gave_up };
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Hold {
+    TimePoint retry_at;
+    std::chrono::milliseconds backoff;  // the next one
+  };
 
-  void resume(const std::vector<std::int32_t>& partitions);
+  void poll(std::chrono::milliseconds wait);
   void resume_from_store();
-  void consume(const std::vector<LogRecord>& records);
-  bool somebody_waits(const std::vector<LogRecord>& records);
-  bool keep(const LogRecord& record, std::vector<const LogRecord*>& kept);
-  bool decide_bare(const LogRecord& record, const BareRequest& request);
-  std::optional<bool> coupon_known(const std::string& coupon_id);
-  bool dead_letter(const LogRecord& record, const std::string& reason);
-  Saved save(std::span<const LogRecord* const> kept,
-             const std::unordered_map<std::int32_t, std::int64_t>& next);
-  Saved save_bisecting(std::span<const LogRecord* const> kept);
-  using Kept = std::vector<const LogRecord*>;
-  std::optional<Kept> admit(std::span<const LogRecord* const> kept);
-  Result<bool> admit_late(const Coupon& coupon, std::span<const LogRecord* const> late, Kept& admitted);
-  Result<bool> claim_again(const Coupon& coupon, const LogRecord& record);
-  bool look_anew(const SaveBatch& batch, Kept& records);
-  SaveBatch batch_of(std::span<const LogRecord* const> kept,
-                     const std::unordered_map<std::int32_t, std::int64_t>& next);
-  Saved commit(const SaveBatch& batch, Error& rejection);
-  void save_alone(const SaveBatch& batch, std::set<std::string>& done);
-  void trim_too_early(const SaveBatch& batch);
-  void after_commit(const SaveBatch& batch);
+  void resume();
+  void go_on();
+  bool sort();
+  bool send_letters();
+  void save();
+  bool somebody_waits();
+  void after_commit(const SaveBatch& rows);
   void handled(const IssuedEvent& event);
   void raise(const Mark& mark);
   std::vector<Mark> unmarked() const;
   void mark_persisted();
   void reconcile();
-  bool pause(std::chrono::milliseconds& backoff, std::string_view what, const Error& error);
+  void hold(Hold& held, std::string_view what, const Error& error);
+  void progressed();
+  void tell_health();
+  std::chrono::milliseconds until(TimePoint time) const;
 
   EventConsumer& log_;
-  Store& store_;
   Outbox& outbox_;
-  GateControl& gate_;
+  Store& store_;
   CatalogReader& catalog_;
   ProgressBoard& board_;
+  Health& health_;
   const ConsumerOptions options_;
 
-  std::unordered_map<std::int32_t, std::int64_t> position_;  // per partition owned: the next offset to save
-  std::unordered_map<std::string, Mark> unmarked_;           // committed, the gate not yet told
+  BareRequests bare_;
+  BatchSaver saver_;
   Reconciler reconciler_;
-  std::chrono::steady_clock::time_point next_reconcile_{};
-  std::chrono::steady_clock::time_point next_poll_{};
-  std::atomic<bool> stopping_{false};
+
+  BatchSaver::Positions position_;
+  std::optional<ConsumeBatch> batch_;                   // under way
+  std::optional<std::vector<std::int32_t>> to_resume_;  // partitions to be started at the store's positions
+  std::unordered_map<std::string, Mark> unmarked_;      // committed, the gate not yet told
+  TimePoint next_poll_{};
+  Hold store_and_log_;     // without them nothing goes on
+  Hold outside_;           // the gate and the dead-letter topic: only the position waits for them
+  std::string waits_for_;  // what is logged once
+  std::optional<TimePoint> stuck_since_;
+  bool told_stalled_ = false;
   bool idle_ = false;
 
   Counter& saved_;
   Counter& dead_letters_;
-  Counter& late_;
   Counter& retries_;
-  Histogram& commit_seconds_;
+  Gauge& stalled_seconds_;
 };
 
 }  // namespace seonchak

@@ -1,146 +1,167 @@
+#include "core/consume_save.hpp"
+
 #include <algorithm>
-#include <iterator>
+#include <cstdlib>
+#include <map>
 #include <utility>
 
+#include "base/log.hpp"
 #include "base/planted.hpp"
 #include "base/ticker.hpp"
-#include "core/consume.hpp"
 
 namespace seonchak {
 
-using std::chrono::milliseconds;
+namespace {
 
-Consumer::Saved Consumer::save(std::span<const LogRecord* const> kept,
-                               const std::unordered_map<std::int32_t, std::int64_t>& next) {
-  Kept records(kept.begin(), kept.end());
-  while (true) {
-    const auto admitted = admit(records);
-    if (!admitted) return Saved::gave_up;
-    SaveBatch batch = batch_of(*admitted, next);
-    Error rejection;
-    const Saved saved = commit(batch, rejection);
-    if (saved == Saved::superseded) {
-      if (!look_anew(batch, records)) return Saved::gave_up;
+constexpr std::size_t questions_per_step = 64;
+
+}  // namespace
+
+BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics)
+    : store_(store),
+      log_(log),
+      catalog_(catalog),
+      late_(metrics.counter("seonchak_consumer_late_total",
+                            "Events of an epoch before their coupon's, kept for a recovery to decide.")),
+      commit_seconds_(
+          metrics.histogram("seonchak_consumer_commit_seconds", "Duration of a store transaction.")) {}
+
+void BatchSaver::forget() {
+  parts_.clear();
+  questioned_.clear();
+}
+
+BatchSaver::Outcome BatchSaver::stuck(Error error) {
+  why_ = std::move(error);
+  return Outcome::stuck;
+}
+
+BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& positions, bool may_move) {
+  if (!questioned_.empty()) return look_for_the_gone(batch);
+  const bool whole = parts_.empty();
+  const Records records = whole ? batch.unsaved() : parts_.back();
+  const bool moves = whole && may_move;
+  if (records.empty() && !moves) return Outcome::idle;
+
+  compose(records, batch, moves ? &positions : nullptr);
+  if (before_commit) before_commit(rows_);
+  if (planted("offset_first")) (void)store_.save({rows_.group, rows_.topic, {}, rows_.positions});
+  const auto began = ticker().now();
+  const auto outcome = store_.save(rows_);
+  commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
+
+  if (!outcome && outcome.error().code == Errc::rejected && !records.empty())
+    return rejected(batch, records, outcome.error());
+  if (!outcome) return stuck(outcome.error());
+  switch (*outcome) {
+    case SaveOutcome::saved:
+      return saved(batch, records, whole, moves);
+    case SaveOutcome::fenced:
+      return Outcome::fenced;
+    case SaveOutcome::superseded:
+      return look_anew(batch);
+    case SaveOutcome::busy:
+      return busy(batch, records);
+  }
+  std::abort();
+}
+
+void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, const Positions* moved) {
+  rows_ = {log_.group(), log_.topic(), {}, {}, {}, {}};
+  rows_.events.reserve(records.size());
+  std::string_view before;
+  for (const LogRecord* record : records) {
+    const auto& event = std::get<IssuedEvent>(record->message);
+    if (batch.fate_of(record) == Fate::late) {
+      if (planted("late_dropped")) continue;
+      rows_.late.push_back(
+          {event.coupon_id, {{event.user_id, event.sequence, event.issued_at}, event.epoch}});
       continue;
     }
-    if (rejection.code != Errc::rejected || admitted->empty()) return saved;
-    if (admitted->size() > 1) {
-      if (const Saved bisected = save_bisecting(*admitted); bisected != Saved::yes) return bisected;
-      return save({}, next);
-    }
-    if (!dead_letter(*admitted->front(), rejection.message)) return Saved::gave_up;
-    // The dead-letter topic has it now: the outbox need not keep it.
-    const auto& event = std::get<IssuedEvent>(admitted->front()->message);
-    if (!batch.epochs.empty() && batch.epochs.front().epoch == event.epoch) handled(event);
-    return save({}, next);
-  }
-}
-
-// A coupon whose row is gone stays in the catalog, and would be superseded for ever: its records are
-// dead-lettered. False when it was told to stop.
-bool Consumer::look_anew(const SaveBatch& batch, Kept& records) {
-  milliseconds backoff = options_.backoff_min;
-  if (const auto refreshed = catalog_.catalog().refresh(); !refreshed)
-    return pause(backoff, "store", refreshed.error());
-  for (const CouponEpoch& coupon : batch.epochs) {
-    const auto row = store_.coupon(coupon.coupon_id);
-    if (row || row.error().code != Errc::not_found) continue;
-    const auto left = std::ranges::stable_partition(records, [&](const LogRecord* record) {
-      return std::get<IssuedEvent>(record->message).coupon_id != coupon.coupon_id;
-    });
-    for (const LogRecord* record : left) {
-      if (!dead_letter(*record, "coupon_not_found")) return false;
-    }
-    records.erase(left.begin(), left.end());
-  }
-  return true;
-}
-
-SaveBatch Consumer::batch_of(std::span<const LogRecord* const> kept,
-                             const std::unordered_map<std::int32_t, std::int64_t>& next) {
-  SaveBatch batch{log_.group(), log_.topic(), {}, {}, {}};
-  batch.events.reserve(kept.size());
-  std::string_view last;
-  for (const LogRecord* record : kept) {
-    const auto& event = std::get<IssuedEvent>(record->message);
-    batch.events.push_back(event);
-    if (event.coupon_id == std::exchange(last, event.coupon_id)) continue;
+    rows_.events.push_back(event);
+    if (event.coupon_id == std::exchange(before, event.coupon_id)) continue;
     const auto coupon = catalog_.find(event.coupon_id);
     if (coupon && !planted("no_epoch_check_in_save") &&
-        std::ranges::find(batch.epochs, coupon->id, &CouponEpoch::coupon_id) == batch.epochs.end()) {
-      batch.epochs.push_back({coupon->id, coupon->epoch});
+        std::ranges::find(rows_.epochs, coupon->id, &CouponEpoch::coupon_id) == rows_.epochs.end()) {
+      rows_.epochs.push_back({coupon->id, coupon->epoch});
     }
   }
-  for (const auto& [partition, offset] : next)
-    batch.positions.push_back({partition, position_[partition], offset});
-  return batch;
-}
-
-// A half's positions end at its last record of each partition; records that were dead-lettered or decided
-// between the two halves are passed over by whichever half ends behind them, and repeating them is harmless.
-Consumer::Saved Consumer::save_bisecting(std::span<const LogRecord* const> kept) {
-  const std::size_t middle = kept.size() / 2;
-  for (const auto half : {kept.first(middle), kept.subspan(middle)}) {
-    std::unordered_map<std::int32_t, std::int64_t> next;
-    for (const LogRecord* record : half) next[record->partition] = record->offset + 1;
-    if (const Saved saved = save(half, next); saved != Saved::yes) return saved;
+  if (moved == nullptr) return;
+  for (const auto& [partition, record] : batch.ends()) {
+    rows_.positions.push_back(
+        {partition, moved->at(partition), record->offset + 1, log_.fingerprint(*record)});
   }
-  return Saved::yes;
 }
 
-// The mistake "trim_before_commit".
-void Consumer::trim_too_early(const SaveBatch& batch) {
-  for (const IssuedEvent& event : batch.events) raise({event.coupon_id, event.sequence, event.epoch});
-  mark_persisted();
+BatchSaver::Outcome BatchSaver::saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves) {
+  late_.add(rows_.late.size());
+  for (const LogRecord* record : records) batch.settle(record);
+  if (!whole) parts_.pop_back();
+  return moves ? Outcome::moved : Outcome::saved;
 }
 
-Consumer::Saved Consumer::commit(const SaveBatch& batch, Error& rejection) {
-  milliseconds backoff = options_.backoff_min;
-  rejection = {};
-  std::set<std::string> saved_alone;
-  while (true) {
-    if (planted("trim_before_commit")) trim_too_early(batch);
-    if (planted("offset_first")) (void)store_.save({batch.group, batch.topic, {}, batch.positions});
-    const auto began = ticker().now();
-    const auto outcome = store_.save(batch);
-    commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
-    if (outcome) {
-      if (*outcome == SaveOutcome::fenced) return Saved::fenced;
-      if (*outcome == SaveOutcome::superseded) return Saved::superseded;
-      if (*outcome == SaveOutcome::busy) {
-        save_alone(batch, saved_alone);
-        const Error busy{Errc::unavailable, "somebody holds a row that this batch needs"};
-        if (!pause(backoff, "store", busy)) return Saved::gave_up;
-        continue;
-      }
-      after_commit(batch);
-      return Saved::yes;
+// Somebody holds a coupon's row. Whose it is the store does not say: each coupon is tried by itself, and
+// those that are held wait.
+BatchSaver::Outcome BatchSaver::busy(const ConsumeBatch& batch, const Records& records) {
+  std::map<std::string_view, Records> by_coupon;
+  Records late;  // holds no row
+  for (const LogRecord* record : records)
+    (batch.fate_of(record) == Fate::late ? late : by_coupon[coupon_of(*record)]).push_back(record);
+  const bool whole = parts_.empty();
+  if (!whole) parts_.pop_back();
+  const std::size_t groups = by_coupon.size() + (late.empty() ? 0 : 1);
+  if (groups > 1) {
+    for (auto& [coupon_id, own] : by_coupon) parts_.push_back(std::move(own));
+    if (!late.empty()) parts_.push_back(std::move(late));
+    return Outcome::split;
+  }
+  const std::string who =
+      by_coupon.empty() ? "the position" : "coupon " + std::string(by_coupon.begin()->first);
+  why_ = {Errc::unavailable, "somebody holds the row of " + who};
+  return parts_.empty() ? Outcome::stuck : Outcome::split;
+}
+
+BatchSaver::Outcome BatchSaver::rejected(ConsumeBatch& batch, const Records& records, const Error& error) {
+  if (!parts_.empty()) parts_.pop_back();
+  if (records.size() == 1) {
+    batch.refuse(records.front(), error.message);
+    return Outcome::split;
+  }
+  const auto middle = records.begin() + static_cast<std::ptrdiff_t>(records.size() / 2);
+  parts_.emplace_back(middle, records.end());
+  parts_.emplace_back(records.begin(), middle);
+  return Outcome::split;
+}
+
+// A recovery has begun a new epoch, or a coupon is gone.
+BatchSaver::Outcome BatchSaver::look_anew(ConsumeBatch& batch) {
+  parts_.clear();
+  if (const auto refreshed = catalog_.catalog().refresh(); !refreshed) return stuck(refreshed.error());
+  batch.sort(catalog_);
+  const bool changed = std::ranges::any_of(rows_.epochs, [this](const CouponEpoch& expected) {
+    const auto coupon = catalog_.find(expected.coupon_id);
+    return coupon && coupon->epoch != expected.epoch;
+  });
+  if (changed) return Outcome::split;
+  for (const CouponEpoch& expected : rows_.epochs) questioned_.push_back(expected.coupon_id);
+  return look_for_the_gone(batch);
+}
+
+BatchSaver::Outcome BatchSaver::look_for_the_gone(ConsumeBatch& batch) {
+  for (std::size_t i = 0; i < questions_per_step && !questioned_.empty(); ++i) {
+    const auto row = store_.coupon(questioned_.back());
+    if (!row && row.error().code != Errc::not_found) return stuck(row.error());
+    if (!row) {
+      log::warn("events of a coupon that is in the store no more", {{"coupon", questioned_.back()}});
+      batch.gone(questioned_.back());
+      found_gone_ = true;
     }
-    if (outcome.error().code == Errc::rejected) {
-      rejection = outcome.error();
-      return Saved::gave_up;
-    }
-    if (!pause(backoff, "store", outcome.error())) return Saved::gave_up;
+    questioned_.pop_back();
   }
-}
-
-// Whoever holds one coupon's row does not keep the others' users waiting. The position moves with the whole
-// batch only.
-void Consumer::save_alone(const SaveBatch& batch, std::set<std::string>& done) {
-  if (batch.epochs.size() < 2) return;
-  for (const CouponEpoch& coupon : batch.epochs) {
-    if (stopping_) return;
-    if (done.contains(coupon.coupon_id)) continue;
-    SaveBatch one{batch.group, batch.topic, {}, {}, {coupon}};
-    std::ranges::copy_if(batch.events, std::back_inserter(one.events),
-                         [&](const IssuedEvent& event) { return event.coupon_id == coupon.coupon_id; });
-    const auto outcome = store_.save(one);
-    if (!outcome && outcome.error().code == Errc::unavailable) return;
-    if (!outcome || *outcome != SaveOutcome::saved) continue;
-    after_commit(one);
-    mark_persisted();
-    done.insert(coupon.coupon_id);
-  }
+  if (!questioned_.empty()) return Outcome::split;
+  batch.sort(catalog_);
+  if (std::exchange(found_gone_, false)) return Outcome::split;
+  return stuck({Errc::unavailable, "the store names another epoch than the catalog"});
 }
 
 }  // namespace seonchak

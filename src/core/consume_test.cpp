@@ -55,7 +55,7 @@ TEST(Consumer, WaitsForAStoreThatIsAwayAndDeadLettersNothing) {
   Logged world(5);
   ConsumerLife life(world, world.log);
   world.faults.fail("save", Fault::before, 5);
-  life.steps(2);
+  life.steps(7);
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   EXPECT_TRUE(world.log.dead_letters().empty());
 }
@@ -140,7 +140,7 @@ TEST(Consumer, OutlivesAnyFailureOnItsWay) {
       Logged world(5);
       ConsumerLife life(world, world.log, 2);
       world.faults.fail(call, fault, 3);
-      life.steps(12);
+      life.steps(16);
       EXPECT_EQ(world.saved_sequences("c"), one_to(5)) << call;
       EXPECT_TRUE(world.outbox("c").empty()) << call;
       EXPECT_TRUE(world.log.dead_letters().empty()) << call;
@@ -148,34 +148,64 @@ TEST(Consumer, OutlivesAnyFailureOnItsWay) {
   }
 }
 
-TEST(Consumer, StopEndsAWaitAndTheNextLifeReadsItAgain) {
+TEST(Consumer, WhatIsUnderWayAtItsEndIsReadAgainByTheNextLife) {
   Logged world(5);
   {
     ConsumerLife life(world, world.log);
     world.faults.fail("save", Fault::before);
-    world.store.on_save = [&](const SaveBatch&) { life.consumer.stop(); };
-    life.steps(2);
+    life.steps(3);
+    EXPECT_FALSE(life.consumer.idle());
     EXPECT_TRUE(world.saved_sequences("c").empty());
   }
   world.faults.heal();
-  world.store.on_save = nullptr;
   ConsumerLife(world, world.log).steps(2);
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
 }
 
-// Whoever goes on stepping after stop() must not save what comes behind a batch that was given up.
-TEST(Consumer, PassesOverNothingThatItGaveUp) {
-  for (const char* also_failing : {"none", "positions", "start_at"}) {
-    Logged world(4);
-    ConsumerLife life(world, world.log, 2);
-    world.store.on_save = [&](const SaveBatch&) { life.consumer.stop(); };
-    life.steps(1);
-    world.faults.fail("save", Fault::before, 1);
-    world.faults.fail(also_failing, Fault::before, 1);
-    life.steps(6);
-    const auto saved = world.saved_sequences("c");
-    EXPECT_EQ(saved, one_to(static_cast<std::int64_t>(saved.size()))) << also_failing;
+// A step waits for nothing: it says when to come again, later each time.
+TEST(Consumer, AStepThatCannotGoOnSaysWhenToComeAgain) {
+  HandTime time;
+  Logged world(5);
+  CatalogReader reader(world.catalog);
+  FaultyConsumer log(world.log.consumer(), world.faults);
+  Consumer consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
+                    world.health);
+  consumer.step(no_wait);
+  world.faults.fail("save", Fault::before);
+  const auto before = time.passed;
+  std::vector<std::int64_t> pauses;
+  for (int i = 0; i < 8; ++i) {
+    const auto pause = consumer.step(no_wait);
+    pauses.push_back(pause.count());
+    EXPECT_EQ(consumer.step(no_wait), pause) << "too early: nothing is done";
+    EXPECT_EQ(world.faults.calls("save"), static_cast<std::size_t>(i) + 1);
+    time.passed += pause;
   }
+  EXPECT_EQ(pauses, (std::vector<std::int64_t>{50, 100, 200, 400, 800, 1'600, 2'000, 2'000}));
+  EXPECT_EQ(time.passed - before, std::chrono::milliseconds(7'150)) << "nobody else has slept";
+  world.faults.heal();
+  EXPECT_EQ(consumer.step(no_wait), no_wait);
+  EXPECT_EQ(world.saved_sequences("c"), one_to(5));
+}
+
+TEST(Consumer, ABatchThatWaitsForLongIsToldToHealth) {
+  HandTime time;
+  Logged world(5);
+  ConsumerLife life(world, world.log);
+  life.steps(1);
+  world.faults.fail("save", Fault::before);
+  life.steps(1);
+  EXPECT_TRUE(world.health.dependencies().at("consumer").up);
+  time.passed += ConsumerOptions().stalled_after;
+  life.steps(1);
+  const auto told = world.health.dependencies().at("consumer");
+  EXPECT_FALSE(told.up);
+  EXPECT_NE(told.detail.find("injected into save"), std::string::npos) << told.detail;
+  EXPECT_NE(world.metrics.text().find("seonchak_consumer_stalled_seconds 10"), std::string::npos);
+  world.faults.heal();
+  life.steps(2);
+  EXPECT_TRUE(world.health.dependencies().at("consumer").up);
+  EXPECT_NE(world.metrics.text().find("seonchak_consumer_stalled_seconds 0"), std::string::npos);
 }
 
 TEST(Consumer, LeavesTheDatabaseAMomentBetweenTwoTransactionsUnlessSomebodyWaits) {
@@ -190,7 +220,8 @@ TEST(Consumer, LeavesTheDatabaseAMomentBetweenTwoTransactionsUnlessSomebodyWaits
     for (int i = 0; i < 3; ++i) {
       world.issue("c", 1);
       relay.drain();
-      life.consumer.step(std::chrono::milliseconds(1));
+      while (const auto pause = life.consumer.step(std::chrono::milliseconds(1)).count())
+        time.passed += std::chrono::milliseconds(pause);
     }
     EXPECT_EQ(world.saved_sequences("c"), one_to(3));
     EXPECT_EQ(time.passed >= 2 * ConsumerOptions().gather, ack == Ack::gate);
@@ -226,10 +257,32 @@ TEST(Consumer, SavesFromTheOutboxWhatTheLogHasLostAtItsEnd) {
   ConsumerLife life(world, anew);
   life.steps(3);
   EXPECT_TRUE(world.saved_sequences("c").empty()) << "it may just not have come yet";
-  time.passed += ConsumerOptions().overdue;
+  time.passed += ReconcilerOptions().overdue;
   life.steps(2);
   EXPECT_EQ(world.saved_sequences("c"), one_to(2));
   EXPECT_EQ(world.progress("c").persisted, 2);
+}
+
+// Of two clocks an hour apart neither says how long an entry has been waiting.
+TEST(Consumer, WhatTheLogHasLostIsSavedWhateverTheWallClockSays) {
+  for (const auto skew : {std::chrono::hours(-1), std::chrono::hours(1)}) {
+    HandTime time;
+    World world;
+    MemoryLog deleted;
+    MemoryLog anew;
+    world.create("c", 100);
+    world.issue("c", 2);
+    RelayLife(world, deleted, {.durable = true}).drain();
+    time.wall_ahead = skew;
+    ConsumerLife life(world, anew);
+    life.steps(3);
+    time.passed += ReconcilerOptions().overdue - std::chrono::milliseconds(1);
+    life.steps(2);
+    EXPECT_TRUE(world.saved_sequences("c").empty()) << skew.count();
+    time.passed += std::chrono::milliseconds(1);
+    life.steps(2);
+    EXPECT_EQ(world.saved_sequences("c"), one_to(2)) << skew.count();
+  }
 }
 
 }  // namespace

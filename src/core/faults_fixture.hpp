@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -47,6 +48,7 @@ class FaultPlan {
 
   /// Notes a call of `name` and says how it fails.
   Fault next(const std::string& name) {
+    if (on_call) on_call(name);
     const std::lock_guard lock(mutex_);
     ++calls_[name];
     if (const auto found = scripts_.find(name); found != scripts_.end()) {
@@ -72,7 +74,22 @@ class FaultPlan {
     return result;
   }
 
+  /// The same for a call that answers for each of `count` coupons: all of them fail.
+  template <class Call>
+  auto run_each(const std::string& name, std::size_t count, Call call) -> decltype(call()) {
+    using Answers = decltype(call());
+    using Answer = typename Answers::value_type;
+    const Fault fault = next(name);
+    if (fault == Fault::before) return Answers(count, Answer(error(name)));
+    auto answers = call();
+    if (fault == Fault::after) return Answers(count, Answer(error(name)));
+    return answers;
+  }
+
   static Error error(const std::string& name) { return {Errc::unavailable, "injected into " + name}; }
+
+  /// Runs before each call, on its thread; set before the first one.
+  std::function<void(const std::string& name)> on_call;
 
  private:
   struct Script {

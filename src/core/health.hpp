@@ -1,10 +1,10 @@
 #pragma once
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/mutex.hpp"
 
 namespace seonchak {
 
@@ -18,7 +18,7 @@ class Health {
 
   /// Notes the outcome of a check; a change of state is logged.
   void note(const std::string& name, const Result<void>& checked) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Dependency& dependency = dependencies_[name];
     const bool known = !dependency.detail.empty() || dependency.up;
     const bool up = checked.has_value();
@@ -33,13 +33,13 @@ class Health {
   }
 
   std::map<std::string, Dependency> dependencies() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return dependencies_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, Dependency> dependencies_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, Dependency> dependencies_ GUARDED_BY(mutex_);
 };
 
 }  // namespace seonchak

@@ -167,7 +167,7 @@ TEST(Issuer, LearnsFromTheGateWhatOtherProcessesHaveDone) {
   world.ask("c", "a");
   world.answer_all();
   const Mark mark{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.mark_persisted({&mark, 1}));
+  ASSERT_TRUE(world.memory_gate.mark_persisted({&mark, 1}).front());
   world.ask("c", "b");
   world.answer_all();
   world.loop.run();

@@ -77,8 +77,9 @@ class FaultyConsumer final : public EventConsumer {
   Result<void> start_at(std::span<const LogPosition> positions) override {
     return faults_.run("start_at", [&] { return inner_->start_at(positions); });
   }
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override {
-    return faults_.run("dead_letter", [&] { return inner_->dead_letter(record, reason); });
+  std::string fingerprint(const LogRecord& record) override { return inner_->fingerprint(record); }
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    return faults_.run("dead_letter", [&] { return inner_->dead_letter(refused); });
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
   Result<void> check() override { return inner_->check(); }

@@ -30,9 +30,9 @@ class History {
     for (int i = 0; i < actions; ++i) act();
     world_.faults.heal();
     create();
-    ASSERT_TRUE(world_.catalog.refresh()) << "which opens what is not open yet";
+    ASSERT_TRUE(world_.refresh()) << "which opens what is not open yet";
     for (std::size_t steps = 0; !settled() && steps < step_limit; ++steps) {
-      (void)world_.catalog.refresh();
+      (void)world_.refresh();
       for (auto& relay : relays_) relay->relay.step(no_wait);
       consumer_->consumer.step(no_wait);
     }
@@ -72,7 +72,7 @@ class History {
       case 2:
         return change_stock();
       case 3:
-        return (void)world_.catalog.refresh();
+        return (void)world_.refresh();
       case 4:
         return relays_[pick(2)]->relay.release();
       default:
@@ -128,8 +128,8 @@ class History {
   bool settled() { return world_.outbox("c").empty() && world_.outbox("d").empty(); }
 
   std::int64_t sequence_of(const std::string& user_id, const std::string& coupon_id) {
-    const auto holdings = world_.memory_gate.holdings(user_id, {&coupon_id, 1}).value();
-    return holdings.empty() ? 0 : holdings.front().sequence;
+    const auto holding = world_.memory_gate.holdings(user_id, {&coupon_id, 1}).front().value();
+    return holding ? holding->sequence : 0;
   }
 
   std::mt19937_64 random_;

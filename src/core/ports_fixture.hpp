@@ -23,6 +23,7 @@ class FaultyStore final : public Store {
     return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
   }
   Result<Coupon> coupon(const std::string& id) override {
+    if (deleted.contains(id)) return Error{Errc::not_found, "no coupon " + id};
     return faults_.run("coupon", [&] { return inner_.coupon(id); });
   }
   Result<Coupon> update_coupon(const std::string& id,
@@ -35,6 +36,9 @@ class FaultyStore final : public Store {
       });
     });
   }
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  }
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
   }
@@ -43,10 +47,14 @@ class FaultyStore final : public Store {
   }
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
-    const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
-    if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
-      return SaveOutcome::busy;
-    return faults_.run("save", [&] { return inner_.save(batch); });
+    return faults_.run("save", [&]() -> Result<SaveOutcome> {
+      const auto deleted_row = [&](const auto& each) { return deleted.contains(each.coupon_id); };
+      const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
+      if (std::ranges::any_of(batch.epochs, deleted_row)) return SaveOutcome::superseded;
+      if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
+        return SaveOutcome::busy;
+      return inner_.save(batch);
+    });
   }
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
     return faults_.run("positions", [&] { return inner_.positions(group, topic); });
@@ -122,6 +130,7 @@ class FaultyStore final : public Store {
   }
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+  std::set<std::string> deleted;                  ///< coupons whose row is gone
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
 
  private:
@@ -144,14 +153,16 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run("configure", [&] { return inner_.configure(coupon); });
   }
   Result<GateState> state(const std::string& coupon_id) override {
+    if (unusable_claims.contains(coupon_id)) return unusable(coupon_id);
     return faults_.run("state", [&] { return inner_.state(coupon_id); });
   }
-  Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) override {
-    return faults_.run("states", [&] { return inner_.states(coupon_ids); });
+  PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("states", coupon_ids.size(), [&] { return inner_.states(coupon_ids); });
   }
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override {
-    return faults_.run("holdings", [&] { return inner_.holdings(user_id, coupon_ids); });
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("holdings", coupon_ids.size(),
+                            [&] { return inner_.holdings(user_id, coupon_ids); });
   }
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
     return faults_.run("holders_page", [&] { return inner_.holders_page(coupon_id, cursor); });
@@ -160,38 +171,74 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
                                                         std::span<const std::string> users) override {
     return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });
   }
-  Result<GateIdentity> identity() override {
-    return faults_.run("identity", [&] { return inner_.identity(); });
+  Result<GateIdentity> identity(const std::string& coupon_id) override {
+    return faults_.run("identity", [&] { return inner_.identity(coupon_id); });
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
+    if (unusable_claims.contains(batch.coupon_id)) return unusable(batch.coupon_id);
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
   }
   Result<void> check() override {
     return faults_.run("gate_check", [&] { return inner_.check(); });
   }
 
-  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                        std::chrono::milliseconds wait) override {
-    return faults_.run("read", [&] { return inner_.read(after, entries_max, wait); });
+  /// Coupons in `unusable_outboxes` fail, and no others.
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override {
+    return faults_.run("read", [&]() -> Result<OutboxRead> {
+      const bool fails =
+          std::ranges::any_of(after, [&](const Mark& mark) { return is_unusable(mark.coupon_id); });
+      auto all = inner_.read(after, entries_max, fails ? std::chrono::milliseconds(0) : wait);
+      if (!all || !fails) return all;
+      std::erase_if(all->entries, [&](const OutboxEntry& entry) { return is_unusable(entry.coupon_id); });
+      for (const Mark& mark : after) {
+        if (is_unusable(mark.coupon_id)) all->failed.push_back({mark.coupon_id, unusable(mark.coupon_id)});
+      }
+      return all;
+    });
   }
-  Result<void> mark_published(std::span<const Mark> marks) override {
-    return faults_.run("mark_published", [&] { return inner_.mark_published(marks); });
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_published", marks.size(), [&] { return inner_.mark_published(marks); });
   }
-  Result<void> mark_persisted(std::span<const Mark> marks) override {
-    return faults_.run("mark_persisted", [&] { return inner_.mark_persisted(marks); });
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_persisted", marks.size(), [&] { return inner_.mark_persisted(marks); });
   }
-  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                         std::chrono::milliseconds ttl) override {
-    return faults_.run("lease", [&] { return inner_.lease(coupon_ids, owner, ttl); });
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override {
+    return faults_.run_each("lease", coupon_ids.size(), [&] { return inner_.lease(coupon_ids, owner, ttl); });
   }
-  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
-    return faults_.run("release", [&] { return inner_.release(coupon_ids, owner); });
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
+    return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
   }
-  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override {
-    return faults_.run("progress", [&] { return inner_.progress(coupon_ids); });
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    if (on_progress) on_progress(coupon_ids.size());
+    return faults_.run_each("progress", coupon_ids.size(), [&] {
+      auto found = inner_.progress(coupon_ids);
+      for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
+        if (is_unusable(coupon_ids[i])) found[i] = unusable(coupon_ids[i]);
+      }
+      return found;
+    });
+  }
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override {
+    return faults_.run("active", [&] { return inner_.active(limit); });
+  }
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override {
+    return faults_.run("settle_active", [&] { return inner_.settle_active(coupon_id, last_hint); });
   }
 
+  /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
+  std::set<std::string> unusable_outboxes;
+  std::set<std::string> unusable_claims;  ///< the same of its state
+
+  std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
+
  private:
+  bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }
+  static Error unusable(const std::string& coupon_id) {
+    return {Errc::gate_unusable, "foreign keys of coupon " + coupon_id};
+  }
+
   MemoryGate& inner_;
   FaultPlan& faults_;
 };

@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/loop.hpp"
+#include "base/wake.hpp"
 #include "core/coupon.hpp"
 #include "core/ports/gate.hpp"
 
@@ -26,6 +29,13 @@ class ProgressBoard {
 
   Outbox::Progress of(const std::string& coupon_id) const;
 
+  /// The gate, asked at `asked_at`, has shown the coupons of these marks in their epochs.
+  void shown(std::span<const Mark> marks, std::chrono::steady_clock::time_point asked_at);
+
+  /// When the gate was last asked and showed the coupon in this epoch; the clock's beginning when it has not,
+  /// or has shown a later one.
+  std::chrono::steady_clock::time_point shown_at(const std::string& coupon_id, std::int64_t epoch) const;
+
   /// Calls `changed` after every rise, on the raising thread. The handle's removal waits for a running call.
   using Listener = std::function<void()>;
   std::size_t listen(Listener changed);
@@ -36,13 +46,28 @@ class ProgressBoard {
   void unwant(const std::string& coupon_id);
   std::vector<std::string> wanted() const;
 
+  /// Grows whenever a coupon is wanted that nobody waited for before.
+  std::uint64_t wants() const { return wants_.load(std::memory_order_acquire); }
+
+  /// Notified whenever a user begins to wait for the log or the store; a relay of this process sleeps on it.
+  Wake& somebody_waits() { return somebody_waits_; }
+
  private:
   void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage);
   void notify();
 
+  struct Known {
+    Outbox::Progress progress;
+    std::chrono::steady_clock::time_point shown_at{};  // in that epoch
+  };
+  /// Null when the mark is of an earlier epoch than the latest. With mutex_ held.
+  Known* known_in(const Mark& mark);
+
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Outbox::Progress> progress_;  // guarded by mutex_
-  std::unordered_map<std::string, std::size_t> wanted_;         // guarded by mutex_
+  std::unordered_map<std::string, Known> coupons_;       // guarded by mutex_
+  std::unordered_map<std::string, std::size_t> wanted_;  // guarded by mutex_
+  std::atomic<std::uint64_t> wants_{0};
+  Wake somebody_waits_;
 
   std::mutex listeners_mutex_;
   std::map<std::size_t, Listener> listeners_;  // guarded by listeners_mutex_

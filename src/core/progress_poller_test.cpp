@@ -14,8 +14,8 @@ TEST(ProgressPoller, BringsWhatOtherProcessesDidToThoseWhoWait) {
     world.issue(id, 3);
     const Mark published{id, 3, 1};
     const Mark persisted{id, 2, 1};
-    ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
-    ASSERT_TRUE(world.memory_gate.mark_persisted({&persisted, 1}));
+    ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}).front());
+    ASSERT_TRUE(world.memory_gate.mark_persisted({&persisted, 1}).front());
   }
   world.board.want("wanted");
   ProgressPoller poller(world.gate, world.board);
@@ -37,7 +37,7 @@ TEST(ProgressPoller, AsksNothingWhenNobodyWaitsAndOutlivesAFailure) {
   EXPECT_EQ(world.board.of("c").published, 0);
   world.issue("c", 1);
   const Mark published{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}));
+  ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}).front());
   poller.step();
   EXPECT_EQ(world.board.of("c").published, 1);
 }

@@ -230,6 +230,18 @@ TEST(AckWaiters, TheBoardKnowsWhichCouponsAreWaitedFor) {
   EXPECT_TRUE(world.board.wanted().empty());
 }
 
+TEST(AckWaiters, WhoBeginsToWaitWakesTheRelayOfThisProcess) {
+  Waiting world(hasty);
+  EXPECT_EQ(world.board.wants(), 0U);
+  for (const int sequence : {1, 2}) {
+    world.wait("waits", Ack::log, sequence);
+    const auto began = std::chrono::steady_clock::now();
+    world.board.somebody_waits().wait_for(std::chrono::seconds(60));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+    EXPECT_EQ(world.board.wants(), 1U) << "one coupon, however many wait for it";
+  }
+}
+
 TEST(AckWaiters, TakeBackTheirWishesWhenDestroyed) {
   Waiting world;
   world.wait("1", Ack::log, 1);

@@ -20,39 +20,40 @@ Reconciler::Reconciler(Store& store, Outbox& outbox, Metrics& metrics, Reconcile
     : store_(store),
       outbox_(outbox),
       options_(options),
+      sweep_(outbox, options.sweep),
       lost_(metrics.counter("seonchak_consumer_lost_by_log_total",
                             "Events saved from the outbox, since the log has confirmed and lost them.")) {}
 
 void Reconciler::forget() {
+  for (const auto& [id, coupon] : coupons_) others_.insert(id);
   coupons_.clear();
-  unasked_ = open_ids_;
+  sweep_.restart();
   found_gap_ = false;
 }
 
 // A batch after a reassignment is of many coupons, and all of them are unknown.
-void Reconciler::ask(const std::string& id) {
-  std::vector<std::string> ids = std::exchange(unasked_, {});
-  ids.push_back(id);
+void Reconciler::expect(std::span<const CouponEpoch> coupons) {
+  std::vector<std::string> unknown;
+  for (const auto& [id, epoch] : coupons) {
+    const auto found = coupons_.find(id);
+    if (found == coupons_.end() || found->second.epoch != epoch) unknown.push_back(id);
+  }
+  if (!unknown.empty()) ask(unknown);
+}
+
+void Reconciler::ask(const std::vector<std::string>& ids) {
   const auto progress = outbox_.progress(ids);
-  if (!progress) return;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Outbox::Progress& gate = (*progress)[i];
-    if (gate.epoch > 0) coupons_.try_emplace(ids[i], Coupon{gate.epoch, gate.persisted, 0});
+    const auto& gate = progress[i];
+    if (gate && gate->epoch > 0)
+      coupons_[ids[i]] = {.epoch = gate->epoch, .through = gate->persisted, .handled_at = ticker().now()};
   }
 }
 
-Reconciler::Coupon& Reconciler::known(const std::string& id, std::int64_t epoch) {
-  auto found = coupons_.find(id);
-  if (found != coupons_.end() && found->second.epoch == epoch) return found->second;
-  if (found != coupons_.end()) coupons_.erase(found);
-  ask(id);
-  Coupon& coupon = coupons_[id];
-  if (coupon.epoch != epoch) coupon = {epoch, 0, 0};
-  return coupon;
-}
-
 std::optional<Mark> Reconciler::handled(const IssuedEvent& event) {
-  Coupon& coupon = known(event.coupon_id, event.epoch);
+  Coupon& coupon = coupons_[event.coupon_id];
+  if (coupon.epoch != event.epoch) coupon = {.epoch = event.epoch};
+  coupon.handled_at = ticker().now();
   coupon.seen = std::max(coupon.seen, event.sequence);
   if (event.sequence == coupon.through + 1) coupon.through = event.sequence;
   if (event.sequence > coupon.through) found_gap_ = true;
@@ -60,30 +61,66 @@ std::optional<Mark> Reconciler::handled(const IssuedEvent& event) {
   return Mark{event.coupon_id, coupon.through, coupon.epoch};
 }
 
-Result<std::vector<Mark>> Reconciler::reconcile(const CatalogSnapshot& catalog, const Reader& reader,
-                                                bool idle) {
-  const std::vector<std::string> ids = catalog.open_ids();
-  const auto progress = outbox_.progress(ids);
-  if (!progress) return progress.error();
-  open_ids_ = ids;
-  if (!idle || !quiet_since_) quiet_since_ = ticker().now();
-
+std::vector<Mark> Reconciler::step(const CatalogSnapshot& catalog, const Reader& reader, bool idle) {
   std::vector<Mark> marks;
+  const auto time = ticker().now();
+  if (!idle || !quiet_since_) quiet_since_ = time;
+  if (const auto found = sweep_.step(catalog); found) others_.insert(found->begin(), found->end());
+  if (time < next_look_ && !found_gap_) return marks;
+  next_look_ = time + options_.period;
+  find_others(catalog);
+  if (const auto looked = look(reader, marks); !looked)
+    log::debug("not reconciled", {{"why", looked.error().message}});
+  return marks;
+}
+
+void Reconciler::find_others(const CatalogSnapshot& catalog) {
+  const auto active = outbox_.active(options_.active_max);
+  if (!active) return;
+  for (const auto& [id, hinted] : *active) {
+    if (const auto coupon = catalog.find(id); coupon && coupon->settled > 0) others_.insert(id);
+  }
+}
+
+Result<void> Reconciler::look(const Reader& reader, std::vector<Mark>& marks) {
+  std::set<std::string> looked_at = others_;
+  for (const auto& [id, coupon] : coupons_) looked_at.insert(id);
+  if (looked_at.empty()) return {};
+  const std::vector<std::string> ids(looked_at.begin(), looked_at.end());
+  const auto progress = outbox_.progress(ids);
+  if (const auto down = nobody_reached(progress)) return *down;
+  others_.clear();
+  const auto time = ticker().now();
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Outbox::Progress& gate = (*progress)[i];
+    if (!progress[i]) continue;
+    const Outbox::Progress& gate = *progress[i];
     if (gate.epoch == 0) continue;
     if (gate.published <= gate.persisted && !coupons_.contains(ids[i])) continue;
     Coupon& coupon = coupons_[ids[i]];
-    if (coupon.epoch != gate.epoch) coupon = {gate.epoch, 0, 0};
+    if (coupon.epoch != gate.epoch) coupon = {.epoch = gate.epoch};
     coupon.through = std::max(coupon.through, gate.persisted);
+    await(coupon, gate.published);
     const auto reached = advance(coupon, ids[i], gate.published, reader);
     if (!reached && reached.error().code == Errc::unavailable) return reached.error();
-    if (!reached)
+    if (reached) {
+      cannot_trim_.erase(ids[i]);
+    } else if (cannot_trim_.insert(ids[i]).second) {
       log::warn("an outbox is not trimmed", {{"coupon", ids[i]}, {"why", reached.error().message}});
+    }
+    const bool at_rest = gate.persisted >= std::max({gate.published, coupon.seen, coupon.through});
+    if (!at_rest) coupon.handled_at = time;
     if (coupon.through > gate.persisted) marks.push_back({ids[i], coupon.through, gate.epoch});
+    if (time - coupon.handled_at >= options_.forget_after) coupons_.erase(ids[i]);
   }
   found_gap_ = false;
-  return marks;
+  return {};
+}
+
+// What comes after is judged once all up to here is saved.
+void Reconciler::await(Coupon& coupon, std::int64_t published) const {
+  if (coupon.through < coupon.awaited || published <= coupon.awaited) return;
+  coupon.awaited = published;
+  coupon.awaited_since = ticker().now();
 }
 
 // Entry by entry from what the gate knows to be saved, up to what the log has confirmed.
@@ -92,19 +129,21 @@ Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int
   const std::int64_t confirmed = std::max(published, coupon.seen);
   for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
     const Mark after{id, coupon.through, coupon.epoch};
-    auto entries = outbox_.read({&after, 1}, entries_page, no_wait);
-    if (!entries) return entries.error();
+    auto read = outbox_.read({&after, 1}, entries_page, no_wait);
+    if (!read) return read.error();
+    if (!read->failed.empty()) return read->failed.front().error;
+    std::vector<OutboxEntry>& entries = read->entries;
     // An entry that is not published yet may be in the store from before a recovery; it is published all the
     // same.
-    std::erase_if(*entries, [&](const OutboxEntry& entry) {
+    std::erase_if(entries, [&](const OutboxEntry& entry) {
       return entry.last_sequence() > confirmed || entry.epoch != coupon.epoch;
     });
-    if (entries->empty()) return {};
-    const auto saved = saved_entries(*entries);
+    if (entries.empty()) return {};
+    const auto saved = saved_entries(entries);
     if (!saved) return saved.error();
-    if (*saved > 0) coupon.through = (*entries)[*saved - 1].last_sequence();
-    if (*saved == entries->size()) continue;
-    const OutboxEntry& next = (*entries)[*saved];
+    if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
+    if (*saved == entries.size()) continue;
+    const OutboxEntry& next = entries[*saved];
     if (!is_lost(coupon, next)) return {};
     if (auto done = save(next, reader); !done) return done;
   }
@@ -114,7 +153,9 @@ Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int
 // A later event has come without it, or nothing comes any more.
 bool Reconciler::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
   if (entry.last_sequence() < coupon.seen) return true;
-  return ticker().now() - *quiet_since_ >= options_.overdue && now() - entry.issued_at >= options_.overdue;
+  const auto time = ticker().now();
+  return entry.last_sequence() <= coupon.awaited && time - coupon.awaited_since >= options_.overdue &&
+         time - *quiet_since_ >= options_.overdue;
 }
 
 Result<void> Reconciler::save(const OutboxEntry& entry, const Reader& reader) {

@@ -2,38 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/issuer_fixture.hpp"
-#include "core/ticker_fixture.hpp"
+#include "core/refusals_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Counts what reaches the gate, in time run by hand.
-struct Refusing {
-  HandTime time;
-  Issuing world;
-
-  Refusing() { world.create("c", 2); }
-
-  /// What the user is told, with " gate" when the gate was asked.
-  std::string ask(const std::string& user, const std::string& coupon = "c") {
-    world.answers.clear();
-    world.ask(coupon, user);
-    const bool asked = !world.slow.held.empty();
-    world.answer_all();
-    return world.answers.front() + (asked ? " gate" : "");
-  }
-
-  void sell_out() {
-    EXPECT_EQ(ask("a"), "a issued 1 gate");
-    EXPECT_EQ(ask("b"), "b issued 2 gate");
-  }
-
-  void learn() { world.refusals.step(0ms); }
-  void refresh() { EXPECT_TRUE(world.catalog.refresh()); }
-};
 
 TEST(Refusals, AfterTheLastOneLosersCostTheGateNothing) {
   Refusing test;
@@ -84,7 +58,7 @@ TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
   Refusing test;
   test.sell_out();
   test.learn();
-  test.time.passed += refusal_lease;
+  test.time.passed += safety_times.refusal_lease;
   EXPECT_EQ(test.ask("x"), "x sold_out");
   test.time.passed += 1ms;
   EXPECT_EQ(test.ask("x"), "x sold_out gate");
@@ -95,8 +69,8 @@ TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
 // The gate is told of a refill when nobody can refuse by what was before any more.
 TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
   Refusing test;
-  constexpr auto delay = refusal_lease + 50ms;
-  Catalog other(test.world.store, &test.world.gate, {.loosening_delay = delay});
+  constexpr auto delay = safety_times.loosening_delay;
+  Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = delay});
   test.sell_out();
   test.learn();
   ASSERT_TRUE(other.refresh());
@@ -117,7 +91,7 @@ TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
 
 TEST(Refusals, ALowerStockIsInForceAtOnce) {
   Refusing test;
-  Catalog other(test.world.store, &test.world.gate, {.loosening_delay = 1h});
+  Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = 1h});
   ASSERT_TRUE(test.world.sqlite->update_coupon("c", [](Coupon& row) -> Result<void> {
     row.stock = 1;
     return {};

@@ -36,13 +36,18 @@ Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, 
       board_(board),
       health_(health),
       options_(std::move(options)),
+      leases_(outbox, catalog, board, options_.leases),
       published_(metrics.counter("seonchak_relay_published_total", "Events the log has confirmed.")),
       replays_(metrics.counter("seonchak_relay_replays_total",
-                               "Times the publisher lost its queue and the outbox was read again.")) {}
+                               "Times the publisher lost its queue and the outbox was read again.")),
+      leases_count_(metrics.gauge("seonchak_relay_leases", "Coupons this relay serves at the moment.")),
+      age_seconds_(metrics.gauge("seonchak_outbox_age_seconds",
+                                 "How long the oldest entry of theirs has been waiting for the log.")) {}
 
-void Relay::step(milliseconds wait) {
-  check_log();
-  if (auto leased = renew_leases(); !leased) return back_off(leased.error());
+milliseconds Relay::step(milliseconds wait) {
+  check();
+  if (const milliseconds left = until(retry_at_); left.count() > 0) return left;
+  if (auto leased = look_after_leases(wait.count() == 0); !leased) return back_off(leased.error());
 
   take_report(milliseconds(0));
   publish_backlog();
@@ -52,7 +57,9 @@ void Relay::step(milliseconds wait) {
   const bool room = !too_soon && backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
   std::size_t events = 0;
   if (room) {
-    auto read = read_outbox(publisher_.in_flight() > 0 ? milliseconds(0) : wait);
+    const bool waits = publisher_.in_flight() == 0;
+    auto read =
+        read_outbox(waits ? std::min({wait, options_.read_wait_max, until(leases_.due())}) : milliseconds(0));
     if (!read) return back_off(read.error());
     events = *read;
     publish_backlog();
@@ -62,72 +69,105 @@ void Relay::step(milliseconds wait) {
   // change.
   if (publisher_.in_flight() > 0 || !backlog_.empty()) {
     take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
-    if (auto marked = mark_confirmed(); !marked) back_off(marked.error());
-  } else if (too_soon) {
-    ticker().sleep_for(report_wait);
+    if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
   }
+  note_trouble();
+  return come_again(too_soon, events);
 }
 
-void Relay::back_off(const Error& error) {
+milliseconds Relay::come_again(bool too_soon, std::size_t events) const {
+  if (publisher_.in_flight() > 0 || !backlog_.empty() || events > 0) return milliseconds(0);
+  const milliseconds due = until(leases_.due());
+  if (too_soon) return std::min(due, until(next_read_));
+  const bool waits_in_read = !positions_.empty() && options_.read_wait_max.count() > 0;
+  return waits_in_read ? milliseconds(0) : due;
+}
+
+milliseconds Relay::until(TimePoint time) const {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - ticker().now()));
+}
+
+milliseconds Relay::back_off(const Error& error) {
   idle_ = false;
-  next_lease_ = {};
+  leases_.renew_now();
   log::debug("relay waits", {{"code", to_string(error.code)}, {"why", error.message}});
-  ticker().sleep_for(options_.backoff);
+  if (!trouble_) trouble_ = {ticker().now(), {}};
+  trouble_->why = error.message;
+  retry_at_ = ticker().now() + options_.backoff;
+  return options_.backoff;
 }
 
-void Relay::check_log() {
+void Relay::note_trouble() {
+  const auto none = leases_.why_none();
+  if (!none) return trouble_.reset();
+  if (!trouble_) trouble_ = {ticker().now(), {}};
+  trouble_->why = none->message;
+}
+
+void Relay::check() {
   const auto time = ticker().now();
   if (time < next_check_) return;
   health_.note("log", publisher_.check());
   next_check_ = ticker().now() + check_period;
+  tell_health(time);
 }
 
-Result<void> Relay::renew_leases() {
-  const auto time = ticker().now();
-  const bool all = time >= next_lease_;
-  const CatalogSnapshot& catalog = catalog_.current();
-  if (!all && leased_version_ == catalog_.version()) return {};
-  if (all) asked_.clear();
+void Relay::tell_health(TimePoint time) {
+  auto oldest = std::chrono::nanoseconds(0);
+  std::string coupon;
+  for (const auto& [id, position] : positions_) {
+    if (position.unconfirmed.empty() || time - position.unconfirmed.front().second <= oldest) continue;
+    oldest = time - position.unconfirmed.front().second;
+    coupon = id;
+  }
+  leases_count_.set(static_cast<std::int64_t>(positions_.size()));
+  age_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(oldest).count());
+  if (trouble_ && time - trouble_->since >= options_.stalled_after)
+    return health_.note("relay", Error{Errc::unavailable, "no outbox can be served: " + trouble_->why});
+  if (oldest >= options_.stalled_after)
+    return health_.note("relay",
+                        Error{Errc::unavailable, "events of coupon " + coupon + " wait for the log"});
+  health_.note("relay", {});
+}
 
-  const std::vector<std::string> ids = changed_since_asked(catalog);
-  auto owned = outbox_.lease(ids, options_.owner, options_.lease_ttl);
-  if (!owned) return owned.error();
-  auto progress = outbox_.progress(*owned);
-  if (!progress) return progress.error();
-  adopt(ids, *owned, *progress);
-  if (all) next_lease_ = time + options_.lease_period;
-  leased_version_ = catalog_.version();
+Result<void> Relay::look_after_leases(bool all_now) {
+  const auto changes = leases_.step(all_now, [this](const std::string& id, const Outbox::Progress& progress) {
+    return is_drained(id, progress);
+  });
+  if (!changes) return changes.error();
+  for (const auto& [id, progress] : *changes) {
+    if (progress) {
+      adopt(id, *progress);
+    } else {
+      positions_.erase(id);
+    }
+  }
+  if (!changes->empty() && !backlog_.empty()) keep_own_backlog();
   return {};
 }
 
-// Of a thousand coupons one more costs one lease, not a thousand and one.
-std::vector<std::string> Relay::changed_since_asked(const CatalogSnapshot& catalog) {
-  std::vector<std::string> ids = catalog.open_ids();
-  std::erase_if(ids, [&](const std::string& id) {
-    const std::int64_t revision = catalog.find(id)->revision;
-    return std::exchange(asked_[id], revision) == revision;
-  });
-  return ids;
+bool Relay::is_drained(const std::string& coupon_id, const Outbox::Progress& progress) const {
+  const auto found = positions_.find(coupon_id);
+  if (found == positions_.end()) return true;
+  const Position& position = found->second;
+  if (position.epoch != progress.epoch || position.read > position.confirmed) return false;
+  if (position.confirmed > position.marked) return false;
+  // Whoever takes it up after us would begin where the store ends, and fill a log that forgets once more.
+  return publisher_.durable() || progress.persisted >= position.confirmed;
 }
 
-void Relay::adopt(const std::vector<std::string>& asked, const std::vector<std::string>& owned,
-                  std::span<const Outbox::Progress> progress) {
-  std::unordered_map<std::string, Position> positions;
-  for (std::size_t i = 0; i < owned.size(); ++i) {
-    const std::int64_t epoch = progress[i].epoch;
-    if (epoch == 0) continue;  // shut: its outbox is being written anew
-    if (const auto known = positions_.find(owned[i]);
-        known != positions_.end() && known->second.epoch == epoch) {
-      positions.insert(*known);
-      continue;
-    }
-    // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
-    const std::int64_t start = publisher_.durable() ? progress[i].published : progress[i].persisted;
-    positions.emplace(owned[i], Position{start, start, start, epoch});
-    if (planted("skip_outbox_entry_on_adopt")) positions.at(owned[i]).read += 1;
-  }
-  for (const std::string& id : asked) positions_.erase(id);
-  positions_.merge(positions);
+void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress) {
+  const auto known = positions_.find(coupon_id);
+  if (known != positions_.end() && known->second.epoch == progress.epoch) return;
+  // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
+  const std::int64_t start = publisher_.durable() ? progress.published : progress.persisted;
+  Position position{start, start, start, progress.epoch};
+  if (planted("skip_outbox_entry_on_adopt")) position.read += 1;
+  positions_.insert_or_assign(coupon_id, std::move(position));
+  next_read_ = {};
+}
+
+void Relay::keep_own_backlog() {
   std::erase_if(backlog_, [this](const IssuedEvent& event) {
     const auto position = positions_.find(event.coupon_id);
     return position == positions_.end() || position->second.epoch != event.epoch;
@@ -143,6 +183,8 @@ void Relay::take_report(milliseconds wait) {
     if (mark.sequence > position.confirmed)
       published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
     position.confirmed = std::max(position.confirmed, mark.sequence);
+    auto& unconfirmed = position.unconfirmed;
+    while (!unconfirmed.empty() && unconfirmed.front().first <= position.confirmed) unconfirmed.pop_front();
   }
   board_.published(report.confirmed);
   if (report.lost && !planted("no_rewind")) rewind();
@@ -162,30 +204,32 @@ Result<void> Relay::mark_confirmed() {
     if (position.confirmed > position.marked) marks.push_back({id, position.confirmed, position.epoch});
   }
   if (marks.empty()) return {};
-  if (auto marked = outbox_.mark_published(marks); !marked) return marked;
-  for (const Mark& mark : marks) positions_[mark.coupon_id].marked = mark.sequence;
+  const auto answers = outbox_.mark_published(marks);
+  if (const auto down = nobody_reached(answers)) return *down;
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    // Of a coupon that cannot be used the next mark is tried, not this one for ever.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!again) positions_[marks[i].coupon_id].marked = marks[i].sequence;
+  }
   return {};
 }
 
 Result<std::size_t> Relay::read_outbox(milliseconds wait) {
-  if (positions_.empty()) {
-    ticker().sleep_for(std::min(wait, options_.lease_period));
-    return std::size_t{0};
-  }
+  if (positions_.empty()) return std::size_t{0};
   std::vector<Mark> after;
   after.reserve(positions_.size());
   for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
-  auto entries = outbox_.read(after, options_.entries_max, wait);
-  if (!entries) return entries.error();
+  auto read = outbox_.read(after, options_.entries_max, wait);
+  if (!read) return read.error();
 
   std::size_t events = 0;
   bool somebody_waits = false;
-  for (OutboxEntry& entry : *entries) {
+  for (OutboxEntry& entry : read->entries) {
     const auto coupon = catalog_.find(entry.coupon_id);
     somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
     Position& position = positions_[entry.coupon_id];
     if (entry.epoch != position.epoch) {
-      next_lease_ = {};  // recovered meanwhile: begin anew where the gate says
+      leases_.renew_now();  // recovered meanwhile: begin anew where the gate says
       continue;
     }
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
@@ -197,9 +241,28 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     }
     position.read = std::max(position.read, entry.last_sequence());
   }
-  const bool all_was_read = !any_full(*entries, options_.entries_max);
+  note_read(read->entries);
+  for (const auto& [id, error] : read->failed) {
+    leases_.cannot_use(id, error);
+    positions_.erase(id);
+  }
+  if (!read->failed.empty()) keep_own_backlog();
+  const bool all_was_read = !any_full(read->entries, options_.entries_max);
   if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
+}
+
+void Relay::note_read(const std::vector<OutboxEntry>& entries) {
+  const auto time = ticker().now();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool last_of_coupon = i + 1 == entries.size() || entries[i + 1].coupon_id != entries[i].coupon_id;
+    if (!last_of_coupon) continue;
+    Position& position = positions_[entries[i].coupon_id];
+    leases_.busy(entries[i].coupon_id);
+    const std::int64_t before =
+        position.unconfirmed.empty() ? position.confirmed : position.unconfirmed.back().first;
+    if (position.read > before) position.unconfirmed.emplace_back(position.read, time);
+  }
 }
 
 void Relay::publish_backlog() {
@@ -209,14 +272,10 @@ void Relay::publish_backlog() {
 }
 
 void Relay::release() {
-  std::vector<std::string> ids;
-  for (const auto& [id, position] : positions_) ids.push_back(id);
-  if (auto released = outbox_.release(ids, options_.owner); !released) {
-    log::debug("leases not given back", {{"why", released.error().message}});
-  }
+  leases_.release();
   positions_.clear();
   backlog_.clear();
-  next_lease_ = {};
+  retry_at_ = {};
   idle_ = false;
 }
 

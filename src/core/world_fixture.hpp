@@ -10,10 +10,14 @@
 #include <gtest/gtest.h>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 #include "core/campaign.hpp"
 #include "core/consume.hpp"
+#include "core/gate_copy.hpp"
 #include "core/log_fixture.hpp"
+#include "core/open_coupon.hpp"
 #include "core/ports_fixture.hpp"
+#include "core/propagate.hpp"
 #include "core/relay.hpp"
 #include "events/memory.hpp"
 #include "gate/memory.hpp"
@@ -46,6 +50,30 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+/// Nothing is waited for.
+inline const PropagatorOptions at_once{.loosening_delay = no_wait,
+                                       .backoff_min = no_wait,
+                                       .backoff_max = no_wait,
+                                       .link_backoff_max = no_wait,
+                                       .redraw_pause = no_wait};
+inline constexpr int steps_to_carry = 4;  // it opens, hears of its own commits, and applies the last one
+
+/// The catalog and the propagator of another process.
+struct Elsewhere {
+  Elsewhere(Store& store, GateControl& gate, PropagatorOptions options = at_once)
+      : catalog(store), propagator(store, gate, catalog, metrics, options) {}
+
+  Result<void> refresh() {
+    auto refreshed = catalog.refresh();
+    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+    return refreshed;
+  }
+
+  Metrics metrics;
+  Catalog catalog;
+  Propagator propagator;
+};
+
 /// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until
 /// started.
 struct World {
@@ -58,11 +86,24 @@ struct World {
   FaultyStore store{*sqlite, faults};
   MemoryGate memory_gate;
   FaultyGate gate{memory_gate, faults};
-  Catalog catalog{store, &gate, {std::chrono::hours(1), no_wait}};
-  Campaigns campaigns{store, store, gate, catalog, {}};
-  ProgressBoard board;
   Metrics metrics;
+  Catalog catalog{store, {std::chrono::hours(1), no_wait}};
+  Propagator propagator{store, gate, catalog, metrics, at_once};
+  Campaigns campaigns{store, store, gate, catalog, propagator, {.loosening_delay = no_wait}};
+  ProgressBoard board;
   Health health;
+
+  /// The catalog hears of everything, and then the gate does.
+  Result<void> refresh() {
+    auto refreshed = catalog.refresh();
+    carry();
+    return refreshed;
+  }
+
+  /// Every coupon is tried, and what that changes is carried, too.
+  void carry() {
+    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+  }
 
   Coupon create(const std::string& id, std::int64_t stock, Ack ack = Ack::gate) {
     return campaigns.create({id, "name of " + id, stock, {}, {}, ack}).value();
@@ -92,7 +133,7 @@ struct World {
 
   std::vector<OutboxEntry> outbox(const std::string& coupon_id) {
     const Mark from_start{coupon_id, 0};
-    return memory_gate.read({&from_start, 1}, 100'000, no_wait).value();
+    return memory_gate.read({&from_start, 1}, 100'000, no_wait).value().entries;
   }
 
   Result<Coupon> change_stock(const std::string& id, std::int64_t stock) {
@@ -102,7 +143,7 @@ struct World {
   }
 
   Outbox::Progress progress(const std::string& coupon_id) {
-    return memory_gate.progress({&coupon_id, 1}).value().front();
+    return memory_gate.progress({&coupon_id, 1}).front().value();
   }
 
  private:
@@ -149,16 +190,20 @@ struct RelaySetup {
 
 /// One life of a relay; destroying it is a crash, since its leases stay.
 struct RelayLife {
-  RelayLife(World& world, MemoryLog& log, RelaySetup setup = {})
+  RelayLife(World& world, MemoryLog& log, const RelaySetup& setup = {})
       : reader(world.catalog),
         publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
-        relay(world.gate, publisher, reader, world.board, world.metrics, world.health,
-              {.owner = setup.owner,
-               .lease_ttl = setup.lease_ttl,
-               .lease_period = setup.lease_period,
-               .entries_max = setup.entries_max,
-               .in_flight_events_max = setup.in_flight_max,
-               .backoff = no_wait}) {}
+        relay(world.gate, publisher, reader, world.board, world.metrics, world.health, options(setup)) {}
+
+  static RelayOptions options(const RelaySetup& setup) {
+    return {.leases = {.owner = setup.owner,
+                       .ttl = setup.lease_ttl,
+                       .period = setup.lease_period,
+                       .unusable_retry = setup.lease_period},
+            .entries_max = setup.entries_max,
+            .in_flight_events_max = setup.in_flight_max,
+            .backoff = no_wait};
+  }
 
   void drain() {
     std::size_t steps = 0;
@@ -178,14 +223,23 @@ struct ConsumerLife {
   ConsumerLife(World& world, MemoryLog& memory, std::size_t batch_max = 1'000)
       : reader(world.catalog),
         log(memory.consumer(), world.faults),
-        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
+        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics, world.health,
                  {.batch_records_max = batch_max,
                   .backoff_min = no_wait,
                   .backoff_max = no_wait,
-                  .reconcile_period = no_wait}) {}
+                  .reconciler = {.period = no_wait}}) {}
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) consumer.step(no_wait);
+  }
+
+  /// For `duration` of the ticker's time, each step when the one before has asked for it.
+  void steps_for(std::chrono::milliseconds duration) {
+    const auto until = ticker().now() + duration;
+    while (ticker().now() < until) {
+      const auto pause = consumer.step(std::chrono::milliseconds(1));
+      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(1)));
+    }
   }
 
   CatalogReader reader;

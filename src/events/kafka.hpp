@@ -31,12 +31,13 @@ struct KafkaOptions {
   std::size_t poll_kilobytes_max =
       16 * 1024;                      ///< a poll of the consumer ends with the record that reaches it
   int session_timeout_ms = 6'000;     ///< until the partitions of a dead consumer move to another
+  int metadata_refresh_ms = 10'000;   ///< until new partitions of a topic are seen
   int reconnect_wait_ms_max = 1'000;  ///< between attempts to reach a broker that is away
   int startup_wait_ms = 10'000;       ///< for the brokers to answer at start
   int call_timeout_ms = 5'000;        ///< for one question to the brokers
   int check_timeout_ms = 1'000;       ///< for check(): the relay waits for it
   int dead_letter_wait_ms = 10'000;   ///< for the acknowledgement of a dead letter
-  int tail_wait_ms = 60'000;          ///< to read what the consumers have not saved, during a recovery
+  int letters_wait_ms = 60'000;       ///< to read the dead-letter topic to its end, for its command
   int close_wait_ms = 5'000;          ///< for a publisher to deliver, or a consumer to leave, at the end
   int recreate_pause_ms = 1'000;      ///< between the failure of a client and the use of the next one
 };
@@ -51,8 +52,10 @@ void require_kafka(const KafkaOptions& options);
 /// and poll() says `lost`. Throws StartupError when a property is wrong; needs no connection.
 std::unique_ptr<EventPublisher> make_kafka_publisher(const KafkaOptions& options);
 
-/// Reads the topic without joining the group. Connects for each call and blocks until the end is reached, at
-/// most tail_wait_ms. Throws StartupError when a property is wrong.
+/// Reads the topic without joining the group. Connects when it is started or asked for the ends, which block
+/// up to call_timeout_ms, and keeps the connection, with up to prefetch_kilobytes_max, until it is stopped.
+/// Events behind an open transaction of somebody else are read, too. Throws StartupError when the URL is
+/// wrong.
 std::unique_ptr<EventLogTail> make_kafka_tail(const KafkaOptions& options);
 
 /// Joins the group and reads the topic from the positions that start_at names; the group's own offsets are

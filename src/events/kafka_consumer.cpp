@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -12,6 +13,7 @@
 #include "events/kafka.hpp"
 #include "events/kafka_client.hpp"
 #include "events/kafka_dead_letter.hpp"
+#include "events/kafka_fingerprint.hpp"
 #include "events/kafka_record.hpp"
 
 namespace seonchak {
@@ -43,6 +45,7 @@ class KafkaConsumer : public EventConsumer {
     if (auto ready = ensure_client(wait); !ready) return ready.error();
     if (SteadyClock::now() >= lag_due_) write_lag();
     fetch(records_max, wait);
+    if (log_fell()) waiting_for_start_ = true;
 
     Polled polled;
     if (failed_) replace();
@@ -64,10 +67,13 @@ class KafkaConsumer : public EventConsumer {
     if (partitions_.empty() || !client_) return {};
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
     next_.clear();
+    before_.clear();
+    suspicious_ = false;
     for (const std::int32_t partition : partitions_) {
       const auto named = std::ranges::find(positions, partition, &LogPosition::partition);
       auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
-      entry->offset = named == positions.end() ? RD_KAFKA_OFFSET_BEGINNING : within_log(*named);
+      const bool anew = made_anew_.erase(partition) > 0;
+      entry->offset = anew || named == positions.end() ? RD_KAFKA_OFFSET_BEGINNING : within_log(*named);
       next_[partition] = std::max<std::int64_t>(0, entry->offset);
     }
     const auto error = rd_kafka_assign(client_.get(), list.get());
@@ -77,12 +83,19 @@ class KafkaConsumer : public EventConsumer {
     return {};
   }
 
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override {
-    const auto raw = std::ranges::find_if(raw_, [&](const MessagePtr& message) {
-      return message->partition == record.partition && message->offset == record.offset;
-    });
-    if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
-    return dead_letters_.write(**raw, reason);
+  std::string fingerprint(const LogRecord& record) override {
+    const auto raw = raw_of(record);
+    return raw == raw_.end() ? std::string() : fingerprint_of(**raw);
+  }
+
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    std::vector<Letter> letters;
+    for (const auto& [record, reason] : refused) {
+      const auto raw = raw_of(*record);
+      if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
+      letters.push_back({raw->get(), reason});
+    }
+    return dead_letters_.write(letters);
   }
 
   void committed(std::span<const LogPosition> positions) override {
@@ -118,6 +131,7 @@ class KafkaConsumer : public EventConsumer {
                            {"enable.auto.commit", "false"},
                            {"enable.auto.offset.store", "false"},
                            {"auto.offset.reset", "earliest"},
+                           {"enable.partition.eof", "true"},
                            {"partition.assignment.strategy", "range"},
                            {"isolation.level", "read_committed"},
                            {"session.timeout.ms", std::to_string(options_.session_timeout_ms)},
@@ -178,7 +192,9 @@ class KafkaConsumer : public EventConsumer {
       const int timeout_ms = raw_.empty() ? static_cast<int>(until(deadline).count()) : 0;
       MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
       if (changed_ || failed_ || !message) return;
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (!belongs_here(*message)) {
+        if (waiting_for_start_) return;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         bytes += message->len;
         raw_.push_back(std::move(message));
       } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -186,6 +202,57 @@ class KafkaConsumer : public EventConsumer {
         if (timeout_ms == 0) return;
       }
     }
+  }
+
+  /// False for what is read only to see whether the log still is the one that the position is of.
+  bool belongs_here(const rd_kafka_message_t& message) {
+    const bool record = message.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!record && message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF) return true;
+    switch (before_.look(message)) {
+      case RecordsBefore::Verdict::same:
+        next_[message.partition] = message.offset + 1;
+        return false;
+      case RecordsBefore::Verdict::other:
+        log::error("kafka topic was made anew under its name; reading it from its beginning",
+                   {{"topic", target_.topic}, {"partition", message.partition}, {"offset", message.offset}});
+        made_anew_.insert(message.partition);
+        waiting_for_start_ = true;
+        return false;
+      case RecordsBefore::Verdict::not_yet:
+        waiting_for_start_ = true;
+        return false;
+      case RecordsBefore::Verdict::not_asked:
+        break;
+    }
+    if (record && suspicious_) waiting_for_start_ = true;
+    return !waiting_for_start_;
+  }
+
+  /// Whether a partition ends before an end that was seen: then the log may be another one.
+  bool log_fell() {
+    bool fell = false;
+    for (const std::int32_t partition : partitions_) {
+      std::int64_t low = 0;
+      std::int64_t high = 0;
+      const auto error =
+          rd_kafka_get_watermark_offsets(client_.get(), target_.topic.c_str(), partition, &low, &high);
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) continue;
+      std::int64_t& seen = ends_[partition];
+      if (high < seen) {
+        fell = true;
+        log::warn(
+            "kafka log ends before an end that was seen; looking whether it was made anew",
+            {{"topic", target_.topic}, {"partition", partition}, {"log_end", high}, {"seen_end", seen}});
+      }
+      seen = high;
+    }
+    return fell;
+  }
+
+  std::vector<MessagePtr>::const_iterator raw_of(const LogRecord& record) const {
+    return std::ranges::find_if(raw_, [&](const MessagePtr& message) {
+      return message->partition == record.partition && message->offset == record.offset;
+    });
   }
 
   void rebalanced(rd_kafka_t* client, rd_kafka_resp_err_t error,
@@ -210,21 +277,27 @@ class KafkaConsumer : public EventConsumer {
   void revoke() {
     partitions_.clear();
     next_.clear();
+    ends_.clear();
+    before_.clear();
+    made_anew_.clear();
     lag_.clear();
     waiting_for_start_ = false;
   }
 
-  /// The position, or the log's beginning when the log has been made anew and never got that far.
+  /// The offset to read from: the position's, or the one before it to see whether the log was made anew, or
+  /// the log's beginning when it was and never got that far.
   std::int64_t within_log(const LogPosition& position) {
     std::int64_t low = 0;
     std::int64_t high = 0;
     const auto error = rd_kafka_query_watermark_offsets(
         client_.get(), target_.topic.c_str(), position.partition, &low, &high, options_.call_timeout_ms);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return position.next_offset;  // auto.offset.reset has the same rule
+      return before_.expect(position.partition, position.next_offset, position.fingerprint);
     const bool lost = position.next_offset < low;
     const bool beyond = position.next_offset > high;
-    if (!lost && !beyond) return position.next_offset;
+    if (position.next_offset == low) return low;
+    if (!lost && !beyond)
+      return before_.expect(position.partition, position.next_offset, position.fingerprint);
     log::warn(beyond ? "kafka log is shorter than the stored position; reading it from its beginning"
                      : "kafka log has dropped records that were not stored; reading what is left",
               {{"topic", target_.topic},
@@ -260,6 +333,8 @@ class KafkaConsumer : public EventConsumer {
   }
 
   void trouble(int error, const std::string& reason) {
+    suspicious_ = suspicious_ || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                  error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     if (error != RD_KAFKA_RESP_ERR__FATAL) {
       return error_log_.warn("kafka consumer has trouble", target_, reason + ": " + error_text(error));
     }
@@ -280,6 +355,10 @@ class KafkaConsumer : public EventConsumer {
   SteadyClock::time_point lag_due_{};
   std::map<std::int32_t, std::int64_t> lag_;             // to be written to the group
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
+  std::unordered_map<std::int32_t, std::int64_t> ends_;  // the last known
+  RecordsBefore before_;
+  std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start
+  bool suspicious_ = false;           // the topic was away: its next record may be another topic's
   Client client_;
   std::vector<MessagePtr> raw_;  // of the last poll; they go before the client
 };

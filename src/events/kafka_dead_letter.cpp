@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/log.hpp"
+#include "events/kafka_admin.hpp"
 #include "events/message.hpp"
 
 namespace seonchak::kafka {
@@ -17,6 +18,8 @@ using std::chrono::milliseconds;
 
 // The largest message Kafka can carry; the broker's own limit decides.
 constexpr int message_bytes_max = 1'000'000'000;
+
+constexpr int poll_ms = 100;
 
 /// What Spring puts the exception's class into.
 constexpr std::string_view exception_name = "seonchak.DeadLetter";
@@ -53,7 +56,7 @@ void add(const Headers& headers, const char* name, std::string_view value) {
 }
 
 Headers dead_letter_headers(const rd_kafka_message_t& original, const std::string& group,
-                            const std::string& reason) {
+                            std::string_view reason) {
   rd_kafka_headers_t* present = nullptr;
   const bool some = rd_kafka_message_headers(&original, &present) == RD_KAFKA_RESP_ERR_NO_ERROR;
   Headers headers(some ? rd_kafka_headers_copy(present) : rd_kafka_headers_new(8));
@@ -97,10 +100,8 @@ Result<void> DeadLetterWriter::connect() {
       client_ = make_letter_producer(options_, target_, [this](rd_kafka_conf_t* conf) {
         rd_kafka_conf_set_opaque(conf, this);
         rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-          auto* self = static_cast<DeadLetterWriter*>(opaque);
-          if (reinterpret_cast<std::uintptr_t>(message->_private) != self->ticket_) return;
-          self->reported_ = true;
-          self->outcome_ = message->err;
+          static_cast<DeadLetterWriter*>(opaque)->report(reinterpret_cast<std::uintptr_t>(message->_private),
+                                                         message->err);
         });
       });
     } catch (const StartupError& error) {
@@ -110,47 +111,97 @@ Result<void> DeadLetterWriter::connect() {
   }
   const auto count =
       partition_count(client_.get(), topic_.get(), target_, milliseconds(options_.call_timeout_ms));
+  if (!count && count.error().code == Errc::not_found) {
+    if (auto created = create_topics_again(client_.get(), options_, target_); !created) return created;
+    return Error{Errc::unavailable, count.error().message + ": created"};
+  }
   if (!count) return count.error();
   partitions_ = *count;
   return {};
 }
 
-Result<void> DeadLetterWriter::write(const rd_kafka_message_t& original, const std::string& reason) {
+Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
   if (auto ready = connect(); !ready) return ready;
-  auto outcome = send(original, reason, original.len);
-  if (outcome && *outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && original.len > value_bytes_max) {
-    const std::string note = std::string(cut_note) + std::to_string(value_bytes_max) + " of its " +
-                             std::to_string(original.len) + " bytes; the original offset has it whole)";
-    outcome = send(original, reason + note, value_bytes_max);
+  begin(letters.size());
+  const auto until = deadline();
+  for (std::size_t i = 0; i < letters.size(); ++i)
+    send(letters[i], letters[i].reason, letters[i].original->len, i, until);
+  if (auto reported = wait(until); !reported) return reported;
+  const std::vector<int> together = outcomes_;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    Result<int> outcome = together[i];
+    // Perhaps it only was too large together with others.
+    if (*outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) outcome = write_alone(letters[i]);
+    if (!outcome) return outcome.error();
+    if (*outcome == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    partitions_ = 0;  // the topic may have changed: ask again
+    return Error{Errc::unavailable,
+                 "kafka topic " + target_.dead_letter_topic() + ": " + error_text(*outcome)};
   }
-  if (!outcome) return outcome.error();
-  if (*outcome == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-  partitions_ = 0;  // the topic may have changed: ask again
-  return Error{Errc::unavailable, "kafka topic " + target_.dead_letter_topic() + ": " + error_text(*outcome)};
+  return {};
 }
 
-/// The delivery's error code, or `unavailable` when there was no report in time.
-Result<int> DeadLetterWriter::send(const rd_kafka_message_t& original, const std::string& reason,
-                                   std::size_t value_bytes) {
-  ++ticket_;
-  reported_ = false;
+/// Its error code: cut, if it does not fit whole.
+Result<int> DeadLetterWriter::write_alone(const Letter& letter) {
+  const std::size_t bytes = letter.original->len;
+  const std::string note = std::string(letter.reason) + std::string(cut_note) +
+                           std::to_string(value_bytes_max) + " of its " + std::to_string(bytes) +
+                           " bytes; the original offset has it whole)";
+  for (const bool cut : {false, true}) {
+    if (cut && bytes <= value_bytes_max) break;
+    begin(1);
+    const auto until = deadline();
+    send(letter, cut ? note : letter.reason, cut ? value_bytes_max : bytes, 0, until);
+    if (auto reported = wait(until); !reported) return reported.error();
+    if (outcomes_.front() != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) break;
+  }
+  return outcomes_.front();
+}
+
+void DeadLetterWriter::begin(std::size_t letters) {
+  first_ticket_ += outcomes_.size();
+  outcomes_.assign(letters, RD_KAFKA_RESP_ERR_NO_ERROR);
+  unreported_ = letters;
+}
+
+void DeadLetterWriter::report(std::uintptr_t ticket, int outcome) {
+  if (ticket < first_ticket_ || ticket - first_ticket_ >= outcomes_.size()) return;
+  outcomes_[ticket - first_ticket_] = outcome;
+  --unreported_;
+}
+
+void DeadLetterWriter::send(const Letter& letter, std::string_view reason, std::size_t value_bytes,
+                            std::size_t index, TimePoint deadline) {
+  const rd_kafka_message_s& original = *letter.original;
   const std::int32_t partition =
       original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
+  const std::uintptr_t ticket = first_ticket_ + index;
   Headers headers = dead_letter_headers(original, options_.group, reason);
-  const auto error = rd_kafka_producev(
-      client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
-      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(original.key, original.key_len),
-      RD_KAFKA_V_VALUE(original.payload, value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
-      RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket_)), RD_KAFKA_V_END);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return static_cast<int>(error);
+  while (true) {
+    const auto error = rd_kafka_producev(
+        client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(original.key, original.key_len),
+        RD_KAFKA_V_VALUE(original.payload, value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
+        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < deadline;
+    if (!full) return report(ticket, error);
+    rd_kafka_poll(client_.get(), poll_ms);
+  }
   static_cast<void>(headers.release());  // the message's now
+}
 
-  // librdkafka's timer for the message comes first; this is for a client that is stuck.
-  const auto deadline = std::chrono::steady_clock::now() + milliseconds(2 * options_.dead_letter_wait_ms);
-  while (!reported_ && std::chrono::steady_clock::now() < deadline) rd_kafka_poll(client_.get(), 100);
-  if (reported_) return outcome_;
+Result<void> DeadLetterWriter::wait(TimePoint deadline) {
+  while (unreported_ > 0 && std::chrono::steady_clock::now() < deadline)
+    rd_kafka_poll(client_.get(), poll_ms);
+  if (unreported_ == 0) return {};
   return Error{Errc::unavailable,
                "kafka topic " + target_.dead_letter_topic() + ": no acknowledgement in time"};
+}
+
+/// librdkafka's timer for a message comes first; this is for a client that is stuck.
+DeadLetterWriter::TimePoint DeadLetterWriter::deadline() const {
+  return std::chrono::steady_clock::now() + milliseconds(2 * options_.dead_letter_wait_ms);
 }
 
 }  // namespace seonchak::kafka

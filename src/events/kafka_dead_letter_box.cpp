@@ -190,7 +190,7 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
       rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition)->offset = range.first;
     }
     rd_kafka_assign(reader_.get(), list.get());
-    const auto deadline = SteadyClock::now() + milliseconds(options_.tail_wait_ms);
+    const auto deadline = SteadyClock::now() + milliseconds(options_.letters_wait_ms);
     Result<void> outcome;
     while (!ranges.empty()) {
       if (SteadyClock::now() > deadline) {

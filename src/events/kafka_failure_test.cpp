@@ -5,7 +5,9 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "events/kafka.hpp"
+#include "events/kafka_admin.hpp"
 #include "events/kafka_client.hpp"
+#include "events/kafka_test_support.hpp"
 
 namespace seonchak {
 namespace {
@@ -166,9 +168,57 @@ TEST_F(KafkaFailure, ADeadLetterWithoutABrokerIsUnavailable) {
   }
   ASSERT_FALSE(records.empty());
   rd_kafka_mock_broker_set_down(cluster_, 1);
-  const auto refused = consumer->dead_letter(records[0], "x");
+  const auto refused = dead_letter(*consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::unavailable);
+}
+
+TEST_F(KafkaFailure, CopiesOfATopicAreCounted) {
+  rd_kafka_mock_cluster_t* three = rd_kafka_mock_cluster_new(owner_.get(), 3);
+  rd_kafka_mock_topic_create(three, "topic", 2, 3);
+  options_.url = "kafka://" + std::string(rd_kafka_mock_cluster_bootstraps(three)) + "/topic";
+  {
+    const auto client =
+        kafka::make_client(kafka::Role::consumer, options_, kafka::parse_url(options_.url), {});
+    const auto copies = kafka::copies_of(client.get(), "topic", 5s).value();
+    EXPECT_EQ(copies.brokers, 3);
+    EXPECT_EQ(copies.replicas, 3);
+  }
+  rd_kafka_mock_cluster_destroy(three);
+}
+
+// One at a time, a batch of 4,000 took longer here than max.poll.interval.ms allows: 400 s.
+TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
+  constexpr std::size_t count = 300;
+  constexpr auto round_trip = 100ms;
+  rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
+  const auto publisher = make_kafka_publisher(options_);
+  EXPECT_EQ(relay(*publisher, count).lost, 0);
+  const auto consumer = make_kafka_consumer(options_);
+  std::vector<LogRecord> records;
+  const auto deadline = SteadyClock::now() + patience;
+  while (records.size() < count && SteadyClock::now() < deadline) {
+    auto polled = consumer->poll(count, 50ms);
+    ASSERT_TRUE(polled);
+    if (polled->reassigned) {
+      ASSERT_TRUE(consumer->start_at({}));
+    }
+    // From the beginning again, until one poll has them all.
+    if (polled->records.size() < count) {
+      if (!polled->records.empty()) {
+        ASSERT_TRUE(consumer->start_at({}));
+      }
+      continue;
+    }
+    records = std::move(polled->records);
+  }
+  ASSERT_EQ(records.size(), count);
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(round_trip.count()));
+  std::vector<RefusedRecord> refused;
+  for (const LogRecord& record : records) refused.push_back({&record, "x"});
+  const auto began = SteadyClock::now();
+  ASSERT_TRUE(consumer->dead_letter(refused));
+  EXPECT_LT(SteadyClock::now() - began, count * round_trip / 3);
 }
 
 }  // namespace

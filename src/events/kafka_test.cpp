@@ -93,16 +93,6 @@ IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
   return {coupon_id, "42", sequence, *parse_rfc3339("2026-11-22T03:00:00.123Z"), 3};
 }
 
-void publish(const KafkaOptions& options, const std::vector<IssuedEvent>& events) {
-  const auto publisher = make_kafka_publisher(options);
-  ASSERT_EQ(publisher->publish(events), events.size());
-  const auto deadline = SteadyClock::now() + patience;
-  while (publisher->in_flight() > 0) {
-    ASSERT_LT(SteadyClock::now(), deadline);
-    ASSERT_FALSE(publisher->poll(50ms).lost);
-  }
-}
-
 /// A consumer, what it owns and what it has read; begins each partition where `position` is.
 struct Member {
   explicit Member(const KafkaOptions& options) : consumer(make_kafka_consumer(options)) {}
@@ -221,7 +211,7 @@ TEST(Kafka, ADeadLetterCarriesSpringsHeaders) {
   write_raw(options, "key", "broken", 1);
   Member member(options);
   const auto records = read(member, 2);
-  ASSERT_TRUE(member.consumer->dead_letter(records[1], "not JSON: it is broken"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[1], "not JSON: it is broken"));
 
   const auto raw = read_raw(options, topic_of(options) + "-dlt", 2, 1);
   EXPECT_EQ(raw[0].partition, 1);
@@ -245,7 +235,7 @@ TEST(Kafka, ADeadTombstoneStaysOne) {
   write_raw(options, "key", std::nullopt);
   Member member(options);
   const auto records = read(member, 1);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "tombstone"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "tombstone"));
   EXPECT_EQ(read_raw(options, topic_of(options) + "-dlt", 1, 1)[0].value, std::nullopt);
 }
 
@@ -258,7 +248,7 @@ TEST(Kafka, ADeadLetterTooLargeForItsTopicIsCut) {
   options.properties.clear();
   Member member(options);
   const auto records = read(member, 1);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "large"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "large"));
   const auto raw = read_raw(options, topic_of(options) + "-dlt", 1, 1);
   EXPECT_EQ(raw[0].value, value.substr(0, value_bytes_max));
   EXPECT_EQ(raw[0].headers.back().second.substr(0, 16), "large (value cut");
@@ -279,7 +269,7 @@ TEST(Kafka, ADeadLetterGoesAnywhereWhenItsTopicHasFewerPartitions) {
   Member member(wide);
   const auto records = read(member, 1);
   EXPECT_EQ(records[0].partition, 2);
-  ASSERT_TRUE(member.consumer->dead_letter(records[0], "broken"));
+  ASSERT_TRUE(dead_letter(*member.consumer, records[0], "broken"));
   EXPECT_EQ(read_raw(wide, topic + "-dlt", 1, 1)[0].partition, 0);
 }
 
@@ -289,7 +279,7 @@ TEST(Kafka, OnlyARecordOfTheLastPollCanBeADeadLetter) {
   Member member(options);
   auto records = read(member, 1);
   records[0].offset = 9;
-  const auto refused = member.consumer->dead_letter(records[0], "x");
+  const auto refused = dead_letter(*member.consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::invalid);
 }

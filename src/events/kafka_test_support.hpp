@@ -1,8 +1,12 @@
 #pragma once
+#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
 
 #include "events/kafka.hpp"
 
@@ -21,6 +25,11 @@ inline std::string test_brokers() {
   return brokers;
 }
 
+inline Result<void> dead_letter(EventConsumer& consumer, const LogRecord& record, const std::string& reason) {
+  const RefusedRecord refused{&record, reason};
+  return consumer.dead_letter({&refused, 1});
+}
+
 /// A topic and a group of the test's own, created.
 inline KafkaOptions fresh_kafka(int partitions = 1) {
   KafkaOptions options;
@@ -29,6 +38,17 @@ inline KafkaOptions fresh_kafka(int partitions = 1) {
   options.partitions = partitions;
   require_kafka(options);
   return options;
+}
+
+/// Writes events and waits for their confirmation.
+inline void publish(const KafkaOptions& options, const std::vector<IssuedEvent>& events) {
+  const auto publisher = make_kafka_publisher(options);
+  ASSERT_EQ(publisher->publish(events), events.size());
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (publisher->in_flight() > 0) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    ASSERT_FALSE(publisher->poll(std::chrono::milliseconds(50)).lost);
+  }
 }
 
 }  // namespace seonchak

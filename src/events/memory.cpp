@@ -122,12 +122,16 @@ class MemoryLog::Consumer : public EventConsumer {
     return {};
   }
 
-  Result<void> dead_letter(const LogRecord& record, const std::string& reason) override {
-    log::error("dead letter", {{"topic", topic()}, {"offset", record.offset}, {"reason", reason}});
+  std::string fingerprint(const LogRecord&) override { return {}; }  // its name is never used again
+
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     const std::lock_guard lock(shared_->mutex);
-    if (shared_->options.dead_letters_max == 0) return {};
-    if (shared_->dead_letters.size() >= shared_->options.dead_letters_max) shared_->dead_letters.pop_front();
-    shared_->dead_letters.push_back({record, reason});
+    auto& letters = shared_->dead_letters;
+    for (const auto& [record, reason] : refused) {
+      log::error("dead letter", {{"topic", topic()}, {"offset", record->offset}, {"reason", reason}});
+      letters.push_back({*record, reason});
+      if (letters.size() > shared_->options.dead_letters_max) letters.pop_front();
+    }
     return {};
   }
 
@@ -159,22 +163,46 @@ class MemoryLog::Tail : public EventLogTail {
  public:
   explicit Tail(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
-  Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
-                                                std::size_t events_max) override {
+  Result<std::vector<LogPosition>> ends() override {
+    const std::lock_guard lock(shared_->mutex);
+    return std::vector<LogPosition>{{only_partition, shared_->end_offset()}};
+  }
+
+  Result<void> start(std::span<const LogPosition> positions) override {
     const std::lock_guard lock(shared_->mutex);
     const auto named = std::ranges::find(positions, only_partition, &LogPosition::partition);
-    const std::int64_t next = named == positions.end() ? 0 : named->next_offset;
-    const auto skip = std::clamp<std::int64_t>(next - shared_->first_offset, 0,
-                                               static_cast<std::int64_t>(shared_->events.size()));
-    if (shared_->events.size() - static_cast<std::size_t>(skip) > events_max) return too_many(events_max);
-    return std::vector<IssuedEvent>(shared_->events.begin() + skip, shared_->events.end());
+    const bool fits = named != positions.end() && named->next_offset <= shared_->end_offset();
+    next_offset_ = fits ? named->next_offset : 0;
+    return {};
   }
+
+  Result<Part> read(std::span<const LogPosition> ends, std::size_t records_max,
+                    std::chrono::milliseconds wait) override {
+    const auto named = std::ranges::find(ends, only_partition, &LogPosition::partition);
+    const std::int64_t end = named == ends.end() ? 0 : named->next_offset;
+    Part part;
+    std::unique_lock lock(shared_->mutex);
+    if (next_offset_ < end)
+      shared_->appended.wait_for(lock, wait, [this] { return shared_->end_offset() > next_offset_; });
+    const std::int64_t began = next_offset_;
+    // What the consumer has committed meanwhile is gone, and in the store.
+    next_offset_ = std::max(next_offset_, shared_->first_offset);
+    const std::int64_t until = std::min(end, shared_->end_offset());
+    for (; next_offset_ < until && part.events.size() < records_max; ++next_offset_)
+      part.events.push_back(shared_->events[static_cast<std::size_t>(next_offset_ - shared_->first_offset)]);
+    part.advanced = next_offset_ > began;
+    part.at_end = next_offset_ >= end;
+    return part;
+  }
+
+  void stop() override {}
 
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return shared_->topic; }
 
  private:
   std::shared_ptr<Shared> shared_;
+  std::int64_t next_offset_ = 0;
 };
 
 MemoryLog::MemoryLog(MemoryLogOptions options) : shared_(std::make_shared<Shared>(std::move(options))) {}

@@ -42,14 +42,23 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
 
   std::vector<OutboxEntry> read(const Coupon& coupon, std::int64_t after, std::size_t entries_max = 100) {
     const Mark mark{coupon.id, after};
-    const auto entries = outbox().read({&mark, 1}, entries_max, std::chrono::milliseconds(0));
-    EXPECT_TRUE(entries) << entries.error().message;
-    return entries ? *entries : std::vector<OutboxEntry>();
+    auto read = outbox().read({&mark, 1}, entries_max, std::chrono::milliseconds(0));
+    EXPECT_TRUE(read) << read.error().message;
+    if (!read) return {};
+    EXPECT_TRUE(read->failed.empty()) << read->failed.front().error.message;
+    return std::move(read->entries);
   }
 
   void persisted(const Coupon& coupon, std::int64_t sequence) {
     const Mark mark{coupon.id, sequence, coupon.epoch};
-    ASSERT_TRUE(outbox().mark_persisted({&mark, 1}));
+    ASSERT_TRUE(outbox().mark_persisted({&mark, 1}).front());
+  }
+
+  /// Shuts it as it is observed now.
+  Result<Remains> begin(const Coupon& coupon, const std::string& token) {
+    const auto observed = recovery().observe(coupon.id);
+    if (!observed) return observed.error();
+    return recovery().begin(coupon, token, *observed);
   }
 
   void limit_outbox(std::int64_t sequences_max) { twin_ = make_twin(GetParam(), sequences_max); }

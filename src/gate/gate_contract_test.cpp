@@ -66,11 +66,12 @@ TEST_P(GateContract, StatesOfManyComeInOrderAndNothingWhereThereIsNone) {
   for (int i = 0; i < 300; ++i) ids.push_back(installed(make_coupon(i + 1)).id);
   ids.insert(ids.begin() + 1, unique_id("none"));
   const auto states = control().states(ids);
-  ASSERT_TRUE(states) << states.error().message;
-  ASSERT_EQ(states->size(), ids.size());
-  EXPECT_EQ((*states)[0]->stock, 1);
-  EXPECT_FALSE((*states)[1]);
-  for (std::size_t i = 2; i < ids.size(); ++i) ASSERT_EQ((*states)[i]->stock, static_cast<std::int64_t>(i));
+  ASSERT_EQ(states.size(), ids.size());
+  ASSERT_TRUE(states[0]) << states[0].error().message;
+  EXPECT_EQ(states[0]->stock, 1);
+  ASSERT_FALSE(states[1]);
+  EXPECT_EQ(states[1].error().code, Errc::gate_missing);
+  for (std::size_t i = 2; i < ids.size(); ++i) ASSERT_EQ(states[i]->stock, static_cast<std::int64_t>(i));
 }
 
 TEST_P(GateContract, ARetryGetsItsFirstSequenceAndTime) {
@@ -334,13 +335,18 @@ TEST_P(GateContract, HoldingsNameOnlyTheCouponsTheUserHolds) {
   const Claim claim = claim_one(two, "a");
   const Names ids = {one.id, two.id, unique_id("none")};
   const auto holdings = control().holdings("a", ids);
-  ASSERT_TRUE(holdings);
-  ASSERT_EQ(holdings->size(), 1u);
-  EXPECT_EQ(holdings->at(0).coupon_id, two.id);
-  EXPECT_EQ(holdings->at(0).sequence, 1);
-  EXPECT_EQ(holdings->at(0).issued_at, claim.issued_at);
-  EXPECT_TRUE(control().holdings("nobody", ids)->empty());
-  EXPECT_TRUE(control().holdings("a", {})->empty());
+  ASSERT_EQ(holdings.size(), ids.size());
+  ASSERT_TRUE(holdings[1]) << holdings[1].error().message;
+  ASSERT_TRUE(*holdings[1]);
+  EXPECT_EQ((*holdings[1])->coupon_id, two.id);
+  EXPECT_EQ((*holdings[1])->sequence, 1);
+  EXPECT_EQ((*holdings[1])->issued_at, claim.issued_at);
+  for (const std::size_t other : {0U, 2U}) {
+    ASSERT_TRUE(holdings[other]);
+    EXPECT_FALSE(*holdings[other]);
+  }
+  for (const auto& holding : control().holdings("nobody", ids)) EXPECT_FALSE(holding.value());
+  EXPECT_TRUE(control().holdings("a", {}).empty());
 }
 
 TEST_P(GateContract, TheGateAnswersACheck) {

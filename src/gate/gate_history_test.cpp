@@ -152,8 +152,8 @@ class History {
     const Mark published{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
     const Mark persisted{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
     model.mark(published.sequence, persisted.sequence);
-    ASSERT_TRUE(twin_.outbox().mark_published({&published, 1}));
-    ASSERT_TRUE(twin_.outbox().mark_persisted({&persisted, 1}));
+    ASSERT_TRUE(twin_.outbox().mark_published({&published, 1}).front());
+    ASSERT_TRUE(twin_.outbox().mark_persisted({&persisted, 1}).front());
   }
 
   void compare_state(const Model& model) {
@@ -174,19 +174,19 @@ class History {
 
   void compare_end(const Model& model) {
     const Mark start{coupon_.id, 0};
-    const auto entries = twin_.outbox().read({&start, 1}, 1'000, std::chrono::milliseconds(0));
-    ASSERT_TRUE(entries);
-    ASSERT_EQ(entries->size(), model.outbox().size());
-    for (std::size_t i = 0; i < entries->size(); ++i) {
-      EXPECT_EQ((*entries)[i].first_sequence, model.outbox()[i].first_sequence);
-      EXPECT_EQ((*entries)[i].users, model.outbox()[i].users);
+    const auto read = twin_.outbox().read({&start, 1}, 1'000, std::chrono::milliseconds(0));
+    ASSERT_TRUE(read);
+    ASSERT_EQ(read->entries.size(), model.outbox().size());
+    for (std::size_t i = 0; i < read->entries.size(); ++i) {
+      EXPECT_EQ(read->entries[i].first_sequence, model.outbox()[i].first_sequence);
+      EXPECT_EQ(read->entries[i].users, model.outbox()[i].users);
     }
     for (const auto& [user, sequence] : model.holders()) {
-      const auto holdings = twin_.control().holdings(user, {&coupon_.id, 1});
-      ASSERT_TRUE(holdings);
-      ASSERT_EQ(holdings->size(), 1u) << user;
-      EXPECT_EQ(holdings->at(0).sequence, sequence);
-      EXPECT_EQ(holdings->at(0).issued_at, times_.at(user));
+      const auto holding = twin_.control().holdings(user, {&coupon_.id, 1}).front();
+      ASSERT_TRUE(holding) << holding.error().message;
+      ASSERT_TRUE(*holding) << user;
+      EXPECT_EQ((*holding)->sequence, sequence);
+      EXPECT_EQ((*holding)->issued_at, times_.at(user));
     }
   }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/clock.hpp"
 #include "base/planted.hpp"
-#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -23,7 +23,21 @@ Error untrusted(const std::string& expected, const std::string& found) {
           "the gate is " + found + ", and the coupon's state is trusted on " + expected};
 }
 
+Error holders_lost(std::string_view coupon_id) {
+  return {Errc::gate_behind, "the gate has lost holders of coupon " + std::string(coupon_id)};
+}
+
 }  // namespace
+
+bool MemoryGate::Entry::has_lost_holders() const {
+  return static_cast<std::int64_t>(holders.size()) < counted && !planted("count_holders_only");
+}
+
+// Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
+bool MemoryGate::Entry::has_lost_outbox() const {
+  const std::int64_t last = state.sequence > rebuilt ? state.sequence : pending;
+  return outbox.empty() && last > state.persisted;
+}
 
 MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
   const auto found = coupons_.find(coupon_id);
@@ -38,6 +52,7 @@ Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
     if (entry.state.epoch == coupon.epoch) return &entry;
     if (entry.state.epoch > coupon.epoch || entry.state.sequence > 0) return other_epoch(coupon.id);
   }
+  entry.counted = 0;
   entry.created_at = coupon.created_at;
   entry.state.stock = coupon.stock;
   entry.state.opens_at = coupon.opens_at;
@@ -59,6 +74,7 @@ Result<void> MemoryGate::restore(const Coupon& coupon, std::span<const Holder> h
     entry.holders.try_emplace(holder.user_id, Held{holder.sequence, holder.issued_at});
     entry.state.sequence = std::max(entry.state.sequence, holder.sequence);
   }
+  entry.counted = static_cast<std::int64_t>(entry.holders.size());
   entry.state.published = entry.state.sequence;
   entry.state.persisted = entry.state.sequence;
   return {};
@@ -73,6 +89,7 @@ Result<ClaimReply> MemoryGate::claim_now(ClaimBatch batch) {
     return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
   }
   const std::lock_guard lock(mutex_);
+  hint(batch.coupon_id);
   return decide_batch(batch);
 }
 
@@ -84,6 +101,8 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   if (entry->state.sequence < batch.sequence_seen) {
     return Error{Errc::gate_behind, "the gate has forgotten sequences of coupon " + batch.coupon_id};
   }
+
+  if (entry->has_lost_holders()) return holders_lost(batch.coupon_id);
 
   std::optional<GateState> state(entry->state);
   state->now = now();
@@ -109,11 +128,16 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   }
   if (fresh.users.empty()) return ClaimReply{*state, std::move(claims)};
 
-  if (state->sequence - state->persisted > options_.outbox_sequences_max) {
+  const bool full = state->sequence - state->persisted > options_.outbox_sequences_max;
+  if (full || entry->has_lost_outbox()) {
     for (const std::string& user : fresh.users) entry->holders.erase(user);
-    return Error{Errc::outbox_full, "too many issued coupons of " + batch.coupon_id + " wait for the store"};
+    if (full)
+      return Error{Errc::outbox_full,
+                   "too many issued coupons of " + batch.coupon_id + " wait for the store"};
+    return Error{Errc::gate_behind, "the gate has lost the outbox of coupon " + batch.coupon_id};
   }
   entry->state.sequence = state->sequence;
+  entry->counted = state->issued;
   entry->outbox.push_back(std::move(fresh));
   appended_.notify_all();
   return ClaimReply{*state, std::move(claims)};
@@ -133,6 +157,7 @@ Result<void> MemoryGate::configure(const Coupon& coupon) {
   if (!coupon.gate.empty() && coupon.gate != name()) return untrusted(coupon.gate, name());
   if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return other_epoch(coupon.id);
   if (entry->state.revision >= coupon.revision) return {};
+  if (entry->has_lost_holders()) return holders_lost(coupon.id);
   if (coupon.stock < static_cast<std::int64_t>(entry->holders.size())) {
     return Error{Errc::stock_below_issued,
                  "more coupons of " + coupon.id + " are issued than the stock asked for"};
@@ -151,120 +176,26 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
   if (!entry) return missing(coupon_id);
   if (!entry->token.empty()) return other_epoch(coupon_id);
   GateState state = entry->state;
+  state.counted = planted("count_holders_only") ? -1 : entry->counted;
   state.issued = static_cast<std::int64_t>(entry->holders.size());
   state.now = now();
   return state;
 }
 
-Result<std::vector<Holding>> MemoryGate::holdings(const std::string& user_id,
-                                                  std::span<const std::string> coupon_ids) {
-  std::vector<Holding> holdings;
+PerCoupon<std::optional<Holding>> MemoryGate::holdings(const std::string& user_id,
+                                                       std::span<const std::string> coupon_ids) {
+  PerCoupon<std::optional<Holding>> holdings;
   const std::lock_guard lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
-    const Entry* const entry = find(coupon_id);
-    if (!entry) continue;
-    const auto held = entry->holders.find(user_id);
-    if (held == entry->holders.end()) continue;
-    holdings.push_back({coupon_id, held->second.sequence, held->second.issued_at});
+    std::optional<Holding> holding;
+    if (const Entry* const entry = find(coupon_id)) {
+      const auto held = entry->holders.find(user_id);
+      if (held != entry->holders.end())
+        holding = Holding{coupon_id, held->second.sequence, held->second.issued_at};
+    }
+    holdings.emplace_back(std::move(holding));
   }
   return holdings;
-}
-
-std::vector<OutboxEntry> MemoryGate::collect(std::span<const Mark> after, std::size_t entries_max) {
-  std::vector<OutboxEntry> entries;
-  for (const Mark& mark : after) {
-    const Entry* const entry = find(mark.coupon_id);
-    if (!entry) continue;
-    const auto& outbox = entry->outbox;
-    auto next = std::ranges::partition_point(
-        outbox, [&](const OutboxEntry& item) { return item.last_sequence() <= mark.sequence; });
-    const auto available = static_cast<std::size_t>(outbox.end() - next);
-    const auto take = static_cast<std::ptrdiff_t>(std::min(available, entries_max));
-    entries.insert(entries.end(), next, next + take);
-  }
-  return entries;
-}
-
-Result<std::vector<OutboxEntry>> MemoryGate::read(std::span<const Mark> after, std::size_t entries_max,
-                                                  std::chrono::milliseconds wait) {
-  const auto deadline = ticker().now() + wait;
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    auto entries = collect(after, entries_max);
-    if (!entries.empty() || ticker().now() >= deadline) return entries;
-    appended_.wait_until(lock, deadline);
-  }
-}
-
-// Nothing when the mark does not belong to this state.
-std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Mark& mark) {
-  if (entry == nullptr || !entry->token.empty()) return std::nullopt;
-  if (entry->state.epoch != mark.epoch && !planted("mark_any_epoch")) return std::nullopt;
-  const bool all_rebuilt = mark.sequence >= entry->pending;
-  return all_rebuilt ? std::max(mark.sequence, entry->rebuilt) : mark.sequence;
-}
-
-Result<void> MemoryGate::mark_published(std::span<const Mark> marks) {
-  const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    if (const auto sequence = reached(entry, mark))
-      entry->state.published = std::max(entry->state.published, *sequence);
-  }
-  return {};
-}
-
-Result<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
-  const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    const auto sequence = reached(entry, mark);
-    if (!sequence) continue;
-    std::int64_t& persisted = entry->state.persisted;
-    persisted = std::max(persisted, *sequence);
-    auto& outbox = entry->outbox;
-    while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();
-  }
-  return {};
-}
-
-Result<std::vector<std::string>> MemoryGate::lease(std::span<const std::string> coupon_ids,
-                                                   const std::string& owner, std::chrono::milliseconds ttl) {
-  std::vector<std::string> leased;
-  const auto time = ticker().now();
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    Lease& lease = leases_[coupon_id];
-    if (lease.owner != owner && time < lease.expires_at) continue;
-    lease = {owner, time + ttl};
-    leased.push_back(coupon_id);
-  }
-  return leased;
-}
-
-Result<void> MemoryGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    const auto lease = leases_.find(coupon_id);
-    if (lease != leases_.end() && lease->second.owner == owner) leases_.erase(lease);
-  }
-  return {};
-}
-
-Result<std::vector<Outbox::Progress>> MemoryGate::progress(std::span<const std::string> coupon_ids) {
-  std::vector<Progress> progress;
-  progress.reserve(coupon_ids.size());
-  const std::lock_guard lock(mutex_);
-  for (const std::string& coupon_id : coupon_ids) {
-    const Entry* const entry = find(coupon_id);
-    if (!entry) {
-      progress.emplace_back();
-      continue;
-    }
-    const bool shut = !entry->token.empty();
-    progress.push_back({entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch});
-  }
-  return progress;
 }
 
 }  // namespace seonchak

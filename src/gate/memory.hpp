@@ -39,25 +39,28 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> install(const Coupon& coupon) override;
   Result<void> configure(const Coupon& coupon) override;
   Result<GateState> state(const std::string& coupon_id) override;
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override;
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
                                                         std::span<const std::string> users) override;
-  Result<GateIdentity> identity() override;
+  Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override { return {}; }
 
-  Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                        std::chrono::milliseconds wait) override;
-  Result<void> mark_published(std::span<const Mark> marks) override;
-  Result<void> mark_persisted(std::span<const Mark> marks) override;
-  Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids, const std::string& owner,
-                                         std::chrono::milliseconds ttl) override;
-  Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
-  Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) override;
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override;
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override;
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override;
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override;
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override;
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override;
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override;
 
-  Result<Remains> begin(const Coupon& coupon, const std::string& token) override;
+  Result<std::string> observe(const std::string& coupon_id) override;
+  Result<Remains> begin(const Coupon& coupon, const std::string& token, const std::string& expected) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
@@ -66,12 +69,14 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
-  /// had once, or just forgets one coupon.
+  /// had once, or just forgets one coupon or a part of one.
   class Image;
   void restart_empty();
   void restart_with(const Image& image);
   Image image();
   void forget(const std::string& coupon_id);
+  void forget_holders(const std::string& coupon_id);
+  void forget_outbox(const std::string& coupon_id);
 
  private:
   struct Held {
@@ -86,6 +91,10 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::string token;               ///< of the recovery that has shut it; empty: open
     std::int64_t pending = 0;        ///< RebuiltMarks::pending, ::sequence of the last recovery
     std::int64_t rebuilt = 0;
+    std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
+
+    bool has_lost_holders() const;
+    bool has_lost_outbox() const;
   };
 
   struct Lease {
@@ -93,7 +102,10 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::chrono::steady_clock::time_point expires_at;
   };
 
-  std::string name() const;  // under mutex_
+  // Under mutex_.
+  std::string name() const;
+  std::string epoch_text(const std::string& coupon_id);
+  void hint(const std::string& coupon_id);
   static std::optional<std::int64_t> reached(const Entry* entry, const Mark& mark);
   Entry* find(std::string_view coupon_id);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
@@ -106,6 +118,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   std::condition_variable appended_;
   TextMap<Entry> coupons_;  // guarded by mutex_
   TextMap<Lease> leases_;   // guarded by mutex_
+  TextMap<Time> active_;    // guarded by mutex_; the last hint
   int lives_ = 1;           // guarded by mutex_
 };
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "gate/gate_contract_fixture.hpp"
@@ -13,7 +15,26 @@ using testing::make_twin;
 using testing::unique_id;
 using Names = std::vector<std::string>;
 
-class OutboxContract : public testing::GateContractTest {};
+class OutboxContract : public testing::GateContractTest {
+ protected:
+  Names leased(const Names& ids, const std::string& owner, std::chrono::milliseconds ttl) {
+    Names leased;
+    const auto answers = outbox().lease(ids, owner, ttl);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_TRUE(answers[i]) << answers[i].error().message;
+      if (answers[i] && *answers[i]) leased.push_back(ids[i]);
+    }
+    return leased;
+  }
+
+  std::optional<ActiveCoupon> hint_of(const Coupon& coupon) {
+    const auto active = outbox().active(1'000'000);
+    EXPECT_TRUE(active) << active.error().message;
+    if (!active) return std::nullopt;
+    const auto found = std::ranges::find(*active, coupon.id, &ActiveCoupon::coupon_id);
+    return found == active->end() ? std::nullopt : std::optional(*found);
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Twins, OutboxContract, ::testing::Values("memory", "redis"),
                          [](const auto& info) { return info.param; });
@@ -53,10 +74,11 @@ TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
     claim_one(two, user);
   }
   const std::vector<Mark> after = {{one.id, 0}, {two.id, 2}, {unique_id("none"), 0}};
-  const auto entries = outbox().read(after, 2, 0ms);
-  ASSERT_TRUE(entries);
+  const auto read = outbox().read(after, 2, 0ms);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->failed.empty()) << "what is not there is empty";
   std::map<std::string, std::vector<std::int64_t>> sequences;
-  for (const OutboxEntry& entry : *entries) sequences[entry.coupon_id].push_back(entry.first_sequence);
+  for (const OutboxEntry& entry : read->entries) sequences[entry.coupon_id].push_back(entry.first_sequence);
   EXPECT_EQ(sequences[one.id], std::vector<std::int64_t>({1, 2}));
   EXPECT_EQ(sequences[two.id], std::vector<std::int64_t>({3}));
   EXPECT_EQ(sequences.size(), 2u);
@@ -66,27 +88,27 @@ TEST_P(OutboxContract, AReadWithoutEntriesEndsAfterItsWait) {
   const Coupon coupon = installed(make_coupon(1));
   const Mark mark{coupon.id, 0};
   const auto start = std::chrono::steady_clock::now();
-  const auto entries = outbox().read({&mark, 1}, 10, 50ms);
-  ASSERT_TRUE(entries);
-  EXPECT_TRUE(entries->empty());
+  const auto read = outbox().read({&mark, 1}, 10, 50ms);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->entries.empty());
   EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
-  EXPECT_TRUE(outbox().read({}, 10, 1ms)->empty());
+  EXPECT_TRUE(outbox().read({}, 10, 1ms)->entries.empty());
 }
 
 TEST_P(OutboxContract, AWaitingReadWakesUpForANewEntry) {
   const Coupon coupon = installed(make_coupon(1));
   constexpr auto wait = 60s;
   const auto start = std::chrono::steady_clock::now();
-  Result<std::vector<OutboxEntry>> entries;
+  Result<OutboxRead> read;
   std::jthread reader([&] {
     const Mark mark{coupon.id, 0};
-    entries = outbox().read({&mark, 1}, 10, wait);
+    read = outbox().read({&mark, 1}, 10, wait);
   });
   std::this_thread::sleep_for(100ms);
   claim_one(coupon, "a");
   reader.join();
-  ASSERT_TRUE(entries) << entries.error().message;
-  EXPECT_EQ(entries->size(), 1u);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->entries.size(), 1u);
   EXPECT_LT(std::chrono::steady_clock::now() - start, wait);
 }
 
@@ -109,21 +131,24 @@ TEST_P(OutboxContract, MarksOnlyRise) {
   const Coupon two = installed(make_coupon(10));
   for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
   const Names ids = {one.id, two.id, unique_id("none")};
-  ASSERT_TRUE(outbox().mark_published(
-      std::vector<Mark>{{one.id, 3, one.epoch}, {two.id, 2, two.epoch}, {ids[2], 9, 1}}));
-  ASSERT_TRUE(outbox().mark_published(std::vector<Mark>{{one.id, 1, one.epoch}}));
-  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 2, one.epoch}, {ids[2], 9, 1}}));
-  ASSERT_TRUE(outbox().mark_persisted(std::vector<Mark>{{one.id, 1, one.epoch}}));
+  const auto all_good = [](const PerCoupon<void>& answers) {
+    return std::ranges::all_of(answers, [](const auto& answer) { return answer.has_value(); });
+  };
+  using Marks = std::vector<Mark>;
+  EXPECT_TRUE(all_good(
+      outbox().mark_published(Marks{{one.id, 3, one.epoch}, {two.id, 2, two.epoch}, {ids[2], 9, 1}})));
+  EXPECT_TRUE(all_good(outbox().mark_published(Marks{{one.id, 1, one.epoch}})));
+  EXPECT_TRUE(all_good(outbox().mark_persisted(Marks{{one.id, 2, one.epoch}, {ids[2], 9, 1}})));
+  EXPECT_TRUE(all_good(outbox().mark_persisted(Marks{{one.id, 1, one.epoch}})));
 
   const auto progress = outbox().progress(ids);
-  ASSERT_TRUE(progress);
-  ASSERT_EQ(progress->size(), 3u);
-  EXPECT_EQ(progress->at(0).published, 3);
-  EXPECT_EQ(progress->at(0).persisted, 2);
-  EXPECT_EQ(progress->at(1).published, 2);
-  EXPECT_EQ(progress->at(1).persisted, 0);
-  EXPECT_EQ(progress->at(2).published, 0) << "a mark makes no state";
-  EXPECT_EQ(progress->at(2).persisted, 0);
+  ASSERT_EQ(progress.size(), 3u);
+  EXPECT_EQ(progress.at(0)->published, 3);
+  EXPECT_EQ(progress.at(0)->persisted, 2);
+  EXPECT_EQ(progress.at(1)->published, 2);
+  EXPECT_EQ(progress.at(1)->persisted, 0);
+  EXPECT_EQ(progress.at(2)->published, 0) << "a mark makes no state";
+  EXPECT_EQ(progress.at(2)->persisted, 0);
   EXPECT_EQ(control().state(ids[2]).error().code, Errc::gate_missing);
   EXPECT_EQ(control().state(one.id)->published, 3);
   EXPECT_EQ(control().state(one.id)->persisted, 2);
@@ -131,21 +156,57 @@ TEST_P(OutboxContract, MarksOnlyRise) {
 
 TEST_P(OutboxContract, ALeaseIsExclusiveAndItsOwnerRenewsIt) {
   const Names ids = {unique_id("a"), unique_id("b")};
-  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
-  EXPECT_EQ(*outbox().lease(ids, "one", 60s), ids);
-  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty());
+  EXPECT_EQ(leased(ids, "one", 60s), ids);
+  EXPECT_EQ(leased(ids, "one", 60s), ids);
+  EXPECT_TRUE(leased(ids, "two", 60s).empty());
 
-  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "two"));
-  EXPECT_TRUE(outbox().lease(ids, "two", 60s)->empty()) << "only the owner can give it up";
-  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "one"));
-  EXPECT_EQ(*outbox().lease(ids, "two", 60s), Names({ids[0]}));
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "two").front());
+  EXPECT_TRUE(leased(ids, "two", 60s).empty()) << "only the owner can give it up";
+  ASSERT_TRUE(outbox().release(std::span(ids).first(1), "one").front());
+  EXPECT_EQ(leased(ids, "two", 60s), Names({ids[0]}));
 }
 
 TEST_P(OutboxContract, ALeaseExpires) {
   const Names ids = {unique_id("a")};
-  ASSERT_EQ(*outbox().lease(ids, "one", 50ms), ids);
-  EXPECT_TRUE(eventually([&] { return *outbox().lease(ids, "two", 60s) == ids; }));
-  EXPECT_TRUE(outbox().lease(ids, "one", 60s)->empty());
+  ASSERT_EQ(leased(ids, "one", 50ms), ids);
+  EXPECT_TRUE(eventually([&] { return leased(ids, "two", 60s) == ids; }));
+  EXPECT_TRUE(leased(ids, "one", 60s).empty());
+}
+
+TEST_P(OutboxContract, AClaimLeavesAHintUntilItIsSettled) {
+  const Coupon one = installed(make_coupon(10));
+  const Coupon two = installed(make_coupon(10));
+  EXPECT_FALSE(hint_of(one));
+  claim_one(one, "a");
+  std::this_thread::sleep_for(2ms);
+  ASSERT_TRUE(control().claim_now(batch_of(two, {"a"})));
+  const auto hint = hint_of(one);
+  ASSERT_TRUE(hint);
+  ASSERT_TRUE(hint_of(two));
+  const auto latest = outbox().active(1);
+  ASSERT_TRUE(latest);
+  ASSERT_EQ(latest->size(), 1U);
+  EXPECT_EQ(latest->front().coupon_id, two.id);
+  EXPECT_TRUE(outbox().active(0)->empty());
+
+  ASSERT_TRUE(outbox().settle_active(one.id, hint->last_hint - 1ms));
+  EXPECT_TRUE(hint_of(one)) << "another hint than the one that was seen";
+  ASSERT_TRUE(outbox().settle_active(one.id, hint->last_hint));
+  EXPECT_FALSE(hint_of(one));
+  ASSERT_TRUE(outbox().settle_active(one.id, hint->last_hint));
+  EXPECT_TRUE(hint_of(two));
+  EXPECT_TRUE(eventually([&] { return claim_one(one, "b").sequence == 2 && hint_of(one); }));
+}
+
+TEST_P(OutboxContract, AHintIsNotLeftWithEveryClaim) {
+  const Coupon coupon = installed(make_coupon(10));
+  claim_one(coupon, "a");
+  const auto first = hint_of(coupon);
+  ASSERT_TRUE(first);
+  claim_one(coupon, "b");
+  const auto second = hint_of(coupon);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second == first || second->last_hint - first->last_hint >= active_hint_period - 1ms);
 }
 
 }  // namespace

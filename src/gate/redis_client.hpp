@@ -21,18 +21,20 @@ class RedisClient {
   explicit RedisClient(const RedisOptions& options);
   ~RedisClient();
 
-  /// An error answer of the server is a reply, too.
-  Result<Reply> call(std::string command, std::chrono::milliseconds server_wait = {});
+  /// An error answer of the server is a reply, too. With an identity (GateIdentity::name), the call goes to
+  /// that server only: gate_untrusted on another.
+  Result<Reply> call(std::string command, std::chrono::milliseconds server_wait = {},
+                     const std::string& identity = {});
+  Result<Reply> call(const ScriptCall& script, const std::string& identity = {});
 
-  /// Runs many at once, a limited number in flight; replies are in order. The first failure fails the call.
-  Result<std::vector<Reply>> call_all(std::span<const std::string> commands);
+  /// Runs many at once, a limited number in flight; replies are in order. After a failure what has not been
+  /// sent fails, too.
+  std::vector<Result<Reply>> call_all(std::span<const std::string> commands);
+  std::vector<Result<Reply>> call_all(std::span<const ScriptCall> scripts);
 
   /// Where the last call went.
   RedisEndpoint server() const;
-
-  /// With an identity (GateIdentity::name), only on that server: gate_untrusted on another.
-  Result<Reply> call(const ScriptCall& script, const std::string& identity = {});
-  Result<std::vector<Reply>> call_all(std::span<const ScriptCall> scripts);
+  const std::string& identity() const;  ///< GateIdentity::name of that server
 
  private:
   class Impl;

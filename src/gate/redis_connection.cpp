@@ -65,6 +65,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   RedisEndpoint server() const { return address_.server; }
+  const std::string& identity() const { return identity_; }
 
   void close() {
     closed_ = true;
@@ -320,12 +321,17 @@ RedisEndpoint RedisConnection::server() const {
   return impl_->server();
 }
 
+const std::string& RedisConnection::identity() const {
+  return impl_->identity();
+}
+
 RedisConnection::~RedisConnection() {
   impl_->close();
 }
 
-void RedisConnection::call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait) {
-  impl_->call(std::move(command), std::move(handler), server_wait);
+void RedisConnection::call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait,
+                           const std::string& identity) {
+  impl_->call(std::move(command), std::move(handler), server_wait, identity);
 }
 
 void RedisConnection::call(ScriptCall script, ReplyHandler handler, const std::string& identity) {

@@ -37,14 +37,18 @@ class RedisConnection {
   /// Where the present or last stream leads; with Sentinels nowhere while there is none.
   RedisEndpoint server() const;
 
-  /// Sends a formatted command and calls `handler` once, within call_timeout + `server_wait`; possibly before
-  /// call returns. `server_wait` is how long the command itself may block in the server.
-  void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait = {});
+  /// GateIdentity::name of that server, as far as it is known.
+  const std::string& identity() const;
 
-  /// Sends the script's hash, and the script itself if the server does not know it. Calls that are in flight
-  /// when the server forgets its scripts are sent again in their order. With an identity
+  /// Sends a formatted command and calls `handler` once, within call_timeout + `server_wait`; possibly before
+  /// call returns. `server_wait` is how long the command itself may block in the server. With an identity
   /// (GateIdentity::name), the call is sent to that server only, and fails with gate_untrusted on another:
   /// each connection asks its server who it is before anything else.
+  void call(std::string command, ReplyHandler handler, std::chrono::milliseconds server_wait = {},
+            const std::string& identity = {});
+
+  /// Sends the script's hash, and the script itself if the server does not know it. Calls that are in flight
+  /// when the server forgets its scripts are sent again in their order. `identity` as above.
   void call(ScriptCall script, ReplyHandler handler, const std::string& identity = {});
 
  private:

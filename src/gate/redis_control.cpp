@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <optional>
 
 #include "core/ports/gate_recovery.hpp"
 #include "gate/redis.hpp"
+#include "gate/redis_active.hpp"
 #include "gate/redis_client.hpp"
 #include "gate/redis_holders.hpp"
 #include "gate/redis_identity.hpp"
+#include "gate/redis_per_coupon.hpp"
 #include "gate/redis_scripts.hpp"
 #include "gate/redis_sentinel.hpp"
 
@@ -18,7 +21,7 @@ namespace {
 constexpr std::size_t states_part_max = 256;
 
 Error malformed_holder(const std::string& coupon_id) {
-  return {Errc::unavailable, "redis holds a malformed holder of coupon " + coupon_id};
+  return {Errc::gate_unusable, "redis holds a malformed holder of coupon " + coupon_id};
 }
 
 class RedisGateControl final : public GateControl {
@@ -40,46 +43,39 @@ class RedisGateControl final : public GateControl {
     return read_state(coupon_id, **reply);
   }
 
-  Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) override {
-    std::vector<std::optional<GateState>> states;
+  PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
+    PerCoupon<GateState> states;
     while (states.size() < coupon_ids.size()) {
       const auto rest = coupon_ids.subspan(states.size());
       const auto part = rest.first(std::min(rest.size(), states_part_max));
       std::vector<ScriptCall> calls;
       for (const std::string& id : part) calls.push_back(state_call(id));
       const std::lock_guard lock(mutex_);
-      const auto replies = client_.call_all(calls);
-      if (!replies) return replies.error();
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        const auto state = read_state(part[i], *(*replies)[i]);
-        if (!state && state.error().code != Errc::gate_missing) return state.error();
-        states.push_back(state ? std::optional(*state) : std::nullopt);
-      }
+      const auto read = [&](std::size_t i, const redisReply& reply) { return read_state(part[i], reply); };
+      auto answers = read_each<GateState>(client_.call_all(calls), read);
+      const auto down = nobody_reached(answers);
+      if (down) answers = for_each_coupon<GateState>(rest.size(), *down);
+      std::ranges::move(answers, std::back_inserter(states));
     }
     return states;
   }
 
-  Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                        std::span<const std::string> coupon_ids) override {
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override {
     std::vector<std::string> commands;
     commands.reserve(coupon_ids.size());
     for (const std::string& id : coupon_ids)
       commands.push_back(redis_command({"HGET", CouponKeys(id).holders, user_id}));
-
-    const std::lock_guard lock(mutex_);
-    const auto replies = client_.call_all(commands);
-    if (!replies) return replies.error();
-    std::vector<Holding> holdings;
-    for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
-      const redisReply& reply = *(*replies)[i];
+    const auto read = [&](std::size_t i, const redisReply& reply) -> Result<std::optional<Holding>> {
       if (is_error(reply)) return refusal(reply);
       const auto value = text_of(reply);
-      if (!value) continue;
+      if (!value) return std::optional<Holding>();
       const auto holder = read_holder(user_id, *value);
       if (!holder) return malformed_holder(coupon_ids[i]);
-      holdings.push_back({coupon_ids[i], holder->sequence, holder->issued_at});
-    }
-    return holdings;
+      return std::optional(Holding{coupon_ids[i], holder->sequence, holder->issued_at});
+    };
+    const std::lock_guard lock(mutex_);
+    return read_each<std::optional<Holding>>(client_.call_all(commands), read);
   }
 
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
@@ -87,16 +83,16 @@ class RedisGateControl final : public GateControl {
     if (users == 0 || users > claim_users_max) {
       return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
     }
-    const auto reply = run(claim_call(batch, outbox_sequences_max_), batch.gate);
+    const std::lock_guard lock(mutex_);
+    leave_hint(batch);
+    const auto reply = client_.call(claim_call(batch, outbox_sequences_max_), batch.gate);
     if (!reply) return reply.error();
     return read_claims(batch.coupon_id, users, **reply);
   }
 
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
     const std::lock_guard lock(mutex_);
-    const auto reply = client_.call(scan_holders_command(coupon_id, cursor));
-    if (!reply) return reply.error();
-    return read_holders_page(coupon_id, **reply);
+    return scan_holders(client_, coupon_id, cursor);
   }
 
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
@@ -118,7 +114,7 @@ class RedisGateControl final : public GateControl {
     return holders;
   }
 
-  Result<GateIdentity> identity() override {
+  Result<GateIdentity> identity(const std::string&) override {
     // Who decides which server is trusted must follow the Sentinels, not a connection that outlived its
     // master.
     const bool by_sentinel = !address_.sentinels.empty();
@@ -143,6 +139,12 @@ class RedisGateControl final : public GateControl {
   }
 
  private:
+  void leave_hint(const ClaimBatch& batch) {
+    if (!hints_.is_due(batch.coupon_id)) return;
+    const auto reply = client_.call(hint_command(batch.coupon_id), {}, batch.gate);
+    if (!reply || is_error(**reply)) hints_.not_left(batch.coupon_id);
+  }
+
   Result<Reply> run(const ScriptCall& script, const std::string& identity = {}) {
     const std::lock_guard lock(mutex_);
     return client_.call(script, identity);
@@ -160,6 +162,7 @@ class RedisGateControl final : public GateControl {
   const std::int64_t outbox_sequences_max_;
   std::mutex mutex_;
   RedisClient client_;  // guarded by mutex_
+  HintsLeft hints_;     // guarded by mutex_
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "gate/redis.hpp"
+#include "gate/redis_active.hpp"
 #include "gate/redis_connection.hpp"
 #include "gate/redis_scripts.hpp"
 
@@ -18,6 +19,7 @@ class RedisGate final : public Gate {
       return handler(
           Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"});
     }
+    leave_hint(batch);
     ScriptCall script = claim_call(batch, outbox_sequences_max_);
     const std::string identity = std::move(batch.gate);
     const auto answer = [coupon_id = std::move(batch.coupon_id), users,
@@ -29,7 +31,17 @@ class RedisGate final : public Gate {
   }
 
  private:
+  /// On the connection of the claim, so that no relay sees the claim without it.
+  void leave_hint(const ClaimBatch& batch) {
+    if (!hints_.is_due(batch.coupon_id)) return;
+    const auto answer = [this, coupon_id = batch.coupon_id](const Result<Reply>& reply) {
+      if (!reply || is_error(**reply)) hints_.not_left(coupon_id);
+    };
+    connection_.call(hint_command(batch.coupon_id), answer, {}, batch.gate);
+  }
+
   const std::int64_t outbox_sequences_max_;
+  HintsLeft hints_;
   RedisConnection connection_;
 };
 

@@ -5,13 +5,16 @@
 #include <string_view>
 #include <vector>
 
+#include "core/times.hpp"
+
 namespace seonchak {
 
 /// How to reach a Redis 7+ or Valkey server, and the limits kept towards it.
 struct RedisOptions {
-  std::string url;                                ///< see parse_redis_url
-  std::chrono::milliseconds call_timeout{1'000};  ///< an answer that takes longer drops the connection
-  std::size_t commands_in_flight_max = 4'096;     ///< per connection; one more fails with `unavailable`
+  std::string url;  ///< see parse_redis_url
+  std::chrono::milliseconds call_timeout =
+      safety_times.gate_call_limit;            ///< an answer that takes longer drops the connection
+  std::size_t commands_in_flight_max = 4'096;  ///< per connection; one more fails with `unavailable`
   std::int64_t outbox_sequences_max =
       1'000'000;                ///< issued and not persisted, per coupon; beyond it: outbox_full
   bool allow_volatile = false;  ///< accept a server that keeps nothing on disk

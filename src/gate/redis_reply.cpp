@@ -15,7 +15,12 @@ bool is_error(const redisReply& reply, std::string_view code) {
 }
 
 Error refusal(const redisReply& reply) {
-  return {Errc::unavailable, "redis answered " + std::string(reply.str, reply.len)};
+  const std::string_view text(reply.str, reply.len);
+  // A script that stumbles over a value ends with ERR; what the server has no place or time for has other
+  // codes.
+  const bool content = is_error(reply, "WRONGTYPE") ||
+                       (is_error(reply, "ERR") && text.find("user_script") != std::string_view::npos);
+  return {content ? Errc::gate_unusable : Errc::unavailable, "redis answered " + std::string(text)};
 }
 
 std::optional<std::string_view> text_of(const redisReply& reply) {

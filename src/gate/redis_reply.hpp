@@ -24,7 +24,8 @@ using ReplyHandler = std::function<void(Result<Reply>)>;
 /// Whether the server refused, and if so whether it starts with this code: "NOSCRIPT", or "" for any.
 bool is_error(const redisReply& reply, std::string_view code = {});
 
-/// The server's refusal as `unavailable` with its text.
+/// The server's refusal with its text: `gate_unusable` when it is about the type or the content of a key,
+/// else `unavailable`.
 Error refusal(const redisReply& reply);
 
 /// The text of a string or status reply, else nothing. Valid as long as the reply.

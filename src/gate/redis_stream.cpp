@@ -1,6 +1,8 @@
 #include "gate/redis_stream.hpp"
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "gate/redis_scripts.hpp"
 
@@ -42,9 +44,19 @@ std::optional<OutboxEntry> read_entry(const std::string& coupon_id, const redisR
 
 }  // namespace
 
-Result<std::vector<OutboxEntry>> read_outbox_entries(const redisReply& reply) {
+std::string read_outbox_command(std::span<const Mark> after, std::size_t entries_max,
+                                std::chrono::milliseconds wait) {
+  std::vector<std::string> words = {"XREAD", "COUNT", std::to_string(entries_max)};
+  if (wait.count() > 0) words.insert(words.end(), {"BLOCK", std::to_string(wait.count())});
+  words.emplace_back("STREAMS");
+  for (const Mark& mark : after) words.push_back(CouponKeys(mark.coupon_id).outbox);
+  for (const Mark& mark : after) words.push_back(std::to_string(mark.sequence) + "-0");
+  return redis_command(words);
+}
+
+Result<OutboxRead> read_outbox_entries(const redisReply& reply) {
   if (is_error(reply)) return refusal(reply);
-  std::vector<OutboxEntry> entries;
+  OutboxRead read;
   for (std::size_t i = 0; i < size_of(reply); ++i) {
     const redisReply& stream = element(reply, i);
     const auto coupon_id =
@@ -53,12 +65,15 @@ Result<std::vector<OutboxEntry>> read_outbox_entries(const redisReply& reply) {
     const redisReply& items = element(stream, 1);
     for (std::size_t n = 0; n < size_of(items); ++n) {
       auto entry = read_entry(*coupon_id, element(items, n));
-      if (!entry)
-        return Error{Errc::unavailable, "redis has a malformed outbox entry of coupon " + *coupon_id};
-      entries.push_back(std::move(*entry));
+      if (!entry && n == 0)
+        read.failed.push_back(
+            {*coupon_id,
+             {Errc::gate_unusable, "redis has a malformed outbox entry of coupon " + *coupon_id}});
+      if (!entry) break;
+      read.entries.push_back(std::move(*entry));
     }
   }
-  return entries;
+  return read;
 }
 
 }  // namespace seonchak

@@ -1,5 +1,7 @@
 #pragma once
-#include <vector>
+#include <chrono>
+#include <span>
+#include <string>
 
 #include "base/error.hpp"
 #include "core/ports/gate.hpp"
@@ -7,8 +9,13 @@
 
 namespace seonchak {
 
-/// The entries in an answer to XREAD of outboxes: [[stream, [entry, ...]], ...], or nil when the wait was in
-/// vain. Errors: unavailable, for anything that claim.lua does not write.
-Result<std::vector<OutboxEntry>> read_outbox_entries(const redisReply& reply);
+/// XREAD of outboxes, which blocks in the server for `wait`, if any.
+std::string read_outbox_command(std::span<const Mark> after, std::size_t entries_max,
+                                std::chrono::milliseconds wait);
+
+/// What an answer to it holds: [[stream, [entry, ...]], ...], or nil when the wait was in vain. A coupon
+/// fails whose first entry is nothing that claim.lua writes; entries before such a one are returned. Errors:
+/// gate_unusable when one of the keys is no outbox, else unavailable.
+Result<OutboxRead> read_outbox_entries(const redisReply& reply);
 
 }  // namespace seonchak

@@ -69,7 +69,7 @@ TEST(Problem, EveryFailureHasACodeAndKeepsItsSecrets) {
 
 TEST(Problem, FailClosedErrorsNameTheirReason) {
   for (const Errc code : {Errc::unavailable, Errc::gate_missing, Errc::gate_epoch, Errc::gate_behind,
-                          Errc::gate_untrusted, Errc::outbox_full, Errc::overloaded}) {
+                          Errc::gate_untrusted, Errc::gate_unusable, Errc::outbox_full, Errc::overloaded}) {
     const Problem problem = problem_of({code, ""});
     EXPECT_EQ(problem.code, ProblemCode::unavailable);
     EXPECT_TRUE(problem.detail.starts_with(to_string(code))) << problem.detail;

@@ -54,8 +54,9 @@ class TestServer {
  public:
   TestServer()
       : store(open_sqlite({.path = (folder.path() / "test.db").string()})),
-        catalog(*store, &gate),
-        campaigns(*store, *store, gate, catalog, {}) {
+        catalog(*store),
+        propagator(*store, gate, catalog, metrics),
+        campaigns(*store, *store, gate, catalog, propagator, {.loosening_delay = {}}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
     claim = [this](ClaimBatch batch, ClaimHandler handler) {
@@ -82,6 +83,7 @@ class TestServer {
                             .make_gate = make_gate,
                             .metrics = metrics,
                             .health = health,
+                            .issuer = issuer,
                             .ack = ack,
                             .required = required};
     server = std::make_unique<Server>(options, parts);
@@ -103,6 +105,7 @@ class TestServer {
   bool metrics_have(std::string_view line) const { return metrics.text().find(line) != std::string::npos; }
 
   ServerOptions options;
+  IssuerOptions issuer;
   AckWaitersOptions ack;
   std::vector<std::string> required;
   TestGate::Claim claim;  ///< runs on the event loop's thread
@@ -116,6 +119,7 @@ class TestServer {
   MemoryGate gate;
   std::unique_ptr<Store> store;
   Catalog catalog;
+  Propagator propagator;
   Refusals refusals{gate, catalog, metrics};
   Campaigns campaigns;
   std::string address;

@@ -22,12 +22,14 @@ constexpr std::array postgres_list = {Migration{1, 1, embedded::k_postgres_0001_
                                       Migration{2, 2, embedded::k_postgres_0002_gate_recovery_sql},
                                       Migration{3, 3, embedded::k_postgres_0003_two_indexes_sql},
                                       Migration{4, 4, embedded::k_postgres_0004_coupon_number_sql},
-                                      Migration{5, 5, embedded::k_postgres_0005_unsaved_claims_sql}};
+                                      Migration{5, 5, embedded::k_postgres_0005_unsaved_claims_sql},
+                                      Migration{6, 5, embedded::k_postgres_0006_position_fingerprint_sql}};
 constexpr std::array sqlite_list = {Migration{1, 1, embedded::k_sqlite_0001_init_sql},
                                     Migration{2, 2, embedded::k_sqlite_0002_gate_recovery_sql},
                                     Migration{3, 3, embedded::k_sqlite_0003_two_indexes_sql},
                                     Migration{4, 4, embedded::k_sqlite_0004_coupon_number_sql},
-                                    Migration{5, 5, embedded::k_sqlite_0005_unsaved_claims_sql}};
+                                    Migration{5, 5, embedded::k_sqlite_0005_unsaved_claims_sql},
+                                    Migration{6, 5, embedded::k_sqlite_0006_position_fingerprint_sql}};
 
 /// Also how long a process waits for another one to finish migrating.
 constexpr auto migration_timeout_ms = std::chrono::milliseconds(600'000);

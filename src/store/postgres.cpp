@@ -63,7 +63,7 @@ std::vector<Coupon> read_coupons(const PostgresRows& rows) {
 std::vector<LogPosition> read_positions(const PostgresRows& rows) {
   std::vector<LogPosition> found;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    found.push_back({rows.integer(row, 0), rows.bigint(row, 1)});
+    found.push_back({rows.integer(row, 0), rows.bigint(row, 1), std::string(rows.text(row, 2))});
   }
   return found;
 }
@@ -133,6 +133,31 @@ class PostgresStore final : public Store {
     if (!rows) return to_error(rows.error());
     after.revision = rows->at(1).bigint(0, 0);
     return after;
+  }
+
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    std::vector<std::string_view> ids;
+    std::vector<std::int64_t> seen_epochs;
+    std::vector<std::string_view> seen_gates;
+    std::vector<std::int64_t> epochs;
+    std::vector<std::string_view> gates;
+    for (const CouponFence& fence : fences) {
+      ids.push_back(fence.coupon_id);
+      seen_epochs.push_back(fence.seen_epoch);
+      seen_gates.push_back(fence.seen_gate);
+      epochs.push_back(fence.epoch);
+      gates.push_back(fence.gate);
+    }
+    PostgresParams changes;
+    changes.texts(ids).bigints(seen_epochs).texts(seen_gates).bigints(epochs).texts(gates);
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const auto rows = (*connection)
+                          ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
+                                         {&sql::lock_revisions},
+                                         {&sql::fence_coupons, std::move(changes)}});
+    if (!rows) return to_error(rows.error());
+    return read_coupons(rows->at(2));
   }
 
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {

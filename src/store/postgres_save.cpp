@@ -21,13 +21,16 @@ PostgresCall move_positions_call(const SaveBatch& batch) {
   std::vector<std::int32_t> partitions;
   std::vector<std::int64_t> expected;
   std::vector<std::int64_t> next;
+  std::vector<std::string_view> fingerprints;
   for (const PositionChange& change : changes) {
     partitions.push_back(change.partition);
     expected.push_back(change.expected);
     next.push_back(change.next);
+    fingerprints.push_back(change.fingerprint);
   }
   PostgresParams params;
   params.text(batch.group).text(batch.topic).integers(partitions).bigints(expected).bigints(next);
+  params.texts(fingerprints);
   return {&sql::move_positions, std::move(params)};
 }
 

@@ -56,7 +56,7 @@ Holder read_holder(SqliteStatement& row) {
 }
 
 LogPosition read_position(SqliteStatement& row) {
-  return {static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1)};
+  return {static_cast<std::int32_t>(row.integer_at(0)), row.integer_at(1), row.text_at(2)};
 }
 
 /// ?1 to ?10 of sql::create_coupon and sql::update_coupon.
@@ -142,6 +142,23 @@ class SqliteStore final : public Store {
     if (const auto committed = transaction->commit(); !committed) return committed.error();
     after.revision = revisions->front();
     return after;
+  }
+
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto update = writer_.prepared(sql::fence_coupon);
+    if (!update) return update.error();
+    std::vector<Coupon> changed;
+    for (const CouponFence& fence : fences) {
+      (*update)->text(fence.coupon_id).integer(fence.seen_epoch).text(fence.seen_gate);
+      auto rows = (*update)->integer(fence.epoch).text(fence.gate).rows(read_coupon);
+      if (!rows) return rows.error();
+      std::ranges::move(*rows, std::back_inserter(changed));
+    }
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return changed;
   }
 
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {

@@ -27,14 +27,15 @@ Result<bool> move_position(SqliteConnection& writer, const SaveBatch& batch, con
   const auto update = writer.prepared(sql::move_position);
   if (!update) return update.error();
   (*update)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
-  if (const auto ran = (*update)->integer(change.expected).run(); !ran) return ran.error();
+  if (const auto ran = (*update)->integer(change.expected).text(change.fingerprint).run(); !ran)
+    return ran.error();
   if (writer.changes() > 0) return true;
   if (change.expected != 0) return false;
 
   const auto insert = writer.prepared(sql::first_position);
   if (!insert) return insert.error();
   (*insert)->integer(change.next).text(batch.group).text(batch.topic).integer(change.partition);
-  if (const auto ran = (*insert)->run(); !ran) return ran.error();
+  if (const auto ran = (*insert)->text(change.fingerprint).run(); !ran) return ran.error();
   return writer.changes() > 0;
 }
 

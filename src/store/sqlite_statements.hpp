@@ -18,6 +18,9 @@ inline constexpr char update_coupon[] =
     "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
     "?8, gate = ?9, settled = ?10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
+inline constexpr char fence_coupon[] =
+    "UPDATE coupon SET epoch = ?4, gate = ?5, revision = (SELECT max(revision) + 1 FROM coupon)"
+    " WHERE id = ?1 AND epoch = ?2 AND gate = ?3 RETURNING " SEONCHAK_COUPON_COLUMNS;
 inline constexpr char coupons_since[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
 inline constexpr char list_coupons[] =
@@ -25,10 +28,11 @@ inline constexpr char list_coupons[] =
 #undef SEONCHAK_COUPON_COLUMNS
 
 inline constexpr char move_position[] =
-    "UPDATE log_position SET next_offset = ?1"
+    "UPDATE log_position SET next_offset = ?1, fingerprint = ?6"
     " WHERE consumer_group = ?2 AND topic = ?3 AND partition = ?4 AND next_offset = ?5";
 inline constexpr char first_position[] =
-    "INSERT INTO log_position (next_offset, consumer_group, topic, partition) VALUES (?1, ?2, ?3, ?4)"
+    "INSERT INTO log_position (next_offset, consumer_group, topic, partition, fingerprint)"
+    " VALUES (?1, ?2, ?3, ?4, ?5)"
     " ON CONFLICT (consumer_group, topic, partition) DO NOTHING";
 
 /// Several rows a statement: what a statement costs before and after its rows is a third of a row.
@@ -50,11 +54,12 @@ inline constexpr char save_late_claim[] =
     " ON CONFLICT DO NOTHING";
 
 inline constexpr char positions[] =
-    "SELECT partition, next_offset FROM log_position WHERE consumer_group = ?1 AND topic = ?2 ORDER BY "
+    "SELECT partition, next_offset, fingerprint FROM log_position WHERE consumer_group = ?1 AND topic = ?2 "
+    "ORDER BY "
     "partition";
 inline constexpr char highest_positions[] =
-    "SELECT partition, max(next_offset) FROM log_position WHERE topic = ?1 GROUP BY partition ORDER BY "
-    "partition";
+    "SELECT partition, max(next_offset), fingerprint FROM log_position WHERE topic = ?1"
+    " GROUP BY partition ORDER BY partition";
 inline constexpr char coupons_of_user[] =
     "SELECT coupon_id, user_id, sequence, issued_at, status FROM user_coupon WHERE user_id = ?1"
     " ORDER BY issued_at DESC, coupon_id LIMIT ?2";

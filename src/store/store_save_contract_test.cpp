@@ -104,6 +104,13 @@ TEST_P(StoreSaves, APositionMovesOnlyFromWhereItIsExpected) {
   EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1, 2}));
 }
 
+TEST_P(StoreSaves, APositionHasTheFingerprintItMovedWith) {
+  EXPECT_EQ(store_->save(batch_of({}, {{0, 0, 10, "ten"}, {1, 0, 5, "five"}})).value(), SaveOutcome::saved);
+  EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 10, "ten"}, {1, 5, "five"}}));
+  EXPECT_EQ(store_->save(batch_of({}, {{0, 10, 4, "four"}, {1, 5, 6}})).value(), SaveOutcome::saved);
+  EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 4, "four"}, {1, 6, ""}}));
+}
+
 TEST_P(StoreSaves, AFencedPartitionKeepsTheOthersBack) {
   ASSERT_TRUE(store_->save(batch_of({}, {{0, 0, 10}, {1, 0, 10}, {2, 0, 10}})));
   EXPECT_EQ(

@@ -50,6 +50,7 @@ struct LogRecord {
 struct LogPosition {
   std::int32_t partition = 0;
   std::int64_t next_offset = 0;
+  std::string fingerprint{};  ///< of the record before it: EventConsumer::fingerprint; "" when not known
 
   bool operator==(const LogPosition&) const = default;
 };
@@ -82,25 +83,43 @@ class EventPublisher {
   virtual Result<void> check() = 0;
 };
 
-/// Reads the log on its own, outside the consumer group. Used from one thread.
+/// Reads the log on its own, outside the consumer group: a part at a time, from where it is started to an end
+/// that may be raised meanwhile. Used from one thread.
 class EventLogTail {
  public:
   virtual ~EventLogTail() = default;
 
-  /// Every issued event from these positions to the end that the log has at the time of the call; a partition
-  /// that is not named is read from its beginning. Other messages are left out. Errors: unavailable;
-  /// overloaded when there are more than `events_max`.
-  virtual Result<std::vector<IssuedEvent>> events_after(std::span<const LogPosition> positions,
-                                                        std::size_t events_max) = 0;
+  /// Where each partition ends now: the offset of the next record. Errors: unavailable.
+  virtual Result<std::vector<LogPosition>> ends() = 0;
+
+  /// Begins a reading, and ends the one before. A partition that is not named is read from its beginning, and
+  /// so is one whose position lies outside the log. Errors: unavailable.
+  virtual Result<void> start(std::span<const LogPosition> positions) = 0;
+
+  struct Part {
+    std::vector<IssuedEvent> events;  ///< in the log's order within a partition; other messages are left out
+    bool at_end = false;              ///< everything before `ends` has been read
+    bool advanced = false;            ///< something was read since the part before, if only what is left out
+  };
+
+  /// The next part of what lies before `ends`, perhaps a little more: of at most `records_max` records, after
+  /// at most `wait`. A partition that is not named in `ends` is not waited for. Errors: unavailable; the
+  /// reading goes on with the next call.
+  virtual Result<Part> read(std::span<const LogPosition> ends, std::size_t records_max,
+                            std::chrono::milliseconds wait) = 0;
+
+  /// Ends the reading and gives back what it holds, connections included.
+  virtual void stop() = 0;
 
   /// Under which names the store keeps the positions.
   virtual const std::string& group() const = 0;
   virtual const std::string& topic() const = 0;
+};
 
- protected:
-  static Error too_many(std::size_t events_max) {
-    return {Errc::overloaded, "more than " + std::to_string(events_max) + " events wait for the consumers"};
-  }
+/// A record that can never be handled, and why.
+struct RefusedRecord {
+  const LogRecord* record = nullptr;
+  std::string reason;
 };
 
 /// Reads the log as a member of a consumer group. Used from one thread.
@@ -117,12 +136,17 @@ class EventConsumer {
   /// Waits up to `wait` for up to `records_max` records.
   virtual Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) = 0;
 
-  /// Where to read each partition just assigned; one that is not named starts at its beginning.
+  /// Where to read each partition just assigned; one that is not named starts at its beginning, and so does
+  /// one whose record before the position is not the one of the fingerprint: that log was made anew.
   virtual Result<void> start_at(std::span<const LogPosition> positions) = 0;
 
-  /// Writes a record of the last poll to the dead-letter topic, with the reason, and waits for its
-  /// acknowledgement.
-  virtual Result<void> dead_letter(const LogRecord& record, const std::string& reason) = 0;
+  /// What tells a record of the last poll from any other that a log made anew may have at its offset; to be
+  /// kept with the position behind it. "" when there is nothing to tell.
+  virtual std::string fingerprint(const LogRecord& record) = 0;
+
+  /// Writes records of the last poll to the dead-letter topic, with the reasons, and waits for the
+  /// acknowledgements of all. After an error some may have been written, and repeating the call is harmless.
+  virtual Result<void> dead_letter(std::span<const RefusedRecord> refused) = 0;
 
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.
   virtual void committed(std::span<const LogPosition> positions) = 0;

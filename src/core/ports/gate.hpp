@@ -10,11 +10,15 @@
 #include "base/error.hpp"
 #include "core/coupon.hpp"
 #include "core/decision.hpp"
+#include "core/ports/per_coupon.hpp"
 
 namespace seonchak {
 
 /// The most users one atomic call may carry.
 inline constexpr std::size_t claim_users_max = 512;
+
+/// While claims of a coupon come to it, a caller leaves a hint for Outbox::active once in this time.
+inline constexpr std::chrono::milliseconds active_hint_period{1'000};
 
 /// Everyone who asked for one coupon while the last call was out.
 struct ClaimBatch {
@@ -39,9 +43,9 @@ struct ClaimReply {
   std::vector<Claim> claims;  ///< one per user, in the batch's order
 };
 
-/// Errors: unavailable, gate_missing, gate_epoch, gate_untrusted, gate_behind, outbox_full. After
-/// `unavailable` the batch may or may not have been decided; asking again is safe, since a user never gets a
-/// second sequence.
+/// Errors: unavailable, gate_missing, gate_epoch, gate_untrusted, gate_behind, gate_unusable, outbox_full.
+/// After `unavailable` the batch may or may not have been decided; asking again is safe, since a user never
+/// gets a second sequence.
 using ClaimHandler = std::function<void(Result<ClaimReply>)>;
 
 /// Decides, numbers and appends to the outbox in one atomic step. One instance per event loop, used from its
@@ -51,7 +55,8 @@ class Gate {
   virtual ~Gate() = default;
 
   /// Calls `handler` exactly once, on the loop's thread, within the adapter's time limit; it may be called
-  /// before claim returns. Batches of one coupon are decided in the order of the calls.
+  /// before claim returns. Batches of one coupon are decided in the order of the calls. Leaves a hint for
+  /// Outbox::active, never later than the batch is decided.
   virtual void claim(ClaimBatch batch, ClaimHandler handler) = 0;
 };
 
@@ -95,7 +100,8 @@ struct HoldersPage {
 };
 
 /// Everything that is not the hot path. Calls block, up to the adapter's time limit; safe from any thread.
-/// Every call may fail with `unavailable`.
+/// Every call may fail with `unavailable`, when nothing is known, and every call about a coupon with
+/// `gate_unusable`, when what the gate has under the coupon's names is not what a gate of ours writes.
 class GateControl {
  public:
   virtual ~GateControl() = default;
@@ -106,26 +112,22 @@ class GateControl {
   virtual Result<void> install(const Coupon& coupon) = 0;
 
   /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
-  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted.
+  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted, gate_behind.
   virtual Result<void> configure(const Coupon& coupon) = 0;
 
-  /// Errors: gate_missing.
+  /// Errors: gate_missing; gate_epoch while the coupon is being recovered.
   virtual Result<GateState> state(const std::string& coupon_id) = 0;
 
-  /// The states of many coupons, in order; nothing where there is none.
-  virtual Result<std::vector<std::optional<GateState>>> states(std::span<const std::string> coupon_ids) {
-    std::vector<std::optional<GateState>> states;
-    for (const std::string& id : coupon_ids) {
-      const auto found = state(id);
-      if (!found && found.error().code != Errc::gate_missing) return found.error();
-      states.push_back(found ? std::optional(*found) : std::nullopt);
-    }
+  /// As state(), of many coupons.
+  virtual PerCoupon<GateState> states(std::span<const std::string> coupon_ids) {
+    PerCoupon<GateState> states;
+    for (const std::string& id : coupon_ids) states.push_back(state(id));
     return states;
   }
 
-  /// Which of these coupons the user holds.
-  virtual Result<std::vector<Holding>> holdings(const std::string& user_id,
-                                                std::span<const std::string> coupon_ids) = 0;
+  /// What the user holds of each of these coupons, if anything.
+  virtual PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                                     std::span<const std::string> coupon_ids) = 0;
 
   /// The holders of a coupon among `users`, in their order. Errors: gate_missing, gate_epoch, gate_untrusted.
   virtual Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
@@ -133,14 +135,15 @@ class GateControl {
 
   /// All holders, page by page, so that others are served in between; `cursor` is empty at first, then
   /// HoldersPage::next. Whoever holds the coupon from the first call to the last is on some page, perhaps on
-  /// several; nobody is asked for when there is no state.
+  /// several; nobody is asked for when there is no state. A cursor belongs to one server: gate_untrusted when
+  /// another one answers by now.
   virtual Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) = 0;
 
-  /// The same decision as Gate::claim, for callers that may block.
+  /// The same decision and hint as Gate::claim, for callers that may block.
   virtual Result<ClaimReply> claim_now(ClaimBatch batch) = 0;
 
-  /// Which server this is; Coupon::gate names the one its state is trusted on.
-  virtual Result<GateIdentity> identity() = 0;
+  /// Which server has this coupon, or would have it; Coupon::gate names the one its state is trusted on.
+  virtual Result<GateIdentity> identity(const std::string& coupon_id) = 0;
 
   /// Whether the gate answers.
   virtual Result<void> check() = 0;
@@ -167,39 +170,63 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+/// What was read of many outboxes.
+struct OutboxRead {
+  std::vector<OutboxEntry> entries;   ///< ascending within a coupon
+  std::vector<CouponFailure> failed;  ///< coupons of which nothing could be read
+};
+
+/// A coupon that was claimed lately, so that its outbox may have something.
+struct ActiveCoupon {
+  std::string coupon_id;
+  Time last_hint{};  ///< to the millisecond, by the clock of whoever gave it
+
+  bool operator==(const ActiveCoupon&) const = default;
+};
+
 /// The issued coupons that the store does not have yet. Calls block; one instance per thread.
-/// Every call may fail with `unavailable`.
+/// Every call may fail with `unavailable`, when nothing is known, and for a coupon with `gate_unusable`.
 class Outbox {
  public:
   virtual ~Outbox() = default;
 
   /// Entries with a last sequence above `after[i].sequence` for each coupon named, oldest first within a
-  /// coupon, at most `entries_max` per coupon. Waits up to `wait` when there is none.
-  virtual Result<std::vector<OutboxEntry>> read(std::span<const Mark> after, std::size_t entries_max,
-                                                std::chrono::milliseconds wait) = 0;
+  /// coupon, at most `entries_max` per coupon. Waits up to `wait` when there is neither an entry nor a
+  /// failure. A coupon fails when its next entry cannot be read; entries before that one come first.
+  virtual Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                                  std::chrono::milliseconds wait) = 0;
 
   /// Raises `published` to each mark; a mark lower than the present one, or of another epoch, changes
   /// nothing.
-  virtual Result<void> mark_published(std::span<const Mark> marks) = 0;
+  virtual PerCoupon<void> mark_published(std::span<const Mark> marks) = 0;
 
   /// Raises `persisted` to each mark, as above, and trims the entries that lie wholly at or below it.
-  virtual Result<void> mark_persisted(std::span<const Mark> marks) = 0;
+  virtual PerCoupon<void> mark_persisted(std::span<const Mark> marks) = 0;
 
-  /// Becomes, or stays, the one relay of each coupon for `ttl`. Returns those of `coupon_ids` that `owner`
-  /// now leases.
-  virtual Result<std::vector<std::string>> lease(std::span<const std::string> coupon_ids,
-                                                 const std::string& owner, std::chrono::milliseconds ttl) = 0;
+  /// Becomes, or stays, the one relay of each coupon for `ttl`: whether `owner` leases it now.
+  virtual PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                                std::chrono::milliseconds ttl) = 0;
 
   /// Gives up what `owner` leases.
-  virtual Result<void> release(std::span<const std::string> coupon_ids, const std::string& owner) = 0;
+  virtual PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) = 0;
 
-  /// How far each coupon has come, in order.
+  /// How far a coupon has come.
   struct Progress {
     std::int64_t published = 0;
     std::int64_t persisted = 0;
     std::int64_t epoch = 0;  ///< what the marks belong to; 0 without a state, and while it is recovered
   };
-  virtual Result<std::vector<Progress>> progress(std::span<const std::string> coupon_ids) = 0;
+  /// Errors: gate_behind when something waits for the store and the outbox is gone.
+  virtual PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) = 0;
+
+  /// Coupons with a hint, the latest first, at most `limit`. A hint is left by a claim, at most once per
+  /// coupon, caller and active_hint_period, and by the end of a recovery. Hints may be lost with the server's
+  /// memory or be refused by a full server: nobody may rely on them alone.
+  virtual Result<std::vector<ActiveCoupon>> active(std::size_t limit) = 0;
+
+  /// Forgets the hint, unless another than `last_hint` has been left since. To be called once the outbox has
+  /// been seen empty for longer than active_hint_period.
+  virtual Result<void> settle_active(const std::string& coupon_id, Time last_hint) = 0;
 };
 
 }  // namespace seonchak

@@ -18,7 +18,12 @@ struct Remains {
   std::int64_t epoch = 0;      ///< what the state was of when it was last open; 0: there is none
   std::int64_t sequence = 0;   ///< the last one the state knows
   std::int64_t persisted = 0;  ///< every holder up to here is in the store
-  std::int64_t holders = 0;    ///< how many
+  std::int64_t holders = 0;    ///< how many there are
+  std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
+  bool outbox_lost = false;    ///< something waits for the store, by the state, and there is no outbox
+
+  /// Whether the rest has what the state says it has.
+  bool is_whole() const { return holders >= counted && !outbox_lost; }
 };
 
 /// How far a coupon has come when it is opened again.
@@ -32,16 +37,24 @@ struct RebuiltMarks {
 ///
 /// From begin() to open() no claim and no mark reaches the coupon. Every write names the token of begin():
 /// after another begin() it fails with gate_epoch, so of two recoveries only the later one goes on. Calls
-/// block, up to the adapter's time limit; used from one thread. Every call may fail with `unavailable`.
+/// block, up to the adapter's time limit; used from one thread. Every call may fail with `unavailable`, and
+/// with `gate_unusable` when what the gate has under the coupon's names is not what a gate of ours writes.
 class GateRecovery {
  public:
   virtual ~GateRecovery() = default;
 
-  /// Shuts the coupon. Errors: gate_epoch when the gate has another coupon of
-  /// this id (created_at), which is left alone.
-  virtual Result<Remains> begin(const Coupon& coupon, const std::string& token) = 0;
+  /// What begin() compares: the epoch in the gate's own words, empty without a state. It changes whenever the
+  /// coupon is shut or opened.
+  virtual Result<std::string> observe(const std::string& coupon_id) = 0;
 
-  /// Holders that are left in the gate with a sequence above `after`, in any order.
+  /// Shuts the coupon if observe() would still say `expected`, so that a caller that was stopped in between
+  /// shuts nothing. Errors: gate_epoch when it would not, or when the gate has another coupon of this id
+  /// (created_at), which is left alone.
+  virtual Result<Remains> begin(const Coupon& coupon, const std::string& token,
+                                const std::string& expected) = 0;
+
+  /// Holders that are left in the gate with a sequence above `after`, in any order. Errors: gate_untrusted
+  /// when another server answers before the end.
   virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) = 0;
 
   /// Forgets all holders when `first`, then makes each of these users one.
@@ -54,7 +67,7 @@ class GateRecovery {
 
   /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
   /// unless the gate has later ones. Nothing waits between marks.pending and marks.sequence: a mark that
-  /// reaches the one has reached the other.
+  /// reaches the one has reached the other. Leaves a hint for Outbox::active first.
   virtual Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) = 0;
 };
 

@@ -32,6 +32,7 @@ struct PositionChange {
   std::int32_t partition = 0;
   std::int64_t expected = 0;  ///< what the store must hold now; 0 also matches a partition it has never seen
   std::int64_t next = 0;
+  std::string fingerprint{};  ///< LogPosition::fingerprint of `next`
 };
 
 /// The most claims one call writes down or forgets: what a statement does stays short.
@@ -73,6 +74,15 @@ struct LeaseRow {
 struct CouponEpoch {
   std::string coupon_id;
   std::int64_t epoch = 0;
+};
+
+/// A change of where a coupon's gate is trusted: its epoch, or its server's name, or both.
+struct CouponFence {
+  std::string coupon_id;
+  std::int64_t seen_epoch = 0;  ///< what the row must have now
+  std::string seen_gate;        ///< the same
+  std::int64_t epoch = 0;
+  std::string gate;
 };
 
 /// What one transaction of the consumer saves.
@@ -121,6 +131,10 @@ class Store {
   /// run more than once. Errors: not_found, and those of `change`.
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
+
+  /// Changes many coupons in one transaction. Returns those that are as asked for now, each with a new
+  /// revision; a coupon that was not as seen, or is gone, is left alone. Each coupon once.
+  virtual Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) = 0;
 
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
   virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
