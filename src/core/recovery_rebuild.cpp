@@ -39,6 +39,8 @@ Result<bool> Recovery::recover(const Job& job, std::vector<KnownClaim> claims) {
   auto waiting = outbox_of(job);
   if (!waiting) return waiting.error();
   if (job.prefix) {
+    if (waiting->empty() && job.remains.has_pending())
+      return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
     for (KnownClaim& claim : *waiting) known.waiting.push_back(std::move(claim.holder));
     holders += job.remains.holders;
   } else {
