@@ -24,20 +24,6 @@ bool numeric(const std::string& id) {
 
 }  // namespace
 
-class MemoryStore::Lock final : public StoreLock {
- public:
-  Lock(MemoryStore& store, std::string name) : store_(store), name_(std::move(name)) {}
-  ~Lock() override {
-    const std::lock_guard guard(store_.mutex_);
-    store_.locks_.erase(name_);
-  }
-  bool held() override { return true; }
-
- private:
-  MemoryStore& store_;
-  const std::string name_;
-};
-
 Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
   const std::scoped_lock guard(coupon_mutex_, mutex_);
   if (auto fine = check_row(coupon); !fine) return fine.error();
@@ -224,12 +210,6 @@ Result<std::vector<Holder>> MemoryStore::holders_among(const std::string& coupon
     if (row != rows->second.by_user.end()) found.push_back(row->second);
   }
   return found;
-}
-
-Result<std::unique_ptr<StoreLock>> MemoryStore::try_lock(const std::string& name) {
-  const std::lock_guard guard(mutex_);
-  if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
-  return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
 }
 
 }  // namespace seonchak::sim

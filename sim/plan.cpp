@@ -34,7 +34,7 @@ std::string_view to_string(FaultKind kind) {
                                                                       "sent_by_the_dead",
                                                                       "rebalance",
                                                                       "store_down",
-                                                                      "lock_lost",
+                                                                      "lease_lost",
                                                                       "recovery_hung",
                                                                       "gate_call_hung",
                                                                       "log_lost_with_its_process"};
@@ -100,7 +100,7 @@ Plan::Plan(Random& random) {
   publisher_loss_per_mille = rate(400, 100);
   rebalances = some(300, 4);
   store_outages = some(200, 2);
-  lock_losses = some(200, 2);
+  lease_losses = some(200, 2);
   slow_most = milliseconds(900);
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);

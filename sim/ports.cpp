@@ -4,22 +4,6 @@
 
 namespace seonchak::sim {
 
-class ActorStore::Lock final : public StoreLock {
- public:
-  Lock(Actor& actor, std::unique_ptr<StoreLock> inner) : actor_(actor), inner_(std::move(inner)) {}
-
-  // Lost without notice, as with a connection; its owner finds out when it asks.
-  bool held() override {
-    actor_.travel();
-    return inner_ != nullptr;
-  }
-  void lose() { inner_.reset(); }
-
- private:
-  Actor& actor_;
-  std::unique_ptr<StoreLock> inner_;
-};
-
 Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
   return call("create_coupon", [&] { return store_.create_coupon(std::move(coupon)); });
 }
@@ -103,7 +87,15 @@ Result<std::optional<std::int64_t>> ActorStore::take_lease(const std::string& na
   return call("take_lease", [&] { return store_.take_lease(name, seen, holder); });
 }
 Result<bool> ActorStore::beat_lease(const std::string& name, std::int64_t token) {
-  return call("beat_lease", [&] { return store_.beat_lease(name, token); });
+  auto beaten = call("beat_lease", [&] { return store_.beat_lease(name, token); });
+  Environment& environment = actor_.environment();
+  if (beaten && *beaten && environment.leases_to_lose > 0 && !environment.healed) {
+    // Lost without notice: its holder finds out at its next beat.
+    --environment.leases_to_lose;
+    environment.fault(FaultKind::lease_lost, actor_.name());
+    (void)store_.release_lease(name, token);
+  }
+  return beaten;
 }
 Result<void> ActorStore::release_lease(const std::string& name, std::int64_t token) {
   return call("release_lease", [&] { return store_.release_lease(name, token); });
@@ -134,19 +126,6 @@ void ActorStore::committed(const Coupon& row) {
   if (!environment.tracing()) return;
   environment.note(actor_.name(), "row " + row.id + " epoch " + std::to_string(row.epoch) + " settled " +
                                       std::to_string(row.settled));
-}
-
-Result<std::unique_ptr<StoreLock>> ActorStore::try_lock(const std::string& name) {
-  auto taken = call("try_lock", [&] { return store_.try_lock(name); });
-  if (!taken || !*taken) return taken;
-  Environment& environment = actor_.environment();
-  auto lock = std::make_unique<Lock>(actor_, std::move(*taken));
-  if (environment.locks_to_lose > 0 && !environment.healed) {
-    --environment.locks_to_lose;
-    environment.fault(FaultKind::lock_lost, actor_.name());
-    lock->lose();
-  }
-  return std::unique_ptr<StoreLock>(std::move(lock));
 }
 
 Result<void> ActorGate::install(const Coupon& coupon) {

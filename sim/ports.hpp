@@ -55,11 +55,9 @@ class ActorStore final : public Store {
                                                  const std::string& holder) override;
   Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
   Result<void> release_lease(const std::string& name, std::int64_t token) override;
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override;
 
  private:
-  class Lock;
   /// Whoever may hang does so before the call is made, or after it has taken effect.
   template <class Call>
   auto call(const char* what, Call effect) -> decltype(effect()) {

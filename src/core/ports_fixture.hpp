@@ -122,9 +122,6 @@ class FaultyStore final : public Store {
   Result<void> release_lease(const std::string& name, std::int64_t token) override {
     return faults_.run("release_lease", [&] { return inner_.release_lease(name, token); });
   }
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
-  }
   Result<void> check() override {
     return faults_.run("store_check", [&] { return inner_.check(); });
   }

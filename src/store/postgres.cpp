@@ -8,7 +8,6 @@
 #include "store/migrations.hpp"
 #include "store/postgres_connection.hpp"
 #include "store/postgres_leases.hpp"
-#include "store/postgres_lock.hpp"
 #include "store/postgres_pool.hpp"
 #include "store/postgres_save.hpp"
 #include "store/postgres_statements.hpp"
@@ -279,10 +278,6 @@ class PostgresStore final : public Store {
 
   Result<void> release_lease(const std::string& name, std::int64_t token) override {
     return leases_.release(name, token);
-  }
-
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    return try_postgres_lock(options_, name);
   }
 
   Result<void> check() override {

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <limits>
 #include <mutex>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -295,12 +294,6 @@ class SqliteStore final : public Store {
     return {};
   }
 
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    const std::lock_guard guard(locks_mutex_);
-    if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
-    return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
-  }
-
   Result<void> check() override {
     const auto answer = read(
         sql::check, [](SqliteStatement& row) { return row.integer_at(0); }, [](SqliteStatement&) {});
@@ -309,21 +302,6 @@ class SqliteStore final : public Store {
   }
 
  private:
-  /// Only this process opens the file, so a lock among its threads is enough.
-  class Lock final : public StoreLock {
-   public:
-    Lock(SqliteStore& store, std::string name) : store_(store), name_(std::move(name)) {}
-    ~Lock() override {
-      const std::lock_guard guard(store_.locks_mutex_);
-      store_.locks_.erase(name_);
-    }
-    bool held() override { return true; }
-
-   private:
-    SqliteStore& store_;
-    const std::string name_;
-  };
-
   void set_up_writer(const std::string& path) {
     const auto mode = writer_.value("PRAGMA journal_mode = WAL");
     if (!mode) {
@@ -358,8 +336,6 @@ class SqliteStore final : public Store {
   std::mutex reader_mutex_;
   SqliteConnection reader_;  // guarded by reader_mutex_
   LeaseTable leases_;        // the file's lock makes this process the only one
-  std::mutex locks_mutex_;
-  std::set<std::string> locks_;  // guarded by locks_mutex_
 };
 
 }  // namespace

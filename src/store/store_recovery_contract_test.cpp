@@ -148,16 +148,5 @@ TEST_P(StoreRecovery, FencesManyCouponsAsTheyWereSeen) {
   EXPECT_TRUE(store_->fence_coupons({}).value().empty());
 }
 
-TEST_P(StoreRecovery, ALockIsHeldByOne) {
-  auto first = store_->try_lock("name");
-  ASSERT_TRUE(first);
-  ASSERT_TRUE(*first);
-  EXPECT_TRUE((*first)->held());
-  EXPECT_FALSE(*store_->try_lock("name"));
-  EXPECT_TRUE(*store_->try_lock("another"));
-  first->reset();
-  EXPECT_TRUE(*store_->try_lock("name"));
-}
-
 }  // namespace
 }  // namespace seonchak

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -101,15 +100,6 @@ enum class SaveOutcome {
   superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
   busy,  ///< somebody else holds a row too long: nothing was saved; other coupons, or none at all, may be
          ///< free
-};
-
-/// An exclusive lock among all processes that use the database; ends with the object.
-class StoreLock {
- public:
-  virtual ~StoreLock() = default;
-
-  /// False once the lock is lost, for example with the connection. May block.
-  virtual bool held() = 0;
 };
 
 /// The database. Calls block; safe from any thread. Every call may fail with `unavailable` (connection lost,
@@ -218,9 +208,6 @@ class Store {
 
   /// Leaves it to whoever comes first, if the holder of `token` still holds it.
   virtual Result<void> release_lease(const std::string& name, std::int64_t token) = 0;
-
-  /// The lock of that name, or nothing while somebody else has it.
-  virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
 
   /// Whether the database answers.
   virtual Result<void> check() = 0;
