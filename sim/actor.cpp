@@ -12,6 +12,8 @@ constexpr Micros slow_least = milliseconds(20);
 constexpr Micros hang_least = milliseconds(100);
 constexpr Micros hang_most = milliseconds(5'000);
 constexpr Micros gate_hang_most = milliseconds(2'500);
+constexpr Micros for_ever = std::chrono::minutes(10);  // longer than any schedule
+constexpr unsigned hangs_for_good_per_mille = 60;
 constexpr Micros restart_least = milliseconds(5);
 constexpr Micros restart_most = milliseconds(250);
 constexpr Micros look_again{500};
@@ -83,7 +85,8 @@ void Actor::wait_while_stopped() {
 void Actor::hang(Caller caller) {
   if (caller != Caller::recovery || !faulty(environment_.plan.recovery_hang_per_mille)) return;
   environment_.fault(FaultKind::recovery_hung, name_);
-  environment_.scheduler.pause(environment_.random.between(hang_least, hang_most));
+  const bool for_good = environment_.plan.duel && environment_.random.chance(hangs_for_good_per_mille);
+  environment_.scheduler.pause(for_good ? for_ever : environment_.random.between(hang_least, hang_most));
 }
 
 void Actor::hang_at_gate(Caller caller) {

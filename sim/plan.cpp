@@ -34,7 +34,6 @@ std::string_view to_string(FaultKind kind) {
                                                                       "sent_by_the_dead",
                                                                       "rebalance",
                                                                       "store_down",
-                                                                      "lease_lost",
                                                                       "recovery_hung",
                                                                       "gate_call_hung",
                                                                       "log_lost_with_its_process"};
@@ -50,7 +49,7 @@ void Plan::brew(Random& random) {
   gate_losses = 2 + static_cast<int>(random.below(3));
   fails_over = random.chance(400);
   slow_per_mille = up_to(90);
-  slow_most = milliseconds(1'600);
+  slow_most = milliseconds(2'400);
   stall_per_mille = random.chance(500) ? up_to(60) : 0;
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
@@ -100,7 +99,6 @@ Plan::Plan(Random& random) {
   publisher_loss_per_mille = rate(400, 100);
   rebalances = some(300, 4);
   store_outages = some(200, 2);
-  lease_losses = some(200, 2);
   slow_most = milliseconds(900);
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);

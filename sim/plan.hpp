@@ -32,7 +32,6 @@ enum class FaultKind {
   sent_by_the_dead,
   rebalance,
   store_down,
-  lease_lost,
   recovery_hung,
   gate_call_hung,
   log_lost_with_its_process,
@@ -79,7 +78,6 @@ struct Plan {
   unsigned publisher_loss_per_mille = 0;
   int rebalances = 0;
   int store_outages = 0;
-  int lease_losses = 0;
 
  private:
   void brew(Random& random);

@@ -87,15 +87,7 @@ Result<std::optional<std::int64_t>> ActorStore::take_lease(const std::string& na
   return call("take_lease", [&] { return store_.take_lease(name, seen, holder); });
 }
 Result<bool> ActorStore::beat_lease(const std::string& name, std::int64_t token) {
-  auto beaten = call("beat_lease", [&] { return store_.beat_lease(name, token); });
-  Environment& environment = actor_.environment();
-  if (beaten && *beaten && environment.leases_to_lose > 0 && !environment.healed) {
-    // Lost without notice: its holder finds out at its next beat.
-    --environment.leases_to_lose;
-    environment.fault(FaultKind::lease_lost, actor_.name());
-    (void)store_.release_lease(name, token);
-  }
-  return beaten;
+  return call("beat_lease", [&] { return store_.beat_lease(name, token); });
 }
 Result<void> ActorStore::release_lease(const std::string& name, std::int64_t token) {
   return call("release_lease", [&] { return store_.release_lease(name, token); });

@@ -74,7 +74,7 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.tail.stall = milliseconds(3'000);
   options.late.period = milliseconds(100);
   options.late.retry = milliseconds(50);
-  options.lease.silence = times.lease_silence;
+  options.lease.silence = planted("no_takeover") ? milliseconds(1'000'000) : times.lease_silence;
   options.lease.look_period = milliseconds(150);
   options.lease.beat_period = milliseconds(150);
   options.lease.holder = name_of_life(actor);
@@ -190,9 +190,9 @@ ApiActor::Objects::Objects(ApiActor& actor)
     : common(actor, Caller::api),
       propagator(common.store, common.gate, common.catalog, Environment::metrics(),
                  {.loosening_delay = times.loosening_delay,
-                  .backoff_min = milliseconds(15),
-                  .backoff_max = milliseconds(1'500),
-                  .link_backoff_max = milliseconds(150)}),
+                  .backoff_min = milliseconds(12),
+                  .backoff_max = milliseconds(1'250),
+                  .link_backoff_max = milliseconds(125)}),
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),

@@ -102,7 +102,6 @@ void Schedule::plan_faults() {
     apis_[environment_.random.below(2)]->cut_from_store_for(
         environment_.random.between(milliseconds(50), milliseconds(2'000)));
   });
-  at_some_time(plan.lease_losses, [this] { ++environment_.leases_to_lose; });
   at_some_time(plan.store_outages, [this] {
     environment_.fault(FaultKind::store_down, "");
     environment_.store_down = true;

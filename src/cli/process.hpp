@@ -46,7 +46,6 @@ class Process {
   void poll_progress();
   void record();
   void recover();
-  void record();
   void refuse();
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
   void propagate();

@@ -94,7 +94,7 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
   return open_postgres(options);
 }
 
-/// Opened on demand. So many that no role waits for another one of its own lane.
+/// Opened on demand. So many that nobody waits for others of the same lane.
 PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
   PostgresOptions options;
   options.url = config.store;
@@ -103,7 +103,8 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
       options.connections_max = 2;  // the catalog, and who asks it to look at once
       break;
     case StoreLane::recovery:
-      options.connections_max = 3;  // the coordinator with a change under way, and the recorder
+      // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
+      options.connections_max = 3;
       break;
     case StoreLane::consumer:
       options.connections_max = 1;

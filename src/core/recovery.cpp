@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -160,11 +159,6 @@ void Recovery::fence() {
   for (const auto& [id, job] : jobs_) {
     if (job.stage() != Stage::fence || postponed(id) || fences.size() >= fences_at_once_) continue;
     fences.push_back(job.fence());
-    if (!planted("fence_anyway")) continue;
-    if (const auto row = ports_.store.coupon(id)) {
-      fences.back().seen_epoch = row->epoch;
-      fences.back().seen_gate = row->gate;
-    }
   }
   if (fences.empty()) return;
   auto fenced = ports_.store.fence_coupons(fences);

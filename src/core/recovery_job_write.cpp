@@ -2,7 +2,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/planted.hpp"
 #include "core/gate_copy.hpp"
 #include "core/recovery_job.hpp"
 
@@ -53,7 +52,7 @@ Result<void> RecoveryJob::save() {
   const std::size_t end = std::min(pending.size(), page_ + options_.saved_page);
   if (page_ < end) {
     SaveBatch batch;
-    if (!planted("settle_anyway")) batch.epochs.push_back({id_, coupon_.epoch});
+    batch.epochs.push_back({id_, coupon_.epoch});
     for (std::size_t i = page_; i < end; ++i) {
       const Holder& holder = pending[i];
       batch.events.push_back({id_, holder.user_id, holder.sequence, holder.issued_at, coupon_.epoch});
@@ -72,7 +71,7 @@ Result<void> RecoveryJob::save() {
 Result<void> RecoveryJob::settle() {
   bool late = false;
   const auto settled = ports_.store.update_coupon(id_, [&](Coupon& row) -> Result<void> {
-    if (row.epoch != coupon_.epoch && !planted("settle_anyway")) return overtaken();
+    if (row.epoch != coupon_.epoch) return overtaken();
     const auto heard = ports_.store.testimony_count(id_);
     if (!heard) return heard.error();
     late = *heard > static_cast<std::int64_t>(testimony_.size());

@@ -75,6 +75,8 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   void restart_with(const Image& image);
   Image image();
   void forget(const std::string& coupon_id);
+  /// Its history gets another id, perhaps since it has `joined` another server's.
+  void rename(const std::string& replication_id, bool joined);
   void forget_holders(const std::string& coupon_id);
   void forget_outbox(const std::string& coupon_id);
 
@@ -103,6 +105,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   };
 
   // Under mutex_.
+  std::string run_id() const;
   std::string name() const;
   std::string epoch_text(const std::string& coupon_id);
   void hint(const std::string& coupon_id);
@@ -116,10 +119,12 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   const MemoryGateOptions options_;
   std::mutex mutex_;
   std::condition_variable appended_;
-  TextMap<Entry> coupons_;  // guarded by mutex_
-  TextMap<Lease> leases_;   // guarded by mutex_
-  TextMap<Time> active_;    // guarded by mutex_; the last hint
-  int lives_ = 1;           // guarded by mutex_
+  TextMap<Entry> coupons_;                      // guarded by mutex_
+  TextMap<Lease> leases_;                       // guarded by mutex_
+  TextMap<Time> active_;                        // guarded by mutex_; the last hint
+  int lives_ = 1;                               // guarded by mutex_
+  std::string replication_id_ = options_.name;  // guarded by mutex_
+  bool joined_ = false;                         // guarded by mutex_
 };
 
 /// Everything a gate has at one moment.

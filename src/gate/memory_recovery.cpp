@@ -22,13 +22,17 @@ Error not_shut(const std::string& coupon_id) {
 
 }  // namespace
 
+std::string MemoryGate::run_id() const {
+  return options_.name + "-" + std::to_string(lives_);
+}
+
 std::string MemoryGate::name() const {
-  return options_.name + "-" + std::to_string(lives_) + "/" + options_.name;
+  return run_id() + "/" + replication_id_;
 }
 
 Result<GateIdentity> MemoryGate::identity(const std::string&) {
   const std::lock_guard lock(mutex_);
-  return GateIdentity{options_.name + "-" + std::to_string(lives_), options_.name, false};
+  return GateIdentity{run_id(), replication_id_, joined_};
 }
 
 void MemoryGate::restart_empty() {
@@ -48,6 +52,12 @@ void MemoryGate::restart_with(const Image& image) {
   coupons_ = image.coupons_;
   leases_.clear();
   active_.clear();
+}
+
+void MemoryGate::rename(const std::string& replication_id, bool joined) {
+  const std::lock_guard lock(mutex_);
+  replication_id_ = replication_id;
+  joined_ = joined;
 }
 
 void MemoryGate::forget(const std::string& coupon_id) {
