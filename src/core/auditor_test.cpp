@@ -83,8 +83,10 @@ struct Meddler final : GateRecovery {
     after_reading(++readings_);
     return found;
   }
-  Result<Remains> begin(const Coupon& coupon, const std::string& token) override {
-    return inner_.begin(coupon, token);
+  Result<std::string> observe(const std::string& id) override { return inner_.observe(id); }
+  Result<Remains> begin(const Coupon& coupon, const std::string& token,
+                        const std::string& expected) override {
+    return inner_.begin(coupon, token, expected);
   }
   Result<void> put_holders(const std::string& id, const std::string& token, std::span<const Holder> holders,
                            bool first) override {
@@ -138,7 +140,7 @@ TEST(Auditor, ACouponBeingRecoveredIsLeftUnfinishedAndSaysWhy) {
   Live live;
   const Coupon coupon = live.open("c", 10);
   live.options.unsettled_readings_max = 2;
-  ASSERT_TRUE(live.memory_gate.begin(coupon, "token").has_value());
+  ASSERT_TRUE(live.memory_gate.begin(coupon, "token", live.memory_gate.observe("c").value()).has_value());
   const auto report = live.run().value();
   EXPECT_TRUE(report.coupons.empty());
   ASSERT_EQ(report.unfinished.size(), 1U);
