@@ -8,9 +8,9 @@ using namespace seonchak;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Reply reply = fuzz::first_reply(fuzz::text_of(data, size));
   if (!reply) return 0;
-  const auto entries = read_outbox_entries(*reply);
-  if (!entries) return 0;
-  for (const OutboxEntry& entry : *entries) {
+  const auto read = read_outbox_entries(*reply);
+  if (!read) return 0;
+  for (const OutboxEntry& entry : read->entries) {
     fuzz::require(!entry.users.empty());
     fuzz::require(entry.first_sequence >= 1 && entry.last_sequence() >= entry.first_sequence);
   }

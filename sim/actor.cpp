@@ -9,6 +9,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Micros slow_least = milliseconds(20);
+constexpr Micros hang_least = milliseconds(100);
+constexpr Micros hang_most = milliseconds(5'000);
+constexpr Micros gate_hang_most = milliseconds(2'500);
+constexpr Micros for_ever = std::chrono::minutes(10);  // longer than any schedule
+constexpr unsigned hangs_for_good_per_mille = 60;
 constexpr Micros restart_least = milliseconds(5);
 constexpr Micros restart_most = milliseconds(250);
 constexpr Micros look_again{500};
@@ -75,6 +80,19 @@ void Actor::wait_while_stopped() {
   Scheduler& scheduler = environment_.scheduler;
   while (stopped_until_ > scheduler.now() && !environment_.healed)
     scheduler.pause(std::chrono::ceil<Micros>(stopped_until_ - scheduler.now()));
+}
+
+void Actor::hang(Caller caller) {
+  if (caller != Caller::recovery || !faulty(environment_.plan.recovery_hang_per_mille)) return;
+  environment_.fault(FaultKind::recovery_hung, name_);
+  const bool for_good = environment_.plan.duel && environment_.random.chance(hangs_for_good_per_mille);
+  environment_.scheduler.pause(for_good ? for_ever : environment_.random.between(hang_least, hang_most));
+}
+
+void Actor::hang_at_gate(Caller caller) {
+  if (caller == Caller::any || !faulty(environment_.plan.gate_hang_per_mille)) return;
+  environment_.fault(FaultKind::gate_call_hung, name_);
+  environment_.scheduler.pause(environment_.random.between(hang_least, gate_hang_most));
 }
 
 void Actor::travel() {

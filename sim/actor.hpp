@@ -6,6 +6,13 @@
 
 namespace seonchak::sim {
 
+/// Which thread of a process makes a call, as far as that matters.
+enum class Caller {
+  any,
+  api,       ///< its calls to the gate may hang
+  recovery,  ///< so may these, and it may hang alone, as if stopped, for longer than its lease is left to it
+};
+
 /// A process that serves one role, dies, and begins anew with nothing but what the servers keep.
 class Actor {
  public:
@@ -63,6 +70,12 @@ class Actor {
 
   /// While the process is stopped.
   void wait_while_stopped();
+
+  /// The thread stands still for a while, if that is what the plan wants.
+  void hang(Caller caller);
+
+  /// A call to the gate that is not a claim takes long, if that is what the plan wants.
+  void hang_at_gate(Caller caller);
 
   bool faulty(unsigned per_mille) { return !environment_.healed && environment_.random.chance(per_mille); }
 

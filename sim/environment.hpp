@@ -54,7 +54,6 @@ struct Environment {
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
-  int locks_to_lose = 0;
   int tokens = 0;
   static Metrics& metrics();
 };

@@ -24,20 +24,6 @@ bool numeric(const std::string& id) {
 
 }  // namespace
 
-class MemoryStore::Lock final : public StoreLock {
- public:
-  Lock(MemoryStore& store, std::string name) : store_(store), name_(std::move(name)) {}
-  ~Lock() override {
-    const std::lock_guard guard(store_.mutex_);
-    store_.locks_.erase(name_);
-  }
-  bool held() override { return true; }
-
- private:
-  MemoryStore& store_;
-  const std::string name_;
-};
-
 Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
   const std::scoped_lock guard(coupon_mutex_, mutex_);
   if (auto fine = check_row(coupon); !fine) return fine.error();
@@ -75,6 +61,22 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   after.revision = ++revision_;
   coupons_[id] = after;
   return after;
+}
+
+Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
+  std::vector<Coupon> changed;
+  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  for (const CouponFence& fence : fences) {
+    const auto found = coupons_.find(fence.coupon_id);
+    if (found == coupons_.end()) continue;
+    Coupon& row = found->second;
+    if (row.epoch != fence.seen_epoch || row.gate != fence.seen_gate) continue;
+    row.epoch = fence.epoch;
+    row.gate = fence.gate;
+    row.revision = ++revision_;
+    changed.push_back(row);
+  }
+  return changed;
 }
 
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
@@ -208,12 +210,6 @@ Result<std::vector<Holder>> MemoryStore::holders_among(const std::string& coupon
     if (row != rows->second.by_user.end()) found.push_back(row->second);
   }
   return found;
-}
-
-Result<std::unique_ptr<StoreLock>> MemoryStore::try_lock(const std::string& name) {
-  const std::lock_guard guard(mutex_);
-  if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
-  return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
 }
 
 }  // namespace seonchak::sim

@@ -20,6 +20,7 @@ class MemoryStore final : public Store {
   Result<Coupon> coupon(const std::string& id) override;
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
@@ -50,7 +51,6 @@ class MemoryStore final : public Store {
                                                  const std::string& holder) override;
   Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
   Result<void> release_lease(const std::string& name, std::int64_t token) override;
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override { return {}; }
 
  private:
@@ -68,7 +68,6 @@ class MemoryStore final : public Store {
   };
   using Claims = std::set<KnownClaim, ByKey>;
   using RecordingKey = std::tuple<std::string, std::int64_t, std::string>;  // coupon, epoch, process
-  class Lock;
 
   std::optional<std::map<Position, std::int64_t>> moved(const SaveBatch& batch) const;
   bool epochs_match(const SaveBatch& batch) const;
@@ -86,7 +85,6 @@ class MemoryStore final : public Store {
   std::map<std::string, Claims> testimony_;          // by coupon
   std::map<RecordingKey, std::int64_t> recordings_;  // pieces
   std::map<std::string, Claims> late_claims_;        // by coupon; no empty value
-  std::set<std::string> locks_;
   LeaseTable leases_;
 };
 

@@ -7,6 +7,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr unsigned storm_per_mille = 300;
+constexpr unsigned duel_per_mille = 250;  // of storms
 
 }  // namespace
 
@@ -24,6 +25,8 @@ std::string_view to_string(FaultKind kind) {
                                                                       "claim_reply_lost",
                                                                       "gate_restarted_empty",
                                                                       "gate_forgot_a_coupon",
+                                                                      "gate_forgot_holders",
+                                                                      "gate_forgot_an_outbox",
                                                                       "gate_set_back",
                                                                       "gate_failed_over",
                                                                       "gate_failed_back",
@@ -31,7 +34,8 @@ std::string_view to_string(FaultKind kind) {
                                                                       "sent_by_the_dead",
                                                                       "rebalance",
                                                                       "store_down",
-                                                                      "lock_lost",
+                                                                      "recovery_hung",
+                                                                      "gate_call_hung",
                                                                       "log_lost_with_its_process"};
   return names[static_cast<std::size_t>(kind)];
 }
@@ -49,8 +53,18 @@ void Plan::brew(Random& random) {
   stall_per_mille = random.chance(500) ? up_to(60) : 0;
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
+  recovery_hang_per_mille = random.chance(500) ? up_to(40) : 0;
+  gate_hang_per_mille = random.chance(300) ? up_to(40) : 0;
   api_cuts = random.chance(300) ? 1 : 0;
   api_pauses = random.chance(400) ? 1 + static_cast<int>(random.below(2)) : 0;
+}
+
+// Long enough that another takes over, recovers, and perhaps a third time, before the first goes on.
+void Plan::let_recoveries_hang(Random& random) {
+  duel = true;
+  active = random.between(milliseconds(4'000), milliseconds(9'000));
+  requests *= 2;
+  recovery_hang_per_mille = 20 + static_cast<unsigned>(random.below(130));
 }
 
 Plan::Plan(Random& random) {
@@ -75,6 +89,8 @@ Plan::Plan(Random& random) {
   crash_per_mille = rate(500, 15);
   api_crash_per_mille = rate(250, 6);
   api_pauses = some(120, 2);
+  recovery_hang_per_mille = rate(250, 30);
+  gate_hang_per_mille = rate(200, 20);
   log_is_durable = !random.chance(150);
   gate_losses = log_is_durable ? some(600, 3) : 0;
   fails_over = gate_losses > 0 && random.chance(400);
@@ -82,10 +98,10 @@ Plan::Plan(Random& random) {
   publisher_loss_per_mille = rate(400, 100);
   rebalances = some(300, 4);
   store_outages = some(200, 2);
-  lock_losses = some(200, 2);
   slow_most = milliseconds(900);
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);
+  if (storm && random.chance(duel_per_mille)) let_recoveries_hang(random);
 }
 
 }  // namespace seonchak::sim

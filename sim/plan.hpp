@@ -23,6 +23,8 @@ enum class FaultKind {
   claim_reply_lost,
   gate_restarted_empty,
   gate_forgot_a_coupon,
+  gate_forgot_holders,
+  gate_forgot_an_outbox,
   gate_set_back,
   gate_failed_over,
   gate_failed_back,
@@ -30,7 +32,8 @@ enum class FaultKind {
   sent_by_the_dead,
   rebalance,
   store_down,
-  lock_lost,
+  recovery_hung,
+  gate_call_hung,
   log_lost_with_its_process,
   count,
 };
@@ -43,6 +46,8 @@ struct Plan {
   explicit Plan(Random& random);
 
   bool storm = false;  ///< losses of the gate close together, while what is under way takes long
+
+  bool duel = false;  ///< a storm in which recoveries hang for so long that others take over
 
   int coupons = 1;
   int partitions = 1;
@@ -59,9 +64,11 @@ struct Plan {
   unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
-  unsigned stall_per_mille = 0;       ///< of an API process's loop between two of its tasks
-  int api_cuts = 0;                   ///< an API process cannot reach the store for a while
-  unsigned reply_loss_per_mille = 0;  ///< of claims that were decided
+  unsigned stall_per_mille = 0;          ///< of an API process's loop between two of its tasks
+  unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
+  unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
+  int api_cuts = 0;                      ///< an API process cannot reach the store for a while
+  unsigned reply_loss_per_mille = 0;     ///< of claims that were decided
   int gate_losses = 0;
   bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
   bool log_is_durable = true;
@@ -69,10 +76,10 @@ struct Plan {
   unsigned publisher_loss_per_mille = 0;
   int rebalances = 0;
   int store_outages = 0;
-  int lock_losses = 0;
 
  private:
   void brew(Random& random);
+  void let_recoveries_hang(Random& random);
 };
 
 }  // namespace seonchak::sim

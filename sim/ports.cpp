@@ -4,140 +4,120 @@
 
 namespace seonchak::sim {
 
-class ActorStore::Lock final : public StoreLock {
- public:
-  Lock(Actor& actor, std::unique_ptr<StoreLock> inner) : actor_(actor), inner_(std::move(inner)) {}
-
-  // Lost without notice, as with a connection; its owner finds out when it asks.
-  bool held() override {
-    actor_.travel();
-    return inner_ != nullptr;
-  }
-  void lose() { inner_.reset(); }
-
- private:
-  Actor& actor_;
-  std::unique_ptr<StoreLock> inner_;
-};
-
 Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
-  return actor_.call("create_coupon", true, [&] { return store_.create_coupon(std::move(coupon)); });
+  return call("create_coupon", [&] { return store_.create_coupon(std::move(coupon)); });
 }
 Result<Coupon> ActorStore::coupon(const std::string& id) {
-  return actor_.call("coupon", true, [&] { return store_.coupon(id); });
+  return call("coupon", [&] { return store_.coupon(id); });
 }
 Result<std::vector<Coupon>> ActorStore::coupons_since(std::int64_t after, std::size_t limit) {
-  return actor_.call("coupons_since", true, [&] { return store_.coupons_since(after, limit); });
+  return call("coupons_since", [&] { return store_.coupons_since(after, limit); });
 }
 Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id, std::size_t limit) {
-  return actor_.call("list_coupons", true, [&] { return store_.list_coupons(after_id, limit); });
+  return call("list_coupons", [&] { return store_.list_coupons(after_id, limit); });
 }
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
-  return actor_.call("save", true, [&] { return store_.save(batch); });
+  return call("save", [&] { return store_.save(batch); });
 }
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
-  return actor_.call("positions", true, [&] { return store_.positions(group, topic); });
+  return call("positions", [&] { return store_.positions(group, topic); });
 }
 Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string& topic) {
-  return actor_.call("highest_positions", true, [&] { return store_.highest_positions(topic); });
+  return call("highest_positions", [&] { return store_.highest_positions(topic); });
 }
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
-  return actor_.call("coupons_of_user", true, [&] { return store_.coupons_of_user(user_id, limit); });
+  return call("coupons_of_user", [&] { return store_.coupons_of_user(user_id, limit); });
 }
 Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after,
                                                 std::size_t limit) {
-  return actor_.call("holders", true, [&] { return store_.holders(coupon_id, after, limit); });
+  return call("holders", [&] { return store_.holders(coupon_id, after, limit); });
 }
 Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_id,
                                                       std::span<const std::string> users) {
-  return actor_.call("holders_among", true, [&] { return store_.holders_among(coupon_id, users); });
+  return call("holders_among", [&] { return store_.holders_among(coupon_id, users); });
 }
 Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                          const std::string& process) {
-  return actor_.call("begin_recording", true,
-                     [&] { return store_.begin_recording(coupon_id, epoch, process); });
+  return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
 }
 Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                                  std::span<const KnownClaim> claims) {
-  return actor_.call("testify", true, [&] { return store_.testify(coupon_id, epoch, process, claims); });
+  return call("testify", [&] { return store_.testify(coupon_id, epoch, process, claims); });
 }
 Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
                                        const std::string& process) {
-  return actor_.call("end_recording", true, [&] { return store_.end_recording(coupon_id, epoch, process); });
+  return call("end_recording", [&] { return store_.end_recording(coupon_id, epoch, process); });
 }
 Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
-  return actor_.call("recordings", true, [&] { return store_.recordings(coupon_id, epoch); });
+  return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
 }
 Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
-  return actor_.call("testimony", true, [&] { return store_.testimony(coupon_id); });
+  return call("testimony", [&] { return store_.testimony(coupon_id); });
 }
 Result<std::int64_t> ActorStore::testimony_count(const std::string& coupon_id) {
-  return actor_.call("testimony_count", true, [&] { return store_.testimony_count(coupon_id); });
+  return call("testimony_count", [&] { return store_.testimony_count(coupon_id); });
 }
 Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
-  return actor_.call("forget_testimony", true, [&] { return store_.forget_testimony(coupon_id, epoch); });
+  return call("forget_testimony", [&] { return store_.forget_testimony(coupon_id, epoch); });
+}
+Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
+  return call("fence_coupons", [&] {
+    auto fenced = store_.fence_coupons(fences);
+    for (const Coupon& row : *fenced) committed(row);
+    return fenced;
+  });
 }
 Result<std::vector<KnownClaim>> ActorStore::late_claims(const std::string& coupon_id, const KnownClaim& after,
                                                         std::size_t limit) {
-  return actor_.call("late_claims", true, [&] { return store_.late_claims(coupon_id, after, limit); });
+  return call("late_claims", [&] { return store_.late_claims(coupon_id, after, limit); });
 }
 Result<std::vector<std::string>> ActorStore::coupons_with_late_claims(const std::string& after_id,
                                                                       std::size_t limit) {
-  return actor_.call("coupons_with_late_claims", true,
-                     [&] { return store_.coupons_with_late_claims(after_id, limit); });
+  return call("coupons_with_late_claims", [&] { return store_.coupons_with_late_claims(after_id, limit); });
 }
 Result<void> ActorStore::forget_late_claims(const std::string& coupon_id,
                                             std::span<const KnownClaim> claims) {
-  return actor_.call("forget_late_claims", true,
-                     [&] { return store_.forget_late_claims(coupon_id, claims); });
+  return call("forget_late_claims", [&] { return store_.forget_late_claims(coupon_id, claims); });
 }
 Result<LeaseRow> ActorStore::read_lease(const std::string& name) {
-  return actor_.call("read_lease", true, [&] { return store_.read_lease(name); });
+  return call("read_lease", [&] { return store_.read_lease(name); });
 }
 Result<std::optional<std::int64_t>> ActorStore::take_lease(const std::string& name, const LeaseRow& seen,
                                                            const std::string& holder) {
-  return actor_.call("take_lease", true, [&] { return store_.take_lease(name, seen, holder); });
+  return call("take_lease", [&] { return store_.take_lease(name, seen, holder); });
 }
 Result<bool> ActorStore::beat_lease(const std::string& name, std::int64_t token) {
-  return actor_.call("beat_lease", true, [&] { return store_.beat_lease(name, token); });
+  return call("beat_lease", [&] { return store_.beat_lease(name, token); });
 }
 Result<void> ActorStore::release_lease(const std::string& name, std::int64_t token) {
-  return actor_.call("release_lease", true, [&] { return store_.release_lease(name, token); });
+  return call("release_lease", [&] { return store_.release_lease(name, token); });
 }
 Result<void> ActorStore::check() {
-  return actor_.call("check", true, [&] { return store_.check(); });
+  return call("check", [&] { return store_.check(); });
 }
 
 // A transaction can fail at its end, too: then `change` has run and nothing is committed.
 Result<Coupon> ActorStore::update_coupon(const std::string& id,
                                          const std::function<Result<void>(Coupon&)>& change) {
-  return actor_.call("update_coupon", true, [&] {
+  return call("update_coupon", [&] {
     const auto updated = store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
-      if (auto changed = change(row); !changed) return changed;
+      in_transaction_ = true;
+      auto changed = change(row);
+      in_transaction_ = false;
+      if (!changed) return changed;
       return actor_.call("commit", true, [] { return Result<void>(); });
     });
-    if (updated) {
-      actor_.environment().ledger.committed(*updated);
-      if (actor_.environment().tracing()) {
-        actor_.environment().note(actor_.name(), "row " + id + " epoch " + std::to_string(updated->epoch) +
-                                                     " settled " + std::to_string(updated->settled));
-      }
-    }
+    if (updated) committed(*updated);
     return updated;
   });
 }
 
-Result<std::unique_ptr<StoreLock>> ActorStore::try_lock(const std::string& name) {
-  auto taken = actor_.call("try_lock", true, [&] { return store_.try_lock(name); });
-  if (!taken || !*taken) return taken;
+void ActorStore::committed(const Coupon& row) {
   Environment& environment = actor_.environment();
-  auto lock = std::make_unique<Lock>(actor_, std::move(*taken));
-  if (environment.locks_to_lose > 0 && !environment.healed) {
-    --environment.locks_to_lose;
-    environment.fault(FaultKind::lock_lost, actor_.name());
-    lock->lose();
-  }
-  return std::unique_ptr<StoreLock>(std::move(lock));
+  environment.ledger.committed(row);
+  if (!environment.tracing()) return;
+  environment.note(actor_.name(), "row " + row.id + " epoch " + std::to_string(row.epoch) + " settled " +
+                                      std::to_string(row.settled));
 }
 
 Result<void> ActorGate::install(const Coupon& coupon) {

@@ -17,7 +17,8 @@ namespace seonchak::sim {
 /// An actor's way to the store.
 class ActorStore final : public Store {
  public:
-  explicit ActorStore(Actor& actor) : actor_(actor), store_(actor.environment().store) {}
+  explicit ActorStore(Actor& actor, Caller caller = Caller::any)
+      : actor_(actor), caller_(caller), store_(actor.environment().store) {}
 
   Result<Coupon> create_coupon(Coupon coupon) override;
   Result<Coupon> coupon(const std::string& id) override;
@@ -43,6 +44,7 @@ class ActorStore final : public Store {
   Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
   Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
   Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
   Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
@@ -53,19 +55,29 @@ class ActorStore final : public Store {
                                                  const std::string& holder) override;
   Result<bool> beat_lease(const std::string& name, std::int64_t token) override;
   Result<void> release_lease(const std::string& name, std::int64_t token) override;
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override;
   Result<void> check() override;
 
  private:
-  class Lock;
+  /// Whoever may hang does so before the call is made, or after it has taken effect.
+  template <class Call>
+  auto call(const char* what, Call effect) -> decltype(effect()) {
+    if (!in_transaction_) actor_.hang(caller_);
+    auto result = actor_.call(what, true, effect);
+    if (!in_transaction_) actor_.hang(caller_);
+    return result;
+  }
+  void committed(const Coupon& row);
+
   Actor& actor_;
+  const Caller caller_;
+  bool in_transaction_ = false;  // then a hang would be a lock that the database takes away
   MemoryStore& store_;
 };
 
 /// An actor's way to the gate that it follows at the moment.
 class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  public:
-  explicit ActorGate(Actor& actor) : actor_(actor) {}
+  explicit ActorGate(Actor& actor, Caller caller = Caller::any) : actor_(actor), caller_(caller) {}
 
   Result<void> install(const Coupon& coupon) override;
   Result<void> configure(const Coupon& coupon) override;
@@ -103,7 +115,11 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  private:
   template <class Call>
   auto call(const char* what, Call effect) {
-    return actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    actor_.hang_at_gate(caller_);
+    auto result = actor_.call(what, false, [&] { return effect(*actor_.gate()); });
+    actor_.hang(caller_);
+    return result;
   }
   /// Of a call that answers for each of `count` coupons: all of them fail together.
   template <class Call>
@@ -114,6 +130,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
     return std::move(*answers);
   }
   Actor& actor_;
+  const Caller caller_;
 };
 
 /// A publisher with a network between its queue and the log. What is under way when its process dies may

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.hpp"
+
 namespace seonchak::sim {
 
 namespace {
@@ -33,6 +35,31 @@ Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
                 .entries_max = 1 + actor.environment().random.below(4),
                 .in_flight_events_max = 1 + actor.environment().random.below(8),
                 .backoff = milliseconds(20)});
+}
+
+std::string name_of_life(Actor& actor) {
+  return actor.name() + '-' + std::to_string(++actor.environment().tokens);
+}
+
+RecoveryOptions recovery_options(Actor& actor) {
+  RecoveryOptions options;
+  options.look_period = times.recovery_period;
+  options.retry = milliseconds(50);
+  options.retry_max = milliseconds(400);
+  options.job.witness_grace =
+      actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace;
+  options.job.recorder_silence = milliseconds(1'500);
+  options.job.recorder_period = milliseconds(15);
+  options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
+  options.tail.wait = milliseconds(15);
+  options.tail.stall = milliseconds(3'000);
+  options.late.period = milliseconds(100);
+  options.late.retry = milliseconds(50);
+  options.lease.silence = planted("no_takeover") ? milliseconds(1'000'000) : times.lease_silence;
+  options.lease.look_period = milliseconds(150);
+  options.lease.beat_period = milliseconds(150);
+  options.lease.holder = name_of_life(actor);
+  return options;
 }
 
 ConsumerOptions consumer_options(Random& random) {
@@ -155,7 +182,7 @@ ApiActor::ApiActor(Environment& environment, const std::string& name)
              environment.plan.api_fail_per_mille, 0}) {}
 
 ApiActor::Objects::Objects(ApiActor& actor)
-    : common(actor),
+    : common(actor, Caller::api),
       propagator(common.store, common.gate, common.catalog, Environment::metrics(),
                  {.loosening_delay = times.loosening_delay,
                   .backoff_min = milliseconds(15),
@@ -169,13 +196,14 @@ ApiActor::Objects::Objects(ApiActor& actor)
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
              {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0)}),
+      recorder(common.store, common.catalog, witness, name_of_life(actor)),
+      recovery_store(actor, Caller::recovery),
+      recovery_gate(actor, Caller::recovery),
       tail(actor),
-      recovery(
-          {common.store, common.gate, common.gate, common.gate, tail}, common.catalog, witness, common.health,
-          Environment::metrics(),
-          {.witness_grace = actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace,
-           .retry = milliseconds(50),
-           .make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); }}),
+      guard(recovery_store, recovery_gate, recovery_gate, common.catalog, witness,
+            {.renamed_max = milliseconds(1'500)}),
+      recovery({recovery_store, recovery_gate, recovery_gate, recovery_gate, tail}, guard, common.catalog,
+               common.health, Environment::metrics(), recovery_options(actor)),
       poller(common.gate, common.board) {}
 
 void ApiActor::open() {
@@ -195,9 +223,13 @@ void ApiActor::open() {
     }
   });
   start([this] {
+    while (true) ticker().sleep_for(std::max(task_pause, objects_->recovery.step()));
+  });
+  start([this] {
     while (true) {
-      objects_->recovery.step();
-      ticker().sleep_for(times.recovery_period);
+      // Planted: somebody whose gate hangs bears no witness in time.
+      if (planted("record_after_gate") && !objects_->common.gate.check()) continue;
+      ticker().sleep_for(objects_->recorder.step() ? task_pause : times.recorder_period);
     }
   });
   if (environment().plan.ack == Ack::gate) return;

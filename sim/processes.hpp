@@ -10,9 +10,11 @@
 #include "base/loop.hpp"
 #include "core/catalog.hpp"
 #include "core/consume.hpp"
+#include "core/guard.hpp"
 #include "core/issue.hpp"
 #include "core/progress_poller.hpp"
 #include "core/propagate.hpp"
+#include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "core/witness.hpp"
@@ -57,7 +59,8 @@ class ActorClaims final : public Gate {
 
 /// What the processes of every role have.
 struct Common {
-  explicit Common(Actor& actor) : store(actor), gate(actor), catalog(store), reader(catalog) {}
+  explicit Common(Actor& actor, Caller caller = Caller::any)
+      : store(actor), gate(actor, caller), catalog(store), reader(catalog) {}
 
   [[noreturn]] void keep_catalog();
 
@@ -94,7 +97,11 @@ class ApiActor final : public Actor {
     Refusals refusals;
     RefusalReader refusal_reader;
     Issuer issuer;
+    Recorder recorder;
+    ActorStore recovery_store;
+    ActorGate recovery_gate;
     ActorTail tail;
+    Guard guard;
     Recovery recovery;
     ProgressPoller poller;
     bool loaded = false;

@@ -74,7 +74,7 @@ void Schedule::plan_losses() {
     environment_.scheduler.after(when, [this] {
       if (!environment_.healed) lose_gate();
     });
-    when += random.between(milliseconds(20), milliseconds(1'200));
+    when += random.between(milliseconds(20), milliseconds(plan.duel ? 3'500 : 1'200));
   }
 }
 
@@ -102,7 +102,6 @@ void Schedule::plan_faults() {
     apis_[environment_.random.below(2)]->cut_from_store_for(
         environment_.random.between(milliseconds(50), milliseconds(2'000)));
   });
-  at_some_time(plan.lock_losses, [this] { ++environment_.locks_to_lose; });
   at_some_time(plan.store_outages, [this] {
     environment_.fault(FaultKind::store_down, "");
     environment_.store_down = true;
@@ -116,13 +115,19 @@ void Schedule::lose_gate() {
   Random& random = environment_.random;
   MemoryGate& gate = *environment_.gates.back();
   environment_.ledger.gate_lost();
-  const auto kind = random.below(3);
+  const auto kind = random.below(5);
   if (kind == 0) {
     environment_.fault(FaultKind::gate_restarted_empty, "");
     gate.restart_empty();
   } else if (kind == 1) {
     environment_.fault(FaultKind::gate_forgot_a_coupon, "");
     gate.forget(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 2) {
+    environment_.fault(FaultKind::gate_forgot_holders, "");
+    gate.forget_holders(coupons_[random.below(coupons_.size())]);
+  } else if (kind == 3) {
+    environment_.fault(FaultKind::gate_forgot_an_outbox, "");
+    gate.forget_outbox(coupons_[random.below(coupons_.size())]);
   } else {
     environment_.fault(FaultKind::gate_set_back, "");
     gate.restart_with(images_.empty() ? gate.image() : images_[random.below(images_.size())]);
@@ -186,6 +191,7 @@ bool Schedule::coupon_at_rest(const std::string& id) {
   if (!state || state->epoch != row->epoch) return false;
   const Mark all{id, 0, state->epoch};
   if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
+  if (!environment_.store.late_claims(id, {}, 1).value().empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   return static_cast<std::int64_t>(rows.size()) == state->issued;
 }

@@ -22,6 +22,7 @@ PLANTED = [
     "mark_any_epoch",
     "no_epoch_check_in_save",
     "late_dropped",
+    "count_holders_only",
 ]
 
 

@@ -14,7 +14,7 @@ enum class Errc {
   gate_missing,    ///< the gate has no state for a coupon that should have it: fail closed
   gate_epoch,      ///< the gate's state belongs to another epoch or another coupon of that id: fail closed
   gate_untrusted,  ///< the gate is another server than the one the store trusts for a coupon: fail closed
-  gate_behind,     ///< the gate has forgotten sequences this process has already seen: fail closed
+  gate_behind,     ///< the gate has forgotten sequences, holders or an outbox that it had: fail closed
   gate_unusable,   ///< what the gate has of a coupon is not what we write; others are fine: fail closed
   outbox_full,     ///< too many issued coupons wait for the log and the store: fail closed until they drain
   overloaded,      ///< a bounded queue of this process is full

@@ -9,6 +9,7 @@
 #include "base/named_thread.hpp"
 #include "core/consume.hpp"
 #include "core/progress_poller.hpp"
+#include "core/recorder.hpp"
 #include "core/recovery.hpp"
 #include "core/relay.hpp"
 #include "http/server.hpp"
@@ -75,12 +76,12 @@ void drain_role(milliseconds drain_max, Step step, Done done) {
 Process::Process(const ServeConfig& config)
     : config_(config),
       adapters_(wire(config_)),
-      catalog_(*adapters_.store),
+      catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-      propagator_(*adapters_.store, *propagator_gate_, catalog_, metrics_),
+      propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
-      campaigns_(*adapters_.store, *adapters_.control, catalog_, propagator_,
-                 campaign_options(adapters_, witness_)) {}
+      campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
+                 *adapters_.control, catalog_, propagator_, campaign_options(adapters_, witness_)) {}
 
 Process::~Process() {
   shut_down();
@@ -127,8 +128,10 @@ void Process::start() {
   const bool others_may_relay = !config_.gate_is_memory();
   if (config_.has(Role::api) && others_may_relay)
     helpers_.push_back(named_thread("progress", [this] { poll_progress(); }));
-  if (config_.has(Role::api) && adapters_.make_recovery)
+  if (config_.has(Role::api) && adapters_.make_recovery) {
+    helpers_.push_back(named_thread("recorder", [this] { record(); }));
     helpers_.push_back(named_thread("recovery", [this] { recover(); }));
+  }
   if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
   if (config_.has(Role::api)) helpers_.push_back(named_thread("propagate", [this] { propagate(); }));
 }
@@ -170,7 +173,8 @@ void Process::consume() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
-  Consumer consumer(*log, *adapters_.store, *outbox, *adapters_.control, catalog, board_, metrics_, health_);
+  Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog, board_,
+                    metrics_, health_);
   const bool relay_checks_log = config_.has(Role::relay);
   auto next_check = steady_clock::now();
   Wake never;
@@ -194,19 +198,30 @@ void Process::poll_progress() {
   while (!stop_helpers_) poller.step();
 }
 
+void Process::record() {
+  Recorder recorder(adapters_.stores[StoreLane::recovery], catalog_, witness_, unique_owner());
+  while (!stop_helpers_) {
+    if (!recorder.step()) std::this_thread::sleep_for(safety_times.recorder_period);
+  }
+}
+
 void Process::recover() {
+  const auto control = adapters_.make_control();
   const auto gate = adapters_.make_recovery();
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_tail();
+  Store& store = adapters_.stores[StoreLane::recovery];
   RecoveryOptions options;
-  if (adapters_.gate_fails_over) options.witness_grace = safety_times.failover_grace;
-  options.make_token = unique_owner;
-  Recovery recovery({*adapters_.store, *adapters_.control, *gate, *outbox, *log}, catalog_, witness_, health_,
-                    metrics_, options);
+  if (adapters_.gate_fails_over) options.job.witness_grace = safety_times.failover_grace;
+  options.job.make_token = unique_owner;
+  options.lease.holder = unique_owner();
+  Guard guard(store, *control, *outbox, catalog_, witness_);
+  Recovery recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_, options);
   while (!stop_helpers_) {
-    recovery.step();
-    std::this_thread::sleep_for(safety_times.recovery_period);
+    // So short that it stops soon when it is told to.
+    std::this_thread::sleep_for(std::min(recovery.step(), step_wait));
   }
+  recovery.stop();
 }
 
 void Process::propagate() {
@@ -237,7 +252,7 @@ void Process::monitor() {
   while (!stop_helpers_) {
     if (steady_clock::now() >= next) {
       health_.note("gate", adapters_.control->check());
-      health_.note("store", adapters_.store->check());
+      health_.note("store", adapters_.stores[StoreLane::fence].check());
       if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
       if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
       if (config_.has(Role::api)) health_.note("coupons", coupons_carried());

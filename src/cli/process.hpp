@@ -44,6 +44,7 @@ class Process {
   void relay();
   void consume();
   void poll_progress();
+  void record();
   void recover();
   void refuse();
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);

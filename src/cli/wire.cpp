@@ -1,6 +1,7 @@
 #include "cli/wire.hpp"
 
 #include <future>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -16,6 +17,7 @@ namespace seonchak {
 namespace {
 
 constexpr std::size_t restore_page = 10'000;
+constexpr std::string_view sqlite_scheme = "sqlite:";
 
 /// Lends the one memory gate to an event loop.
 class SharedGate final : public Gate {
@@ -70,23 +72,75 @@ void restore(MemoryGate& gate, Store& store) {
   }
 }
 
-std::unique_ptr<Store> open_store(const ServeConfig& config, bool read_only = false) {
-  constexpr std::string_view sqlite_scheme = "sqlite:";
-  if (config.store.starts_with(sqlite_scheme)) {
-    SqliteOptions options;
-    options.path = config.store.substr(sqlite_scheme.size());
-    options.read_only = read_only;
+bool is_sqlite(const ServeConfig& config) {
+  return config.store.starts_with(sqlite_scheme);
+}
+
+SqliteOptions sqlite_options(const ServeConfig& config) {
+  SqliteOptions options;
+  options.path = config.store.substr(sqlite_scheme.size());
+  return options;
+}
+
+std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
+  if (is_sqlite(config)) {
+    SqliteOptions options = sqlite_options(config);
+    options.read_only = true;
     return open_sqlite(options);
   }
   PostgresOptions options;
   options.url = config.store;
-  options.read_only = read_only;
+  options.read_only = true;
   return open_postgres(options);
+}
+
+/// At most ten connections in a process that has every role, and fewer at rest: they are opened on demand.
+PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
+  PostgresOptions options;
+  options.url = config.store;
+  options.connections_max = 2;
+  switch (lane) {
+    case StoreLane::fence:
+      break;
+    case StoreLane::recovery:
+      // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
+      options.connections_max = 3;
+      break;
+    case StoreLane::consumer:
+      options.connections_max = 1;
+      break;
+    case StoreLane::operators:
+      // Longer than a process that was stopped can hold a row, so that what waits for it succeeds.
+      options.lock_timeout_ms = 8'000;
+      break;
+    case StoreLane::readers:
+      options.connection_wait_timeout_ms = 1'000;
+      options.lock_timeout_ms = 1'000;
+      options.statement_timeout_ms = 3'000;
+      break;
+  }
+  return options;
+}
+
+Stores open_stores(const ServeConfig& config) {
+  std::array<std::shared_ptr<Store>, store_lanes> lanes;
+  if (is_sqlite(config)) {
+    // Its calls take turns on one file whoever makes them.
+    lanes.fill(open_sqlite(sqlite_options(config)));
+    return Stores(std::move(lanes));
+  }
+  for (const auto lane : {StoreLane::fence, StoreLane::recovery, StoreLane::consumer, StoreLane::operators,
+                          StoreLane::readers}) {
+    const PostgresOptions options = lane_options(config, lane);
+    lanes[static_cast<std::size_t>(lane)] =
+        lane == StoreLane::fence ? open_postgres(options) : connect_postgres(options);
+  }
+  return Stores(std::move(lanes));
 }
 
 void wire_memory_gate(Adapters& adapters) {
   auto gate = std::make_shared<MemoryGate>();
-  restore(*gate, *adapters.store);
+  restore(*gate, adapters.stores[StoreLane::fence]);
   adapters.control = gate;
   adapters.gate_is_durable = false;
   adapters.make_gate = [gate](boost::asio::io_context&) { return std::make_unique<SharedGate>(gate); };
@@ -143,7 +197,7 @@ KafkaOptions kafka_options(const ServeConfig& config) {
 
 Readers wire_readers(const ServeConfig& config) {
   Readers readers;
-  readers.store = open_store(config, true);
+  readers.store = open_for_reading(config);
   if (!config.gate_is_memory()) {
     RedisOptions options;
     options.url = config.gate;
@@ -158,10 +212,10 @@ Readers wire_readers(const ServeConfig& config) {
 }
 
 Adapters wire(const ServeConfig& config) {
-  Adapters adapters;
   // All three are asked at the same time: each takes its while to connect and to answer.
+  std::future<void> log_checked;
   if (!config.log_is_memory() && (config.has(Role::relay) || config.has(Role::consumer))) {
-    adapters.log_checked =
+    log_checked =
         std::async(std::launch::async, [options = kafka_options(config)] { require_kafka(options); });
   }
   std::future<void> gate_checked;
@@ -169,7 +223,9 @@ Adapters wire(const ServeConfig& config) {
     gate_checked =
         std::async(std::launch::async, [options = redis_options(config)] { require_safe_redis(options); });
   }
-  adapters.store = open_store(config);
+  Adapters adapters;
+  adapters.log_checked = std::move(log_checked);
+  adapters.stores = open_stores(config);
   if (gate_checked.valid()) gate_checked.get();
   if (config.gate_is_memory()) {
     wire_memory_gate(adapters);

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <functional>
 #include <future>
 #include <memory>
@@ -17,9 +18,30 @@ namespace seonchak {
 
 struct KafkaOptions;
 
+/// Who must not wait for one another in the store: each has connections of its own.
+enum class StoreLane {
+  fence,      ///< the catalog, whose age decides whether a process may answer
+  recovery,   ///< of the gate
+  consumer,   ///< rows and positions
+  operators,  ///< changes of coupons, and their listing
+  readers,    ///< what anybody may ask for
+};
+inline constexpr std::size_t store_lanes = 5;
+
+/// One store by all its lanes.
+class Stores {
+ public:
+  Stores() = default;
+  explicit Stores(std::array<std::shared_ptr<Store>, store_lanes> lanes) : lanes_(std::move(lanes)) {}
+  Store& operator[](StoreLane lane) const { return *lanes_[static_cast<std::size_t>(lane)]; }
+
+ private:
+  std::array<std::shared_ptr<Store>, store_lanes> lanes_;
+};
+
 /// The adapters of one process, chosen by the config: the only place that names them.
 struct Adapters {
-  std::unique_ptr<Store> store;
+  Stores stores;
   std::shared_ptr<GateControl> control;
 
   bool gate_is_durable = true;

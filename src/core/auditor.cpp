@@ -58,8 +58,10 @@ class Auditor {
       std::vector<std::string> again;
       for (const std::string& id : *pending) {
         const auto finished = look_at(id, *log, round);
-        if (!finished) return finished.error();
-        if (!*finished) again.push_back(id);
+        const bool unusable = !finished && finished.error().code == Errc::gate_unusable;
+        if (unusable) unfinished_[id] = finished.error().message;
+        if (!finished && !unusable) return finished.error();
+        if (finished && !*finished) again.push_back(id);
       }
       *pending = std::move(again);
     }

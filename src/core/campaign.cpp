@@ -86,9 +86,10 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
   return errors;
 }
 
-Campaigns::Campaigns(Store& store, GateControl& gate, Catalog& catalog, Propagator& propagator,
-                     CampaignOptions options)
+Campaigns::Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog,
+                     Propagator& propagator, CampaignOptions options)
     : store_(store),
+      readers_(readers),
       gate_(gate),
       catalog_(catalog),
       propagator_(propagator),
@@ -203,7 +204,7 @@ Result<void> Campaigns::carry(const Coupon& coupon) {
 Result<CouponView> Campaigns::show(const std::string& id) {
   auto coupon = catalog_.snapshot()->find(id);
   if (!coupon) {
-    auto row = store_.coupon(id);
+    auto row = readers_.coupon(id);
     if (!row) return row.error();
     coupon = std::make_shared<const Coupon>(std::move(*row));
   }
@@ -220,7 +221,7 @@ Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id
   // The gate before the store: a coupon saved in between shows up in both, never in neither.
   const auto here = options_.unsaved_here ? options_.unsaved_here() : std::vector<std::string>();
   auto holdings = gate_.holdings(user_id, unsaved_.list(here));
-  auto rows = store_.coupons_of_user(user_id, options_.user_coupons_max);
+  auto rows = readers_.coupons_of_user(user_id, options_.user_coupons_max);
   if (!rows) return rows.error();
 
   std::vector<HeldCoupon> held;

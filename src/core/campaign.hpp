@@ -79,7 +79,8 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
 /// cannot carry is left to the propagator. Calls block on the store and the gate; safe from any thread.
 class Campaigns {
  public:
-  Campaigns(Store& store, GateControl& gate, Catalog& catalog, Propagator& propagator,
+  /// `readers` is the same store, for the calls that anybody may make: show() and coupons_of().
+  Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog, Propagator& propagator,
             CampaignOptions options);
 
   /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first
@@ -115,6 +116,7 @@ class Campaigns {
   Result<bool> propose_stock(Coupon coupon, std::int64_t stock);
 
   Store& store_;
+  Store& readers_;
   GateControl& gate_;
   Catalog& catalog_;
   Propagator& propagator_;

@@ -27,6 +27,8 @@ struct GateState {
   std::int64_t sequence =
       0;  ///< the last one issued; also how many are issued, as long as the epoch has no gap
   std::int64_t issued = 0;  ///< how many users hold the coupon
+  std::int64_t counted =
+      -1;  ///< how many the gate has counted: fewer hold it when some were lost; -1: unknown
   std::optional<Time> opens_at;
   std::optional<Time> closes_at;
   bool closed = false;

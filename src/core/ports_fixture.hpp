@@ -36,6 +36,9 @@ class FaultyStore final : public Store {
       });
     });
   }
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  }
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
   }
@@ -118,9 +121,6 @@ class FaultyStore final : public Store {
   }
   Result<void> release_lease(const std::string& name, std::int64_t token) override {
     return faults_.run("release_lease", [&] { return inner_.release_lease(name, token); });
-  }
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    return faults_.run("try_lock", [&] { return inner_.try_lock(name); });
   }
   Result<void> check() override {
     return faults_.run("store_check", [&] { return inner_.check(); });

@@ -4,304 +4,327 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
 
 namespace {
 
-const std::string lock_name = "gate-recovery";
+using std::chrono::milliseconds;
+
 const std::string dependency = "gate_state";
+
+bool may_pass(const Error& error) {
+  return error.code == Errc::unavailable || error.code == Errc::overloaded;
+}
 
 }  // namespace
 
-Recovery::Recovery(Ports ports, Catalog& catalog, Witness& witness, Health& health, Metrics& metrics,
+Recovery::Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, Metrics& metrics,
                    RecoveryOptions options)
     : ports_(ports),
+      guard_(guard),
       catalog_(catalog),
-      witness_(witness),
       health_(health),
       options_(std::move(options)),
+      tail_(ports.store, ports.log, options_.tail),
+      late_(ports.store, ports.control, catalog, metrics, options_.late),
+      lease_(ports.store, options_.lease),
       recovered_(metrics.counter("seonchak_recovered_coupons_total", "Coupons recovered by this process.")),
       holders_added_(metrics.counter("seonchak_recovered_holders_total",
                                      "Holders the gate had lost and was given back.")),
       holders_lost_(metrics.counter("seonchak_lost_holders_total",
-                                    "Holders that could not be given back: the stock had gone to others.")) {}
+                                    "Holders that could not be given back: the stock had gone to others.")),
+      age_(metrics.gauge("seonchak_recovery_age_seconds",
+                         "For how long the gate of some coupon has not been the trusted one.")) {}
 
-void Recovery::step() {
-  testify(catalog_.current());
-  const CatalogSnapshot& catalog = catalog_.current();
-  // One server has them all.
-  const std::string any = catalog.coupons().empty() ? std::string() : catalog.coupons().begin()->first;
-  const auto identity = ports_.control.identity(any);
-  if (!identity) return;  // the gate is down: nothing is issued, and there is nothing to look at
-  if (renamed(*identity, catalog)) return;
-  const auto progress = look_at(catalog);
-  if (!progress) return;
-  catch_up(catalog, *progress);
-  forget_heard(*progress);
-  if (round_) return go_on();
-  if (ticker().now() < next_try_) return;
-  const auto found = suspects(*identity, catalog, *progress);
-  if (!found.empty()) return begin(*identity, found);
-  health_.note(dependency, {});
+milliseconds Recovery::step() {
+  const auto now = ticker().now();
+  busy_ = false;
+  if (now >= next_look_) look(now);
+  if (!gate_answers_) return until_next();
+  if (!has_work()) {
+    if (std::exchange(leads_, false)) lease_.release();
+    return until_next();
+  }
+  if (!hold_lease()) return until_next();
+  shut(Share::demand);
+  advance(Share::demand, options_.demand_share);
+  shut(Share::others);
+  read_tail();
+  advance(Share::others, options_.others_share);
+  decide_late();
+  refresh();
+  return until_next();
 }
 
-// A master without replicas gives its history another id once in a while; its data stays. Whoever has watched
-// it all along may say so.
-bool Recovery::renamed(const GateIdentity& identity, const CatalogSnapshot& catalog) {
-  const auto last = std::exchange(last_identity_, identity);
-  if (!last || last->run_id != identity.run_id || last->name() == identity.name()) return false;
-  if (identity.joined) return false;
-  log::info("the gate has a new replication id", {{"was", last->name()}, {"is", identity.name()}});
-  for (const auto& [id, coupon] : catalog.coupons()) {
-    if (coupon->gate != last->name()) continue;
-    const auto updated = ports_.store.update_coupon(id, [&](Coupon& row) -> Result<void> {
-      if (row.gate != last->name()) return Error{Errc::invalid, "another process was faster"};
-      row.gate = identity.name();
-      return {};
-    });
-    if (!updated && updated.error().code == Errc::unavailable) {
-      last_identity_ = last;  // again at the next step
-      break;
-    }
-  }
+void Recovery::stop() {
+  give_up();
+  if (std::exchange(leads_, false)) lease_.release();
+}
+
+void Recovery::look(TimePoint now) {
+  next_look_ = now + options_.look_period;
+  gate_answers_ = guard_.look();
+  late_.look();
+  if (gate_answers_) forget_heard();
+  note_health();
+}
+
+// So that this process hears of its own commits soon; at once when its users wait for that.
+void Recovery::refresh() {
+  const auto now = ticker().now();
+  if (!refresh_due_ && (!committed_ || now < next_refresh_)) return;
+  refresh_due_ = committed_ = false;
+  next_refresh_ = now + options_.look_period;
   (void)catalog_.catalog().refresh();
-  return true;
 }
 
-Result<Recovery::Progress> Recovery::look_at(const CatalogSnapshot& catalog) {
-  std::vector<std::string> ids = catalog.open_ids();
-  if (ids.size() > options_.coupons_checked_max) {
-    // The coupons this process works with, and a share of the others.
-    std::ranges::sort(ids);
-    const std::size_t first = turn_ % ids.size();
-    turn_ = first + options_.coupons_checked_max;
-    std::ranges::rotate(ids, ids.begin() + static_cast<std::ptrdiff_t>(first));
-    ids.resize(options_.coupons_checked_max);
-    std::ranges::move(witness_.coupons(), std::back_inserter(ids));
-  }
-  for (auto& [id, doubt] : witness_.take_doubts()) {
-    doubts_[id] = doubt;
-    ids.push_back(id);
-  }
-  const auto found = ports_.outbox.progress(ids);
-  if (const auto down = nobody_reached(found)) return *down;
-  Progress progress;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    // Of what cannot be used the epoch is not the one that is trusted.
-    if (found[i] || found[i].error().code != Errc::unavailable)
-      progress.emplace(ids[i], found[i] ? *found[i] : Outbox::Progress{});
-  }
-  return progress;
+bool Recovery::has_work() const {
+  return !jobs_.empty() || guard_.has_suspects() || late_.waiting();
 }
 
-// The catalog was read first: an answer that comes after it in an earlier epoch is not given to the user.
-void Recovery::testify(const CatalogSnapshot& catalog) {
-  if (planted("no_witness")) return;
-  for (const std::string& id : witness_.coupons()) {
-    const auto coupon = catalog.find(id);
-    if (coupon && !coupon->is_open()) write_down(*coupon, witness_.claims(id));
-  }
+// Looking for work is no sign of life: who holds the lease beats with each piece that it has finished, so one
+// that hangs, or gets nowhere, is replaced.
+bool Recovery::hold_lease() {
+  if (!leads_) leads_ = lease_.step().held;
+  return leads_;
 }
 
-void Recovery::catch_up(const CatalogSnapshot& catalog, const Progress& progress) {
-  for (const std::string& id : witness_.coupons()) {
-    const auto coupon = catalog.find(id);
-    const auto found = progress.find(id);
-    if (!coupon || !coupon->is_open() || found == progress.end()) continue;
-    if (found->second.epoch != coupon->epoch) continue;
-    claim_late(*coupon, witness_.claims(id, coupon->epoch));
-    witness_.persisted(id, coupon->epoch, found->second.persisted);
-  }
+void Recovery::give_up() {
+  jobs_.clear();
+  tail_.stop();
 }
 
-void Recovery::forget_heard(const Progress& progress) {
-  std::erase_if(unheard_, [&](const auto& item) {
-    const Mark& mark = item.second;
-    const auto found = progress.find(item.first);
-    if (found == progress.end() || found->second.epoch != mark.epoch)
-      return found != progress.end() && found->second.epoch > mark.epoch;
-    if (found->second.persisted < mark.sequence) return false;
-    return ports_.store.forget_testimony(item.first, mark.epoch).has_value();
+// False when another has taken over.
+bool Recovery::progressed() {
+  leads_ = lease_.beat();
+  if (!leads_) give_up();
+  return leads_;
+}
+
+bool Recovery::belongs(const std::string& coupon_id, Share share) const {
+  return guard_.in_demand(coupon_id) == (share == Share::demand);
+}
+
+bool Recovery::postponed(const std::string& coupon_id) const {
+  const auto found = backoff_.find(coupon_id);
+  return found != backoff_.end() && ticker().now() < found->second.until;
+}
+
+// Each state is logged once.
+Recovery::TimePoint Recovery::failed(const std::string& coupon_id, const Error& error) {
+  const auto [place, first] = backoff_.try_emplace(coupon_id);
+  Backoff& backoff = place->second;
+  if (first || backoff.why != error.code) {
+    log::warn("a coupon cannot be recovered yet",
+              {{"coupon", coupon_id}, {"code", to_string(error.code)}, {"why", error.message}});
+  }
+  backoff.why = error.code;
+  backoff.delay = std::clamp(backoff.delay * 2, options_.retry, options_.retry_max);
+  backoff.until = ticker().now() + backoff.delay;
+  return backoff.until;
+}
+
+// Those with demand are admitted at once, whatever else is under way.
+void Recovery::shut(Share share) {
+  const std::size_t room = options_.jobs_max - std::min(options_.jobs_max, jobs_.size());
+  const std::size_t most =
+      share == Share::demand ? options_.jobs_max : std::min(options_.shuts_per_step, room);
+  const auto ids = guard_.suspects(most, [&](const std::string& id) {
+    return belongs(id, share) && !jobs_.contains(id) && !postponed(id);
   });
-}
-
-void Recovery::write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
-  const std::pair known(coupon.epoch, claims.size());
-  if (claims.empty() || testified_[coupon.id] == known) return;
-  const auto heard = testify_in_pieces(coupon, claims);
-  if (heard && *heard) testified_[coupon.id] = known;
-}
-
-Result<bool> Recovery::testify_in_pieces(const Coupon& coupon, std::span<const KnownClaim> claims) {
-  for (; !claims.empty(); claims = claims.subspan(std::min(claims.size(), claims_piece_max))) {
-    const auto piece = claims.first(std::min(claims.size(), claims_piece_max));
-    auto heard = ports_.store.testify(coupon.id, coupon.epoch, "", piece);
-    if (!heard || !*heard) return heard;
-  }
-  return true;
-}
-
-// The coupon was recovered: perhaps without this process, when it was stopped or cut off at the time.
-void Recovery::claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
-  if (claims.empty()) return;
-  std::vector<std::string> users;
-  for (const KnownClaim& claim : claims) users.push_back(claim.holder.user_id);
-  const auto holders = ports_.control.holders_of(coupon, users);
-  if (!holders) return;
-  for (std::size_t i = 0; i < users.size(); ++i) {
-    Holder now_held = (*holders)[i].value_or(Holder{});
-    if (now_held.sequence == 0) {
-      const auto reply = ports_.control.claim_now({coupon.id, coupon.epoch, 0, {users[i]}, coupon.gate});
-      if (!reply) return;
-      const Claim& claim = reply->claims.front();
-      now_held = {users[i], claim.sequence, claim.issued_at};
+  for (const std::string& id : ids) {
+    RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
+    const auto shut = job.shut(guard_);
+    if (!shut) {
+      failed(id, shut.error());
+      if (may_pass(shut.error())) break;
+      continue;
     }
-    if (now_held.sequence > 0) {
-      witness_.issued(coupon.id, coupon.epoch, {now_held});
+    if (*shut) {
+      jobs_.emplace(id, std::move(job));
     } else {
-      lost(coupon.id, claims[i].holder);
+      done_with(id);
     }
+    if (!progressed()) return;
   }
-  witness_.forget_before(coupon.id, coupon.epoch);
+  fence();
+  if (share == Share::others && ids.size() == most && most > 0) busy_ = true;
 }
 
-std::vector<std::string> Recovery::suspects(const GateIdentity& identity, const CatalogSnapshot& catalog,
-                                            const Progress& progress) {
-  std::vector<std::string> found;
-  for (const auto& [id, coupon] : catalog.coupons()) {
-    if (coupon->settled == 0) continue;
-    const auto state = progress.find(id);
-    const bool other_state = state != progress.end() && state->second.epoch != coupon->epoch;
-    if (!coupon->is_open() || coupon->gate != identity.name() || other_state || doubts_.contains(id))
-      found.push_back(id);
+// One transaction for many; who was overtaken is left out of it.
+void Recovery::fence() {
+  std::vector<CouponFence> fences;
+  for (const auto& [id, job] : jobs_) {
+    if (job.stage() != Stage::fence || postponed(id) || fences.size() >= fences_at_once_) continue;
+    fences.push_back(job.fence());
   }
-  return found;
-}
-
-void Recovery::begin(const GateIdentity& identity, const std::vector<std::string>& suspects) {
-  next_try_ = ticker().now() + options_.retry;
-  auto lock = ports_.store.try_lock(lock_name);
-  if (!lock || !*lock)
-    return;  // without the store nothing can be recovered; with the lock taken somebody does
-  Round round{std::move(*lock), {}, {}};
-  for (const std::string& id : suspects) {
-    auto job = shut(identity, id);
-    if (!job) {
-      log::warn("a coupon cannot be recovered yet", {{"coupon", id}, {"why", job.error().message}});
-      health_.note(dependency, Error{Errc::unavailable, "coupon " + id + ": " + job.error().message});
-      if (job.error().code == Errc::unavailable) break;
-    } else if (*job) {
-      round.jobs.push_back(std::move(**job));
-    }
-  }
-  (void)catalog_.catalog().refresh();
-  if (round.jobs.empty()) return;
-  round.due = ticker().now() + options_.witness_grace;
-  health_.note(dependency,
-               Error{Errc::unavailable, std::to_string(round.jobs.size()) + " coupons are being recovered"});
-  round_ = std::move(round);
-}
-
-Result<bool> Recovery::is_sound(const GateIdentity& identity, const Coupon& coupon) {
-  if (!coupon.is_open() || coupon.gate != identity.name()) return false;
-  const auto progress = ports_.outbox.progress({&coupon.id, 1}).front();
-  if (!progress && progress.error().code == Errc::gate_behind) return false;
-  if (!progress) return progress.error();
-  if (progress->epoch != coupon.epoch) return false;
-  const auto doubt = doubts_.find(coupon.id);
-  if (doubt == doubts_.end() || doubt->second.epoch != coupon.epoch) return true;
-  const auto state = ports_.control.state(coupon.id);
-  if (!state) return state.error();
-  return state->sequence >= doubt->second.sequence_seen;
-}
-
-// Nothing when there was no need after all: the catalog is a little behind the store.
-Result<std::optional<Recovery::Job>> Recovery::shut(const GateIdentity& identity,
-                                                    const std::string& coupon_id) {
-  const auto observed = ports_.gate.observe(coupon_id);
-  if (!observed) return observed.error();
-  auto row = ports_.store.coupon(coupon_id);
-  if (!row) return row.error();
-  if (row->settled == 0) return std::optional<Job>();
-  const auto sound = is_sound(identity, *row);
-  if (!sound) return sound.error();
-  if (*sound) {
-    doubts_.erase(coupon_id);
-    return std::optional<Job>();
-  }
-  Job job;
-  job.coupon = *row;
-  job.coupon.gate = identity.name();
-  job.token = options_.make_token();
-  auto remains = ports_.gate.begin(job.coupon, job.token, *observed);
-  if (!remains) return remains.error();
-  job.remains = *remains;
-
-  // From this commit on no consumer saves an event of an earlier epoch without asking the gate: what the
-  // store has when it is read below is all it will ever have of them.
-  auto fenced = ports_.store.update_coupon(coupon_id, [&](Coupon& change) -> Result<void> {
-    change.epoch = std::max(change.epoch, remains->epoch) + 1;
-    change.gate = identity.name();
-    return {};
-  });
-  if (!fenced) return fenced.error();
-  job.coupon = std::move(*fenced);
-  job.prefix = remains->epoch > 0 && remains->epoch == job.coupon.settled && remains->has_all_holders();
-  log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
-            {{"coupon", coupon_id},
-             {"epoch", job.coupon.epoch},
-             {"trusted_epoch", job.coupon.settled},
-             {"found_epoch", remains->epoch},
-             {"found_sequence", remains->sequence}});
-  return std::optional<Job>(std::move(job));
-}
-
-void Recovery::go_on() {
-  if (ticker().now() < round_->due) return;
-  const auto finished = finish();
-  if (finished) {
-    round_.reset();
-    health_.note(dependency, {});
-    (void)catalog_.catalog().refresh();
+  if (fences.empty()) return;
+  auto fenced = ports_.store.fence_coupons(fences);
+  // A row that somebody holds for long keeps only its own coupon waiting.
+  fences_at_once_ = fenced ? options_.fences_max : 1;
+  if (!fenced) {
+    for (const CouponFence& fence : fences) failed(fence.coupon_id, fenced.error());
     return;
   }
-  log::warn("recovery waits",
-            {{"code", to_string(finished.error().code)}, {"why", finished.error().message}});
-  const bool same_gate =
-      finished.error().code == Errc::unavailable || finished.error().code == Errc::overloaded;
-  if (same_gate && round_->lock->held()) {
-    round_->due = ticker().now() + options_.retry;
-  } else {
-    round_.reset();  // the gate has changed again, or somebody else has the lock: from the beginning
+  committed_ = true;
+  for (Coupon& row : *fenced) {
+    if (guard_.in_demand(row.id)) refresh_due_ = true;
+    jobs_.at(row.id).fenced(std::move(row));
+  }
+  for (const CouponFence& fence : fences) {
+    if (jobs_.at(fence.coupon_id).stage() == Stage::fence) jobs_.erase(fence.coupon_id);
+  }
+  progressed();
+}
+
+// One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
+void Recovery::read_tail() {
+  std::vector<CouponEpoch> waiting;
+  bool urgent = false;
+  bool serves_urgent = false;
+  for (const auto& [id, job] : jobs_) {
+    if (job.stage() != Stage::tail) continue;
+    waiting.push_back({id, job.coupon().epoch});
+    if (guard_.in_demand(id)) (tail_.serves(waiting.back()) ? serves_urgent : urgent) = true;
+  }
+  if (waiting.empty()) return tail_.stop();
+  if (!tail_.reading() || (urgent && !serves_urgent)) {
+    if (const auto begun = tail_.begin(waiting); !begun) return tail_failed(begun.error());
+  }
+  const auto read = tail_.read();
+  busy_ = true;
+  if (!read) return tail_failed(read.error());
+  if (*read == RecoveryTail::Read::nothing || !progressed()) return;
+  if (*read != RecoveryTail::Read::all) return;
+  for (const CouponEpoch& fenced : waiting) {
+    if (tail_.serves(fenced)) jobs_.at(fenced.coupon_id).logged(tail_.take(fenced.coupon_id));
   }
 }
 
-Result<void> Recovery::finish() {
-  const auto positions = ports_.store.positions(ports_.log.group(), ports_.log.topic());
-  if (!positions) return positions.error();
-  std::unordered_map<std::string_view, std::vector<KnownClaim>> logged;
-  for (const Job& job : round_->jobs) logged[job.coupon.id];
-  const auto keep = [&](std::vector<IssuedEvent> events) {
-    for (IssuedEvent& event : events) {
-      const auto ours = logged.find(event.coupon_id);
-      if (ours == logged.end() || event.epoch == 0) continue;
-      ours->second.push_back({{std::move(event.user_id), event.sequence, event.issued_at}, event.epoch});
+// The others may be further.
+void Recovery::tail_failed(const Error& error) {
+  tail_.stop();
+  for (auto it = jobs_.begin(); it != jobs_.end();) {
+    const bool waits = it->second.stage() == Stage::tail;
+    if (waits) failed(it->first, error);
+    it = waits ? jobs_.erase(it) : std::next(it);
+  }
+}
+
+bool Recovery::can_advance(const RecoveryJob& job) const {
+  const bool in_a_batch =
+      job.stage() == Stage::shut || job.stage() == Stage::fence || job.stage() == Stage::tail;
+  return !in_a_batch && job.due() <= ticker().now();
+}
+
+// A piece of each in turn.
+void Recovery::advance(Share share, milliseconds most) {
+  const auto end = ticker().now() + most;
+  std::size_t pieces = 0;
+  while (true) {
+    std::vector<std::string> ids;
+    for (const auto& [id, job] : jobs_) {
+      if (belongs(id, share) && can_advance(job)) ids.push_back(id);
+    }
+    if (ids.empty()) return;
+    std::ranges::rotate(ids, std::ranges::upper_bound(ids, turn_));
+    for (const std::string& id : ids) {
+      if (pieces++ == options_.pieces_max || ticker().now() >= end) {
+        busy_ = true;
+        return;
+      }
+      turn_ = id;
+      if (!advance(jobs_.at(id))) return;
+    }
+  }
+}
+
+// False when the lease is lost, and all jobs with it.
+bool Recovery::advance(RecoveryJob& job) {
+  const auto advanced = job.advance();
+  if (!advanced) {
+    const auto until = failed(job.id(), advanced.error());
+    if (may_pass(advanced.error())) {
+      job.wait_until(until);
+    } else {
+      jobs_.erase(job.id());
     }
     return true;
-  };
-  if (auto read = read_tail(ports_.log, *positions, options_.tail, keep); !read) return read;
-  while (!round_->jobs.empty()) {
-    const Job& job = round_->jobs.back();
-    const auto recovered = recover(job, logged[job.coupon.id]);
-    if (!recovered) return recovered.error();
-    if (!*recovered) continue;  // a witness was late: once more
-    doubts_.erase(job.coupon.id);
-    round_->jobs.pop_back();
   }
-  return {};
+  if (job.stage() == Stage::done) finish(job);
+  return progressed();
+}
+
+void Recovery::finish(const RecoveryJob& job) {
+  const std::string id = job.id();
+  const Rebuilt& rebuilt = job.rebuilt();
+  unheard_[id] = {id, rebuilt.pending.empty() ? 0 : rebuilt.pending.back().sequence, job.coupon().epoch};
+  guard_.watch(id);
+  recovered_.add();
+  holders_added_.add(rebuilt.pending.size());
+  holders_lost_.add(rebuilt.dropped.size());
+  for (const Holder& holder : rebuilt.dropped) {
+    log::error("an issued coupon was lost with the gate, and the stock has gone to others meanwhile",
+               {{"coupon", id}, {"user", holder.user_id}, {"sequence", holder.sequence}});
+  }
+  log::info("coupon recovered", {{"coupon", id},
+                                 {"epoch", job.coupon().epoch},
+                                 {"sequence", rebuilt.sequence},
+                                 {"given_back", rebuilt.pending.size()},
+                                 {"lost", rebuilt.dropped.size()}});
+  committed_ = true;
+  if (guard_.in_demand(id)) refresh_due_ = true;
+  done_with(id);
+}
+
+void Recovery::done_with(const std::string& coupon_id) {
+  jobs_.erase(coupon_id);
+  backoff_.erase(coupon_id);
+  guard_.cleared(coupon_id);
+}
+
+void Recovery::decide_late() {
+  if (late_.decide() && progressed()) busy_ = true;
+}
+
+// The log has heard of what a recovery saved: the next one need not tell it again.
+void Recovery::forget_heard() {
+  std::erase_if(unheard_, [&](const auto& item) {
+    const Mark& mark = item.second;
+    const auto progress = guard_.progress(item.first);
+    if (!progress || progress->epoch < mark.epoch) return false;
+    if (progress->epoch == mark.epoch) {
+      if (progress->persisted < mark.sequence) return false;
+      if (!ports_.store.forget_testimony(item.first, mark.epoch)) return false;
+    }
+    guard_.unwatch(item.first);
+    return true;
+  });
+}
+
+void Recovery::note_health() {
+  const auto oldest = guard_.oldest();
+  if (!oldest) {
+    age_.set(0);
+    health_.note(dependency, {});
+    return;
+  }
+  const auto age = std::chrono::floor<std::chrono::seconds>(ticker().now() - *oldest).count();
+  age_.set(age);
+  health_.note(dependency, Error{Errc::unavailable, std::to_string(guard_.suspect_count()) +
+                                                        " coupons are being recovered, the first for " +
+                                                        std::to_string(age) + " s"});
+}
+
+milliseconds Recovery::until_next() const {
+  if (busy_) return milliseconds(0);
+  TimePoint next = next_look_;
+  for (const auto& [id, job] : jobs_) {
+    if (job.stage() != Stage::fence) next = std::min(next, job.due());
+  }
+  return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(next - ticker().now()));
 }
 
 }  // namespace seonchak

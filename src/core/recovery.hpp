@@ -1,45 +1,50 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/metrics.hpp"
 #include "core/catalog.hpp"
+#include "core/guard.hpp"
 #include "core/health.hpp"
+#include "core/late_claims.hpp"
+#include "core/lease.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/gate_recovery.hpp"
 #include "core/ports/store.hpp"
-#include "core/read_tail.hpp"
-#include "core/rebuild.hpp"
+#include "core/recovery_job.hpp"
+#include "core/recovery_tail.hpp"
 #include "core/times.hpp"
-#include "core/witness.hpp"
 
 namespace seonchak {
 
 struct RecoveryOptions {
-  /// Between shutting a coupon and taking the union: every process must have seen the new epoch and written
-  /// down what it knows by then, answers to calls that were out included. With a gate that can fail over:
-  /// SafetyTimes::failover_grace.
-  std::chrono::milliseconds witness_grace = safety_times.witness_grace;
-  std::chrono::milliseconds retry{500};     ///< after a failure of the store, the log or the gate
-  std::size_t coupons_checked_max = 512;    ///< per step, taking turns
-  TailReadOptions tail{};                   ///< of what the consumers have not saved
-  std::function<std::string()> make_token;  ///< never the same twice, anywhere
+  std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
+  std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
+  std::chrono::milliseconds retry_max{4'000};
+  std::chrono::milliseconds demand_share{75};  ///< of a step, at most, for coupons with demand here
+  std::chrono::milliseconds others_share{25};  ///< and for the others
+  std::size_t pieces_max = 1'000;              ///< of work, of each of the two in a step
+  std::size_t jobs_max = 256;                  ///< under way at once; those with demand come on top
+  std::size_t shuts_per_step = 32;             ///< of coupons without demand
+  std::size_t fences_max = 256;                ///< in one transaction
+  RecoveryJobOptions job{};
+  RecoveryTailOptions tail{};
+  LateClaimsOptions late{};
+  /// Its `holder` is to be set: the name of this life of this process.
+  LeaseOptions lease{.name = "gate-recovery", .holder = {}, .silence = safety_times.lease_silence};
 };
 
-/// Watches whether the gate still is the one the store trusts and has what it had, and makes it good when it
-/// has not: docs/decisions/0007. Every API process runs one; a lock in the store leaves the work to one of
-/// them, and the others bear witness.
+/// Makes good the gate of coupons of which the guard says that it is not the trusted one, and decides late
+/// claims: docs/decisions/0007 and 0015. Every API process has one; a lease in the store leaves the work to
+/// one of them, and the others bear witness (Recorder).
 ///
+/// Each coupon has a job of its own: none waits for another, but for its turn. Those with demand come first.
 /// Logic without I/O of its own: everything outside is a port. Used from one thread.
 class Recovery {
  public:
@@ -51,75 +56,79 @@ class Recovery {
     EventLogTail& log;
   };
 
-  Recovery(Ports ports, Catalog& catalog, Witness& witness, Health& health, Metrics& metrics,
+  Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, Metrics& metrics,
            RecoveryOptions options);
 
-  /// Looks, bears witness, and does the next part of a recovery if one is under way. To be called several
-  /// times a second.
-  void step();
+  /// Looks when it is time, and does a bounded part of what there is to do. Returns when to come again.
+  std::chrono::milliseconds step();
+
+  /// Leaves the work to others at once, instead of letting them find out. Nothing is undone.
+  void stop();
 
   /// True while this process recovers coupons.
-  bool recovering() const { return round_.has_value(); }
+  bool recovering() const { return !jobs_.empty(); }
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
-  struct Job {
-    Coupon coupon;  // as committed with the new epoch; `settled` is the one that was trusted
-    std::string token;
-    Remains remains;
-    bool prefix = false;  // what remains is an earlier moment of the state that was trusted
+  using Jobs = std::map<std::string, RecoveryJob>;
+  using Stage = RecoveryJob::Stage;
+  struct Backoff {
+    std::chrono::milliseconds delay{0};
+    TimePoint until{};
+    Errc why{};
   };
-  struct Round {
-    std::unique_ptr<StoreLock> lock;
-    std::vector<Job> jobs;
-    TimePoint due;
-  };
-  using Progress = std::unordered_map<std::string, Outbox::Progress>;
+  enum class Share { demand, others };
 
-  Result<Progress> look_at(const CatalogSnapshot& catalog);
-  bool renamed(const GateIdentity& identity, const CatalogSnapshot& catalog);
-  void testify(const CatalogSnapshot& catalog);
-  void catch_up(const CatalogSnapshot& catalog, const Progress& progress);
-  void write_down(const Coupon& coupon, const std::vector<KnownClaim>& claims);
-  Result<bool> testify_in_pieces(const Coupon& coupon, std::span<const KnownClaim> claims);
-  void claim_late(const Coupon& coupon, const std::vector<KnownClaim>& claims);
-  std::vector<std::string> suspects(const GateIdentity& identity, const CatalogSnapshot& catalog,
-                                    const Progress& progress);
-  void begin(const GateIdentity& identity, const std::vector<std::string>& suspects);
-  Result<std::optional<Job>> shut(const GateIdentity& identity, const std::string& coupon_id);
-  Result<bool> is_sound(const GateIdentity& identity, const Coupon& coupon);
-  void go_on();
-  Result<void> finish();
-  Result<bool> recover(const Job& job, std::vector<KnownClaim> claims);
-  Result<bool> note_pending(const Job& job, const std::vector<Holder>& pending,
-                            const std::vector<KnownClaim>& testimony);
-  Result<std::vector<Holder>> rows_of(const std::string& coupon_id, const std::vector<KnownClaim>& claims);
-  void forget_heard(const Progress& progress);
-  Result<std::vector<std::int64_t>> sequences_of_rows(const std::string& coupon_id, std::int64_t after);
-  Result<std::vector<Holder>> outbox_of(const Job& job);
-  Result<std::vector<KnownClaim>> without_rows(const std::string& coupon_id, std::vector<KnownClaim> claims);
-  Result<void> save(const Job& job, const std::vector<Holder>& pending);
-  Result<bool> settle(const Job& job, std::size_t heard);
-  Result<void> write(const Job& job, const Rebuilt& rebuilt, std::int64_t intact);
-  void lost(const std::string& coupon_id, const Holder& holder);
+  void look(TimePoint now);
+  void refresh();
+  bool has_work() const;
+  bool hold_lease();
+  void give_up();
+  void admit();
+  void shut(Share share);
+  void fence();
+  void read_tail();
+  void tail_failed(const Error& error);
+  void advance(Share share, std::chrono::milliseconds most);
+  bool advance(RecoveryJob& job);
+  void decide_late();
+  void finish(const RecoveryJob& job);
+  void done_with(const std::string& coupon_id);
+  void forget_heard();
+  void note_health();
+  bool progressed();
+  TimePoint failed(const std::string& coupon_id, const Error& error);
+  bool postponed(const std::string& coupon_id) const;
+  bool belongs(const std::string& coupon_id, Share share) const;
+  bool can_advance(const RecoveryJob& job) const;
+  std::chrono::milliseconds until_next() const;
 
-  Ports ports_;
+  const Ports ports_;
+  Guard& guard_;
   CatalogReader catalog_;
-  Witness& witness_;
   Health& health_;
   const RecoveryOptions options_;
+  RecoveryTail tail_;
+  LateClaims late_;
+  Lease lease_;
 
-  std::optional<GateIdentity> last_identity_;
-  std::map<std::string, Witness::Doubt> doubts_;
-  std::map<std::string, std::pair<std::int64_t, std::size_t>> testified_;  // epoch, and how many claims
+  Jobs jobs_;
+  std::map<std::string, Backoff> backoff_;
   std::map<std::string, Mark> unheard_;  // recovered here; the testimony stays until this is persisted
-  std::size_t turn_ = 0;
-  std::optional<Round> round_;
-  TimePoint next_try_{};
+  std::string turn_;                     // the job that was advanced last
+  std::size_t fences_at_once_ = 1;
+  bool gate_answers_ = false;
+  bool leads_ = false;
+  bool refresh_due_ = false;
+  bool committed_ = false;
+  TimePoint next_refresh_{};
+  bool busy_ = false;  // there is more to do at once
+  TimePoint next_look_{};
 
   Counter& recovered_;
   Counter& holders_added_;
   Counter& holders_lost_;
+  Gauge& age_;
 };
 
 }  // namespace seonchak

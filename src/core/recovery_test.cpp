@@ -2,56 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "core/issuer_fixture.hpp"
+#include "core/recovery_fixture.hpp"
 
 namespace seonchak {
 namespace {
-
-/// A process with a gate that can forget, and its recovery.
-struct Recovering : Issuing {
-  explicit Recovering(std::chrono::milliseconds grace = no_wait) : tail(log.tail()), grace_(grace) {}
-
-  Recovery make_recovery(Witness& knows) {
-    RecoveryOptions options;
-    options.tail = tail_options;
-    options.witness_grace = grace_;
-    options.retry = no_wait;
-    options.make_token = [this] { return "token" + std::to_string(++tokens_); };
-    return {{store, gate, memory_gate, gate, *tail}, catalog, knows, health, metrics, options};
-  }
-
-  /// Asks for it and answers at once.
-  std::string outcome(const std::string& coupon_id, const std::string& user_id) {
-    ask(coupon_id, user_id);
-    answer_all();
-    return answers.empty() ? "no answer" : answers.back();
-  }
-
-  void sell(const std::string& coupon_id, int first, int end) {
-    for (int i = first; i < end; ++i) {
-      const std::string user = "u" + std::to_string(i);
-      EXPECT_EQ(outcome(coupon_id, user), user + " issued " + std::to_string(i));
-    }
-  }
-
-  void save_all() {
-    RelayLife(*this, log).drain();
-    ConsumerLife(*this, log).steps(5);
-  }
-
-  bool recover(Recovery& recovery) {
-    for (int i = 0; i < 5; ++i) recovery.step();
-    return !recovery.recovering();
-  }
-
-  MemoryLog log;
-  std::unique_ptr<EventLogTail> tail;
-  TailReadOptions tail_options;
-
- private:
-  std::chrono::milliseconds grace_;
-  int tokens_ = 0;
-};
 
 // The first call's answer was lost on its way, or another process had it and died.
 TEST(Recovery, BringsBackWhoWasOnlyToldAgain) {
@@ -63,8 +17,8 @@ TEST(Recovery, BringsBackWhoWasOnlyToldAgain) {
   EXPECT_EQ(world.witness.size(), 1U);
   world.memory_gate.restart_empty();
   EXPECT_EQ(world.outcome("c", "u"), "u gate_missing");
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
   world.save_all();
   EXPECT_EQ(world.saved_sequences("c"), one_to(1));
@@ -74,8 +28,8 @@ TEST(Recovery, LeavesASoundGateAlone) {
   Recovering world;
   world.create("c", 10);
   world.sell("c", 1, 4);
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.memory_gate.state("c")->epoch, 1);
   EXPECT_EQ(world.sqlite->coupon("c")->epoch, 1);
 }
@@ -87,8 +41,8 @@ TEST(Recovery, BringsBackWhatTheStoreHas) {
   world.save_all();
   world.memory_gate.restart_empty();
   EXPECT_EQ(world.outcome("c", "u1"), "u1 gate_missing");
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u1"), "u1 already_issued 1");
   EXPECT_EQ(world.outcome("c", "x"), "x issued 4");
   EXPECT_EQ(world.outcome("c", "y"), "y sold_out");
@@ -102,27 +56,27 @@ TEST(Recovery, BringsBackWhatOnlyThisProcessWasTold) {
   world.create("c", 10);
   world.sell("c", 1, 6);
   world.memory_gate.forget("c");
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   for (int i = 1; i < 6; ++i) {
     const std::string user = "u" + std::to_string(i);
     EXPECT_EQ(world.outcome("c", user), user + " already_issued " + std::to_string(i));
   }
   world.save_all();
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
-  recovery.step();
+  recovery->step();
   EXPECT_EQ(world.witness.size(), 0U) << "the store has them";
 }
 
 TEST(Recovery, HowMuchTheConsumersHaveNotSavedHasNoLimit) {
   Recovering world;
-  world.tail_options.records_max = 2;
+  world.options.tail.records_max = 2;
   world.create("c", 10);
   world.sell("c", 1, 6);
   RelayLife(world, world.log).drain();
   world.memory_gate.restart_empty();
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
 }
 
@@ -133,8 +87,8 @@ TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {
   RelayLife(world, world.log).drain();
   world.memory_gate.restart_empty();
   Witness knows_nothing;
-  Recovery recovery = world.make_recovery(knows_nothing);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(knows_nothing);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
   EXPECT_EQ(world.outcome("c", "x"), "x issued 6");
   world.save_all();
@@ -148,8 +102,8 @@ TEST(Recovery, KnowsItsRowsAreSavedThoughTheyLieAboveTheOutbox) {
   world.sell("c", 1, 3);
   ASSERT_TRUE(world.sqlite->save({"other", "log", {{"c", "u2", 2, now(), 1}}, {}, {}}));
   world.memory_gate.restart_empty();
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.memory_gate.state("c")->sequence, 2);
   world.save_all();
   EXPECT_EQ(world.progress("c").persisted, 2);
@@ -161,18 +115,18 @@ TEST(Recovery, TheLogHearsOfWhatARecoverySavedThoughTheGateIsLostAgain) {
   world.create("c", 10);
   world.sell("c", 1, 4);
   world.memory_gate.restart_empty();
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.saved_sequences("c"), one_to(3)) << "before any event was published";
   world.memory_gate.restart_empty();
   Witness knows_nothing;
-  Recovery another = world.make_recovery(knows_nothing);
-  EXPECT_TRUE(world.recover(another));
+  const auto another = world.make_recovery(knows_nothing);
+  EXPECT_TRUE(world.recover(*another));
   EXPECT_EQ(world.sqlite->testimony("c")->size(), 3U);
   RelayLife(world, world.log).drain();
   EXPECT_EQ(logged_sequences(world.log, "c"), one_to(3));
   world.save_all();
-  another.step();
+  another->step();
   EXPECT_TRUE(world.sqlite->testimony("c")->empty()) << "it is persisted, so the log has it";
 }
 
@@ -182,14 +136,14 @@ TEST(Recovery, AnotherProcessBearsWitnessMeanwhile) {
   Witness other;
   other.issued("c", 1, {{"v", 1, now()}, {"w", 2, now()}});
   world.memory_gate.restart_empty();
-  Recovery first = world.make_recovery(world.witness);
-  Recovery second = world.make_recovery(other);
-  first.step();
-  ASSERT_TRUE(first.recovering());
-  second.step();
-  EXPECT_FALSE(second.recovering()) << "one at a time";
+  const auto first = world.make_recovery(world.witness);
+  const auto second = world.make_recovery(other);
+  first->step();
+  ASSERT_TRUE(first->recovering());
+  second->step();
+  EXPECT_FALSE(second->recovering()) << "one at a time";
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (first.recovering() && std::chrono::steady_clock::now() < deadline) first.step();
+  while (first->recovering() && std::chrono::steady_clock::now() < deadline) first->step();
   EXPECT_EQ(world.outcome("c", "w"), "w already_issued 2");
   EXPECT_EQ(world.outcome("c", "x"), "x issued 3");
 }
@@ -200,11 +154,11 @@ TEST(Recovery, AProcessThatMissedItClaimsForItsUsers) {
   Witness stopped;
   stopped.issued("c", 1, {{"v", 1, now()}, {"w", 2, now()}});
   world.memory_gate.restart_empty();
-  Recovery recovery = world.make_recovery(world.witness);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "x"), "x issued 1");
-  Recovery late = world.make_recovery(stopped);
-  late.step();
+  const auto late = world.make_recovery(stopped);
+  EXPECT_TRUE(world.recover(*late));
   EXPECT_EQ(world.outcome("c", "v"), "v already_issued 2");
   EXPECT_EQ(world.outcome("c", "w"), "w already_issued 3");
   world.save_all();
@@ -221,15 +175,17 @@ TEST(Recovery, AnEventOfTheLostGateIsNotSavedBesideItsSuccessor) {
   MemoryLog elsewhere;
   world.tail = elsewhere.tail();
   Witness knows_nothing;
-  Recovery recovery = world.make_recovery(knows_nothing);
-  EXPECT_TRUE(world.recover(recovery));
+  const auto recovery = world.make_recovery(knows_nothing);
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "x"), "x issued 1");
   world.save_all();
   const auto holders = world.sqlite->holders("c", 0, 10).value();
   ASSERT_EQ(holders.size(), 1U) << "never more than the stock";
   EXPECT_EQ(holders[0].user_id, "x");
-  ASSERT_EQ(world.log.dead_letters().size(), 1U);
-  EXPECT_EQ(world.log.dead_letters()[0].reason, "superseded: sold_out");
+  EXPECT_TRUE(world.has_late_claims());
+  EXPECT_TRUE(world.recover(*recovery)) << "it is decided, and was too late";
+  EXPECT_EQ(world.sqlite->holders("c", 0, 10)->size(), 1U);
+  EXPECT_NE(world.metrics.text().find("seonchak_lost_holders_total 1"), std::string::npos);
 }
 
 TEST(Recovery, GoesOnAfterAnOutageOfTheStore) {
@@ -237,12 +193,11 @@ TEST(Recovery, GoesOnAfterAnOutageOfTheStore) {
   world.create("c", 10);
   world.sell("c", 1, 4);
   world.memory_gate.restart_empty();
-  Recovery recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.witness);
   for (const char* call : {"coupon", "commit", "positions", "holders", "holders_among"}) {
     world.faults.fail(call, Fault::before, 1);
   }
-  for (int i = 0; i < 20; ++i) recovery.step();
-  EXPECT_FALSE(recovery.recovering());
+  EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u3"), "u3 already_issued 3");
   EXPECT_EQ(world.outcome("c", "x"), "x issued 4");
 }

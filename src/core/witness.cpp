@@ -19,65 +19,79 @@ void Witness::already_issued(const std::string& coupon_id, std::int64_t epoch, c
 
 void Witness::add(const std::string& coupon_id, Chunk chunk) {
   size_ += chunk.holders.size();
-  coupons_[coupon_id].push_back(std::move(chunk));
+  chunk.place = ++last_place_;
+  Remembered& remembered = coupons_[coupon_id];
+  ++remembered.epochs[chunk.epoch];
+  remembered.chunks.push_back(std::move(chunk));
   while (size_ > holders_max_) forget_oldest();
 }
 
-void Witness::drop(const std::string& coupon_id, const Chunk& chunk) {
+void Witness::drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) {
   size_ -= chunk.holders.size();
   if (chunk.told_again) told_again_.erase({coupon_id, chunk.epoch, chunk.holders.front().sequence});
+  const auto epoch = remembered.epochs.find(chunk.epoch);
+  if (--epoch->second == 0) remembered.epochs.erase(epoch);
 }
 
 void Witness::forget_oldest() {
   const auto longest =
-      std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.size(); });
-  drop(longest->first, longest->second.front());
-  longest->second.pop_front();
-  if (longest->second.empty()) coupons_.erase(longest);
+      std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.chunks.size(); });
+  Remembered& remembered = longest->second;
+  drop(longest->first, remembered, remembered.chunks.front());
+  remembered.chunks.pop_front();
+  if (remembered.chunks.empty()) coupons_.erase(longest);
 }
 
 template <class Done>
 void Witness::forget_if(const std::string& coupon_id, Done done) {
-  const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return;
+  Remembered& remembered = found->second;
   // Chunks of several event loops interleave, so any of them may be done with.
-  std::erase_if(found->second, [&](const Chunk& chunk) REQUIRES(mutex_) {
+  std::erase_if(remembered.chunks, [&](const Chunk& chunk) REQUIRES(mutex_) {
     if (!done(chunk)) return false;
-    drop(coupon_id, chunk);
+    drop(coupon_id, remembered, chunk);
     return true;
   });
-  if (found->second.empty()) coupons_.erase(found);
+  if (remembered.chunks.empty()) coupons_.erase(found);
 }
 
 void Witness::persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence) {
+  const MutexLock lock(mutex_);
   forget_if(coupon_id, [&](const Chunk& chunk) {
     return chunk.epoch == epoch && chunk.holders.back().sequence <= sequence;
   });
 }
 
-void Witness::forget_before(const std::string& coupon_id, std::int64_t epoch) {
-  forget_if(coupon_id, [&](const Chunk& chunk) { return chunk.epoch < epoch; });
+void Witness::forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last) {
+  const MutexLock lock(mutex_);
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end() || !found->second.has_before(epoch)) return;
+  forget_if(coupon_id, [&](const Chunk& chunk) { return chunk.epoch < epoch && chunk.place <= last; });
 }
 
 std::vector<std::string> Witness::coupons() const {
   const MutexLock lock(mutex_);
   std::vector<std::string> ids;
   ids.reserve(coupons_.size());
-  for (const auto& [id, chunks] : coupons_) ids.push_back(id);
+  for (const auto& [id, remembered] : coupons_) ids.push_back(id);
   return ids;
 }
 
-std::vector<KnownClaim> Witness::claims(const std::string& coupon_id, std::int64_t before) const {
+Witness::Page Witness::claims(const std::string& coupon_id, std::uint64_t after, std::int64_t before,
+                              std::size_t claims_max) const {
+  Page page{{}, after};
   const MutexLock lock(mutex_);
-  std::vector<KnownClaim> claims;
   const auto found = coupons_.find(coupon_id);
-  if (found == coupons_.end()) return claims;
-  for (const Chunk& chunk : found->second) {
-    if (chunk.epoch >= before) continue;
-    for (const Holder& holder : chunk.holders) claims.push_back({holder, chunk.epoch});
+  if (found == coupons_.end() || !found->second.has_before(before)) return page;
+  const auto& chunks = found->second.chunks;
+  for (auto it = std::ranges::upper_bound(chunks, after, {}, &Chunk::place); it != chunks.end(); ++it) {
+    if (it->epoch >= before) continue;
+    if (page.claims.size() >= claims_max) break;
+    for (const Holder& holder : it->holders) page.claims.push_back({holder, it->epoch});
+    page.last = it->place;
   }
-  return claims;
+  return page;
 }
 
 void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {

@@ -30,15 +30,24 @@ class Witness {
   /// Forgets what was issued in `epoch` up to `sequence`: the store has it.
   void persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence);
 
-  /// Forgets what was issued before `epoch`.
-  void forget_before(const std::string& coupon_id, std::int64_t epoch);
-
   /// Coupons of which anything is remembered.
   std::vector<std::string> coupons() const;
 
-  /// What is remembered of epochs before `before`.
-  std::vector<KnownClaim> claims(const std::string& coupon_id,
-                                 std::int64_t before = std::numeric_limits<std::int64_t>::max()) const;
+  static constexpr std::int64_t every_epoch = std::numeric_limits<std::int64_t>::max();
+
+  /// A part of what is remembered, in the order in which it was heard.
+  struct Page {
+    std::vector<KnownClaim> claims;
+    std::uint64_t last = 0;  ///< the place of the last one; the one asked after when there is none
+  };
+
+  /// What was heard behind the place `after` (0: the beginning) of epochs before `before`: about `claims_max`
+  /// claims, since those of one gate call are never parted.
+  Page claims(const std::string& coupon_id, std::uint64_t after, std::int64_t before,
+              std::size_t claims_max) const;
+
+  /// Forgets what was heard up to the place `last` of epochs before `epoch`.
+  void forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last);
 
   /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
   void doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen);
@@ -56,20 +65,26 @@ class Witness {
     std::int64_t epoch = 0;
     std::vector<Holder> holders;
     bool told_again = false;
+    std::uint64_t place = 0;  // ascending
   };
-  using Chunks = std::deque<Chunk>;
+  struct Remembered {
+    std::deque<Chunk> chunks;
+    std::map<std::int64_t, std::size_t> epochs;  // how many chunks are of each
+    bool has_before(std::int64_t epoch) const { return !epochs.empty() && epochs.begin()->first < epoch; }
+  };
   using Told = std::tuple<std::string, std::int64_t, std::int64_t>;  // coupon, epoch, sequence
 
   void add(const std::string& coupon_id, Chunk chunk) REQUIRES(mutex_);
-  void drop(const std::string& coupon_id, const Chunk& chunk) REQUIRES(mutex_);
+  void drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) REQUIRES(mutex_);
   void forget_oldest() REQUIRES(mutex_);
   template <class Done>
-  void forget_if(const std::string& coupon_id, Done done);
+  void forget_if(const std::string& coupon_id, Done done) REQUIRES(mutex_);
 
   const std::size_t holders_max_;
   mutable Mutex mutex_;
-  std::unordered_map<std::string, Chunks> coupons_ GUARDED_BY(mutex_);  // no empty value
+  std::unordered_map<std::string, Remembered> coupons_ GUARDED_BY(mutex_);  // none without chunks
   std::size_t size_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_place_ GUARDED_BY(mutex_) = 0;
   std::set<Told> told_again_ GUARDED_BY(mutex_);  // of the chunks that say so
   std::map<std::string, Doubt> doubts_ GUARDED_BY(mutex_);
 };

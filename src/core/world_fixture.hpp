@@ -89,7 +89,7 @@ struct World {
   Metrics metrics;
   Catalog catalog{store, {std::chrono::hours(1), no_wait}};
   Propagator propagator{store, gate, catalog, metrics, at_once};
-  Campaigns campaigns{store, gate, catalog, propagator, {.loosening_delay = no_wait}};
+  Campaigns campaigns{store, store, gate, catalog, propagator, {.loosening_delay = no_wait}};
   ProgressBoard board;
   Health health;
 

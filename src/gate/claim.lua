@@ -6,14 +6,15 @@
 -- the batch, how many users got one now, and the position and SEQUENCE:ISSUED_AT_MS of each who held one
 -- already. The users that are left got theirs now, in their order, until that number is reached.
 local state = redis.call('HMGET', KEYS[1], 'stock', 'sequence', 'opens_at', 'closes_at', 'closed', 'epoch',
-                         'revision', 'published', 'persisted')
+                         'revision', 'published', 'persisted', 'holders')
 if not state[6] then return {1} end
 if state[6] ~= ARGV[1] then return {2, state[6]} end
 if tonumber(state[2]) < tonumber(ARGV[2]) then return {3, state[2]} end
 
-local users = {unpack(ARGV, 4)}
-local held = redis.call('HMGET', KEYS[2], unpack(users))
+local held = redis.call('HMGET', KEYS[2], unpack(ARGV, 4))
 local issued = redis.call('HLEN', KEYS[2])
+-- More than counted are an older program's. A state of such a program has no count.
+if state[10] and issued < tonumber(state[10]) then return {6, issued} end
 -- The server's clock: every API process decides by the same one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,8 +27,9 @@ local sequence = tonumber(state[2])
 
 local told, fresh, rows, mine = {}, {}, {}, {}
 local row = '%d:' .. now_text
-for i, user in ipairs(users) do
-  local held_at = held[i] or mine[user]
+for i, known in ipairs(held) do
+  local user = ARGV[i + 3]
+  local held_at = known or mine[user]
   if held_at then
     told[#told + 1] = i
     told[#told + 1] = held_at
@@ -45,10 +47,16 @@ if #fresh > 0 then
   local waiting = sequence - tonumber(state[9])
   if waiting > tonumber(ARGV[3]) then return {4, waiting} end
   -- First write. Redis never rolls a script back, and checks its memory limit only before the first write.
-  redis.call('XADD', KEYS[3], string.format('%d-0', sequence), 'e', state[6], 't', now_text,
-             'u', table.concat(fresh, ','))
+  local id, joined = string.format('%d-0', sequence), table.concat(fresh, ',')
+  if not redis.call('XADD', KEYS[3], 'NOMKSTREAM', id, 'e', state[6], 't', now_text, 'u', joined) then
+    -- No outbox is right as long as nothing waits in it.
+    local last, rebuilt = tonumber(state[2]), redis.call('HMGET', KEYS[1], 'rebuilt', 'pending')
+    if rebuilt[1] and last <= tonumber(rebuilt[1]) then last = tonumber(rebuilt[2]) end
+    if last > tonumber(state[9]) then return {7, last} end
+    redis.call('XADD', KEYS[3], id, 'e', state[6], 't', now_text, 'u', joined)
+  end
   redis.call('HSET', KEYS[2], unpack(rows))
-  redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence))
+  redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence), 'holders', string.format('%d', issued))
 end
 
 return {0, state[1], sequence, issued, state[3], state[4], state[5], state[6], state[7], state[8], state[9],

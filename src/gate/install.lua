@@ -16,5 +16,5 @@ if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return {2, ''} end
 
 redis.call('HSET', KEYS[1], 'stock', ARGV[1], 'opens_at', ARGV[2], 'closes_at', ARGV[3], 'closed', ARGV[4],
            'epoch', ARGV[5], 'revision', ARGV[6], 'created_at', ARGV[7], 'sequence', '0', 'published', '0',
-           'persisted', '0')
+           'persisted', '0', 'holders', '0')
 return {0}

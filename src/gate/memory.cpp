@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "base/planted.hpp"
 
 namespace seonchak {
 
@@ -22,7 +23,21 @@ Error untrusted(const std::string& expected, const std::string& found) {
           "the gate is " + found + ", and the coupon's state is trusted on " + expected};
 }
 
+Error holders_lost(std::string_view coupon_id) {
+  return {Errc::gate_behind, "the gate has lost holders of coupon " + std::string(coupon_id)};
+}
+
 }  // namespace
+
+bool MemoryGate::Entry::has_lost_holders() const {
+  return static_cast<std::int64_t>(holders.size()) < counted && !planted("count_holders_only");
+}
+
+// Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
+bool MemoryGate::Entry::has_lost_outbox() const {
+  const std::int64_t last = state.sequence > rebuilt ? state.sequence : pending;
+  return outbox.empty() && last > state.persisted;
+}
 
 MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
   const auto found = coupons_.find(coupon_id);
@@ -37,6 +52,7 @@ Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
     if (entry.state.epoch == coupon.epoch) return &entry;
     if (entry.state.epoch > coupon.epoch || entry.state.sequence > 0) return other_epoch(coupon.id);
   }
+  entry.counted = 0;
   entry.created_at = coupon.created_at;
   entry.state.stock = coupon.stock;
   entry.state.opens_at = coupon.opens_at;
@@ -58,6 +74,7 @@ Result<void> MemoryGate::restore(const Coupon& coupon, std::span<const Holder> h
     entry.holders.try_emplace(holder.user_id, Held{holder.sequence, holder.issued_at});
     entry.state.sequence = std::max(entry.state.sequence, holder.sequence);
   }
+  entry.counted = static_cast<std::int64_t>(entry.holders.size());
   entry.state.published = entry.state.sequence;
   entry.state.persisted = entry.state.sequence;
   return {};
@@ -85,6 +102,8 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
     return Error{Errc::gate_behind, "the gate has forgotten sequences of coupon " + batch.coupon_id};
   }
 
+  if (entry->has_lost_holders()) return holders_lost(batch.coupon_id);
+
   std::optional<GateState> state(entry->state);
   state->now = now();
   state->issued = static_cast<std::int64_t>(entry->holders.size());
@@ -109,11 +128,16 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   }
   if (fresh.users.empty()) return ClaimReply{*state, std::move(claims)};
 
-  if (state->sequence - state->persisted > options_.outbox_sequences_max) {
+  const bool full = state->sequence - state->persisted > options_.outbox_sequences_max;
+  if (full || entry->has_lost_outbox()) {
     for (const std::string& user : fresh.users) entry->holders.erase(user);
-    return Error{Errc::outbox_full, "too many issued coupons of " + batch.coupon_id + " wait for the store"};
+    if (full)
+      return Error{Errc::outbox_full,
+                   "too many issued coupons of " + batch.coupon_id + " wait for the store"};
+    return Error{Errc::gate_behind, "the gate has lost the outbox of coupon " + batch.coupon_id};
   }
   entry->state.sequence = state->sequence;
+  entry->counted = state->issued;
   entry->outbox.push_back(std::move(fresh));
   appended_.notify_all();
   return ClaimReply{*state, std::move(claims)};
@@ -133,6 +157,7 @@ Result<void> MemoryGate::configure(const Coupon& coupon) {
   if (!coupon.gate.empty() && coupon.gate != name()) return untrusted(coupon.gate, name());
   if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return other_epoch(coupon.id);
   if (entry->state.revision >= coupon.revision) return {};
+  if (entry->has_lost_holders()) return holders_lost(coupon.id);
   if (coupon.stock < static_cast<std::int64_t>(entry->holders.size())) {
     return Error{Errc::stock_below_issued,
                  "more coupons of " + coupon.id + " are issued than the stock asked for"};
@@ -151,6 +176,7 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
   if (!entry) return missing(coupon_id);
   if (!entry->token.empty()) return other_epoch(coupon_id);
   GateState state = entry->state;
+  state.counted = planted("count_holders_only") ? -1 : entry->counted;
   state.issued = static_cast<std::int64_t>(entry->holders.size());
   state.now = now();
   return state;

@@ -69,12 +69,16 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
-  /// had once, or just forgets one coupon.
+  /// had once, or just forgets one coupon or a part of one.
   class Image;
   void restart_empty();
   void restart_with(const Image& image);
   Image image();
   void forget(const std::string& coupon_id);
+  /// Its history gets another id, perhaps since it has `joined` another server's.
+  void rename(const std::string& replication_id, bool joined);
+  void forget_holders(const std::string& coupon_id);
+  void forget_outbox(const std::string& coupon_id);
 
  private:
   struct Held {
@@ -89,6 +93,10 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::string token;               ///< of the recovery that has shut it; empty: open
     std::int64_t pending = 0;        ///< RebuiltMarks::pending, ::sequence of the last recovery
     std::int64_t rebuilt = 0;
+    std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
+
+    bool has_lost_holders() const;
+    bool has_lost_outbox() const;
   };
 
   struct Lease {
@@ -97,6 +105,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   };
 
   // Under mutex_.
+  std::string run_id() const;
   std::string name() const;
   std::string epoch_text(const std::string& coupon_id);
   void hint(const std::string& coupon_id);
@@ -110,10 +119,12 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   const MemoryGateOptions options_;
   std::mutex mutex_;
   std::condition_variable appended_;
-  TextMap<Entry> coupons_;  // guarded by mutex_
-  TextMap<Lease> leases_;   // guarded by mutex_
-  TextMap<Time> active_;    // guarded by mutex_; the last hint
-  int lives_ = 1;           // guarded by mutex_
+  TextMap<Entry> coupons_;                      // guarded by mutex_
+  TextMap<Lease> leases_;                       // guarded by mutex_
+  TextMap<Time> active_;                        // guarded by mutex_; the last hint
+  int lives_ = 1;                               // guarded by mutex_
+  std::string replication_id_ = options_.name;  // guarded by mutex_
+  bool joined_ = false;                         // guarded by mutex_
 };
 
 /// Everything a gate has at one moment.

@@ -99,6 +99,10 @@ PerCoupon<Outbox::Progress> MemoryGate::progress(std::span<const std::string> co
       continue;
     }
     const bool shut = !entry->token.empty();
+    if (!shut && entry->has_lost_outbox()) {
+      progress.emplace_back(Error{Errc::gate_behind, "the gate has lost the outbox of coupon " + coupon_id});
+      continue;
+    }
     progress.emplace_back(
         Progress{entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch});
   }

@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "base/planted.hpp"
 #include "gate/memory.hpp"
 
 namespace seonchak {
@@ -21,13 +22,17 @@ Error not_shut(const std::string& coupon_id) {
 
 }  // namespace
 
+std::string MemoryGate::run_id() const {
+  return options_.name + "-" + std::to_string(lives_);
+}
+
 std::string MemoryGate::name() const {
-  return options_.name + "-" + std::to_string(lives_) + "/" + options_.name;
+  return run_id() + "/" + replication_id_;
 }
 
 Result<GateIdentity> MemoryGate::identity(const std::string&) {
   const std::lock_guard lock(mutex_);
-  return GateIdentity{options_.name + "-" + std::to_string(lives_), options_.name, false};
+  return GateIdentity{run_id(), replication_id_, joined_};
 }
 
 void MemoryGate::restart_empty() {
@@ -49,17 +54,37 @@ void MemoryGate::restart_with(const Image& image) {
   active_.clear();
 }
 
+void MemoryGate::rename(const std::string& replication_id, bool joined) {
+  const std::lock_guard lock(mutex_);
+  replication_id_ = replication_id;
+  joined_ = joined;
+}
+
 void MemoryGate::forget(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
   coupons_.erase(coupon_id);
 }
 
-// The cursor is a bucket of the table, and how many buckets there were: somebody who joins may move others.
+void MemoryGate::forget_holders(const std::string& coupon_id) {
+  const std::lock_guard lock(mutex_);
+  if (Entry* const entry = find(coupon_id)) entry->holders.clear();
+}
+
+void MemoryGate::forget_outbox(const std::string& coupon_id) {
+  const std::lock_guard lock(mutex_);
+  if (Entry* const entry = find(coupon_id)) entry->outbox.clear();
+}
+
+// The cursor is a bucket of the table, how many buckets there were, since somebody who joins may move others,
+// and whose table it was.
 Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
   const auto slash = cursor.find('/');
   std::size_t bucket = number_in(cursor.substr(0, slash));
   const std::size_t buckets = slash == std::string::npos ? 0 : number_in(cursor.substr(slash + 1));
+  const auto space = cursor.find(' ');
   const std::lock_guard lock(mutex_);
+  if (space != std::string::npos && cursor.substr(space + 1) != name())
+    return Error{Errc::gate_untrusted, "the holders were being read on " + cursor.substr(space + 1)};
   HoldersPage page;
   const Entry* const entry = find(coupon_id);
   if (entry == nullptr) return page;
@@ -71,7 +96,7 @@ Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const
     ++bucket;
   }
   if (bucket < holders.bucket_count())
-    page.next = std::to_string(bucket) + '/' + std::to_string(holders.bucket_count());
+    page.next = std::to_string(bucket) + '/' + std::to_string(holders.bucket_count()) + ' ' + name();
   return page;
 }
 
@@ -122,8 +147,13 @@ Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token
   if (entry.created_at != coupon.created_at)
     return Error{Errc::gate_epoch, "the gate has another coupon " + coupon.id};
   entry.token = token;
-  return Remains{entry.state.epoch, entry.state.sequence, entry.state.persisted,
-                 static_cast<std::int64_t>(entry.holders.size())};
+  const std::int64_t counted = planted("count_holders_only") ? -1 : entry.counted;
+  return Remains{entry.state.epoch,
+                 entry.state.sequence,
+                 entry.state.persisted,
+                 static_cast<std::int64_t>(entry.holders.size()),
+                 counted,
+                 entry.has_lost_outbox()};
 }
 
 Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
@@ -180,6 +210,7 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, co
   state.persisted = marks.persisted;
   (*entry)->pending = marks.pending;
   (*entry)->rebuilt = marks.sequence;
+  (*entry)->counted = static_cast<std::int64_t>((*entry)->holders.size());
   (*entry)->token.clear();
   hint(coupon.id);
   appended_.notify_all();

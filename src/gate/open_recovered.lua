@@ -1,6 +1,7 @@
+#!lua flags=allow-oom
 -- Ends a recovery: the coupon is open again, in a new epoch.
 --
--- KEYS  state
+-- KEYS  state, holders
 -- ARGV  token, epoch, sequence, persisted, pending, stock, opens_at, closes_at, closed, revision
 -- Answer: 0, or 2 when the recovery of that token has ended.
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'revision')
@@ -10,6 +11,6 @@ if not found[2] or tonumber(found[2]) < tonumber(ARGV[10]) then
              'revision', ARGV[10])
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[2], 'sequence', ARGV[3], 'published', ARGV[4], 'persisted', ARGV[4],
-           'pending', ARGV[5], 'rebuilt', ARGV[3])
+           'pending', ARGV[5], 'rebuilt', ARGV[3], 'holders', redis.call('HLEN', KEYS[2]))
 redis.call('HDEL', KEYS[1], 'was')
 return {0}

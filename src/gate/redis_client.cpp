@@ -38,6 +38,7 @@ class RedisClient::Impl {
   }
 
   RedisEndpoint server() const { return connection_.server(); }
+  const std::string& identity() const { return connection_.identity(); }
 
  private:
   /// Runs the loop here, on the caller's thread, until every reply has come. Returns a failure, if any.
@@ -74,6 +75,10 @@ RedisClient::~RedisClient() = default;
 
 RedisEndpoint RedisClient::server() const {
   return impl_->server();
+}
+
+const std::string& RedisClient::identity() const {
+  return impl_->identity();
 }
 
 Result<Reply> RedisClient::call(std::string command, std::chrono::milliseconds server_wait,

@@ -34,6 +34,7 @@ class RedisClient {
 
   /// Where the last call went.
   RedisEndpoint server() const;
+  const std::string& identity() const;  ///< GateIdentity::name of that server
 
  private:
   class Impl;

@@ -65,6 +65,7 @@ class RedisConnection::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   RedisEndpoint server() const { return address_.server; }
+  const std::string& identity() const { return identity_; }
 
   void close() {
     closed_ = true;
@@ -318,6 +319,10 @@ RedisConnection::RedisConnection(asio::io_context& context, const RedisOptions& 
 
 RedisEndpoint RedisConnection::server() const {
   return impl_->server();
+}
+
+const std::string& RedisConnection::identity() const {
+  return impl_->identity();
 }
 
 RedisConnection::~RedisConnection() {

@@ -37,6 +37,9 @@ class RedisConnection {
   /// Where the present or last stream leads; with Sentinels nowhere while there is none.
   RedisEndpoint server() const;
 
+  /// GateIdentity::name of that server, as far as it is known.
+  const std::string& identity() const;
+
   /// Sends a formatted command and calls `handler` once, within call_timeout + `server_wait`; possibly before
   /// call returns. `server_wait` is how long the command itself may block in the server. With an identity
   /// (GateIdentity::name), the call is sent to that server only, and fails with gate_untrusted on another:

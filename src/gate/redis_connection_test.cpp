@@ -277,7 +277,7 @@ TEST(RedisConnection, ScriptsTheServerHasForgottenAreSentAgain) {
   }
 }
 
-TEST(RedisConnection, AServerWithoutMemoryIsUnavailableAndLeavesNothingBehind) {
+TEST(RedisConnection, AServerWithoutMemoryIsFullAndLeavesNothingBehind) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
   const Coupon coupon = make_coupon(10);
@@ -286,7 +286,7 @@ TEST(RedisConnection, AServerWithoutMemoryIsUnavailableAndLeavesNothingBehind) {
   ASSERT_TRUE(client.call(redis_command({"CONFIG", "SET", "maxmemory", "1"})));
   const auto reply = twin.claim(batch_of(coupon, {"a", "b"}));
   ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().code, Errc::unavailable);
+  EXPECT_EQ(reply.error().code, Errc::outbox_full);
   EXPECT_NE(reply.error().message.find("OOM"), std::string::npos) << reply.error().message;
 
   ASSERT_TRUE(client.call(redis_command({"CONFIG", "SET", "maxmemory", "0"})));

@@ -92,9 +92,7 @@ class RedisGateControl final : public GateControl {
 
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
     const std::lock_guard lock(mutex_);
-    const auto reply = client_.call(scan_holders_command(coupon_id, cursor));
-    if (!reply) return reply.error();
-    return read_holders_page(coupon_id, **reply);
+    return scan_holders(client_, coupon_id, cursor);
   }
 
   Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,

@@ -11,14 +11,7 @@ namespace {
 constexpr std::string_view scan_count = "1000";
 constexpr std::string_view no_cursor = "0";  // at the beginning and at the end
 
-}  // namespace
-
-std::string scan_holders_command(const std::string& coupon_id, const std::string& cursor) {
-  const std::string_view from = cursor.empty() ? no_cursor : std::string_view(cursor);
-  return redis_command({"HSCAN", CouponKeys(coupon_id).holders, from, "COUNT", scan_count});
-}
-
-Result<HoldersPage> read_holders_page(const std::string& coupon_id, const redisReply& reply) {
+Result<HoldersPage> read_page(const std::string& coupon_id, const redisReply& reply) {
   if (is_error(reply)) return refusal(reply);
   if (size_of(reply) != 2) return Error{Errc::unavailable, "redis answered a scan with something else"};
   HoldersPage result;
@@ -33,6 +26,21 @@ Result<HoldersPage> read_holders_page(const std::string& coupon_id, const redisR
     result.holders.push_back(std::move(*holder));
   }
   return result;
+}
+
+}  // namespace
+
+Result<HoldersPage> scan_holders(RedisClient& client, const std::string& coupon_id,
+                                 const std::string& cursor) {
+  const auto space = cursor.find(' ');
+  const std::string place = cursor.empty() ? std::string(no_cursor) : cursor.substr(0, space);
+  const std::string server = space == std::string::npos ? std::string() : cursor.substr(space + 1);
+  const auto reply = client.call(
+      redis_command({"HSCAN", CouponKeys(coupon_id).holders, place, "COUNT", scan_count}), {}, server);
+  if (!reply) return reply.error();
+  auto page = read_page(coupon_id, **reply);
+  if (page && !page->next.empty()) page->next += ' ' + client.identity();
+  return page;
 }
 
 }  // namespace seonchak

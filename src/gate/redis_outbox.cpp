@@ -61,12 +61,19 @@ class RedisOutbox final : public Outbox {
   PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
     std::vector<std::string> commands;
     for (const std::string& id : coupon_ids) {
-      commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch"}));
+      commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch",
+                                        "sequence", "rebuilt", "pending"}));
     }
-    const auto read = [&](std::size_t i, const redisReply& reply) {
-      return read_progress(coupon_ids[i], reply);
+    std::vector<std::size_t> waiting;
+    const auto read = [&](std::size_t i, const redisReply& reply) -> Result<Progress> {
+      const auto stage = read_stage(coupon_ids[i], reply);
+      if (!stage) return stage.error();
+      if (stage->something_waits) waiting.push_back(i);
+      return stage->progress;
     };
-    return read_each<Progress>(client_.call_all(commands), read);
+    auto progress = read_each<Progress>(client_.call_all(commands), read);
+    find_lost(coupon_ids, waiting, progress);
+    return progress;
   }
 
   Result<std::vector<ActiveCoupon>> active(std::size_t limit) override {
@@ -94,16 +101,39 @@ class RedisOutbox final : public Outbox {
                            [](std::size_t, const redisReply& reply) { return ran(reply); });
   }
 
-  static Result<Progress> read_progress(const std::string& coupon_id, const redisReply& reply) {
+  struct Stage {
+    Progress progress;
+    bool something_waits = false;  ///< in the outbox, for the store
+  };
+
+  static Result<Stage> read_stage(const std::string& coupon_id, const redisReply& reply) {
     if (is_error(reply)) return refusal(reply);
-    if (size_of(reply) != 3) return malformed_progress(coupon_id);
-    if (!text_of(element(reply, 2))) return Progress();
-    const auto published = integer_of(element(reply, 0));
-    const auto persisted = integer_of(element(reply, 1));
-    const auto epoch = integer_of(element(reply, 2));
-    if (!epoch) return Progress{published.value_or(0), persisted.value_or(0), 0};
-    if (!published || !persisted) return malformed_progress(coupon_id);
-    return Progress{*published, *persisted, *epoch};
+    if (size_of(reply) != 6) return malformed_progress(coupon_id);
+    if (!text_of(element(reply, 2))) return Stage();
+    const auto number = [&](std::size_t index) { return integer_of(element(reply, index)); };
+    const auto published = number(0);
+    const auto persisted = number(1);
+    const auto epoch = number(2);
+    if (!epoch) return Stage{{published.value_or(0), persisted.value_or(0), 0}, false};
+    if (!published || !persisted || !number(3)) return malformed_progress(coupon_id);
+    // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
+    const std::int64_t sequence = *number(3);
+    const std::int64_t last = sequence <= number(4).value_or(-1) ? number(5).value_or(sequence) : sequence;
+    return Stage{{*published, *persisted, *epoch}, last > *persisted};
+  }
+
+  /// Those whose outbox is gone though something waits in it. Coupons at rest cost no question.
+  void find_lost(std::span<const std::string> coupon_ids, const std::vector<std::size_t>& waiting,
+                 PerCoupon<Progress>& progress) {
+    std::vector<std::string> commands;
+    for (const std::size_t i : waiting)
+      commands.push_back(redis_command({"EXISTS", CouponKeys(coupon_ids[i]).outbox}));
+    const auto replies = client_.call_all(commands);
+    for (std::size_t n = 0; n < waiting.size(); ++n) {
+      const std::string& id = coupon_ids[waiting[n]];
+      if (replies[n] && integer_of(**replies[n]) == 0)
+        progress[waiting[n]] = Error{Errc::gate_behind, "redis has lost the outbox of coupon " + id};
+    }
   }
 
   static Error malformed_progress(const std::string& coupon_id) {

@@ -27,19 +27,19 @@ class RedisGateRecovery final : public GateRecovery {
     const auto reply = client_.call(begin_recovery_call(coupon, token, expected), coupon.gate);
     if (!reply) return reply.error();
     if (auto status = read_status(coupon.id, **reply); !status) return status.error();
-    if (size_of(**reply) != 5) return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
-    // "" for none is no number: 0.
-    return Remains{integer_of(element(**reply, 1)).value_or(0), integer_of(element(**reply, 2)).value_or(0),
-                   integer_of(element(**reply, 3)).value_or(0), integer_of(element(**reply, 4)).value_or(0)};
+    if (size_of(**reply) != 7) return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
+    // "" for none is no number.
+    const auto number = [&](std::size_t index, std::int64_t none) {
+      return integer_of(element(**reply, index)).value_or(none);
+    };
+    return Remains{number(1, 0), number(2, 0), number(3, 0), number(4, 0), number(5, -1), number(6, 0) != 0};
   }
 
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override {
     std::vector<Holder> holders;
     std::string cursor;
     do {
-      const auto reply = client_.call(scan_holders_command(coupon_id, cursor));
-      if (!reply) return reply.error();
-      auto page = read_holders_page(coupon_id, **reply);
+      auto page = scan_holders(client_, coupon_id, cursor);
       if (!page) return page.error();
       std::ranges::copy_if(page->holders, std::back_inserter(holders),
                            [&](const Holder& holder) { return holder.sequence > after; });

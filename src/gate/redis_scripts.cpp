@@ -33,6 +33,10 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
       return {Errc::outbox_full, found + " issued of " + coupon + " would wait for the store"};
     case ScriptStatus::stock_below_issued:
       return {Errc::stock_below_issued, found + " of " + coupon + " are issued"};
+    case ScriptStatus::holders_lost:
+      return {Errc::gate_behind, "redis has lost holders of " + coupon + " and has " + found};
+    case ScriptStatus::outbox_lost:
+      return {Errc::gate_behind, "redis has lost the outbox of " + coupon + " up to sequence " + found};
     case ScriptStatus::done:
       break;
   }
@@ -160,7 +164,10 @@ Result<void> read_status(std::string_view coupon_id, const redisReply& reply) {
   return status_error(static_cast<ScriptStatus>(*status), coupon_id, reply);
 }
 
-Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply) {
+namespace {
+
+/// What the answers of claim.lua and state.lua begin with.
+Result<GateState> read_common(std::string_view coupon_id, const redisReply& reply) {
   const auto status = read_status(coupon_id, reply);
   if (!status) return status.error();
   if (size_of(reply) < state_elements) return malformed(coupon_id);
@@ -187,8 +194,19 @@ Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply
   return state;
 }
 
+}  // namespace
+
+Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply) {
+  auto state = read_common(coupon_id, reply);
+  if (state && size_of(reply) > state_elements)
+    state->counted = integer_of(element(reply, state_elements)).value_or(-1);
+  return state;
+}
+
 Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, const redisReply& reply) {
-  auto state = read_state(coupon_id, reply);
+  // What has no room for an entry is as full as an outbox that has reached its limit.
+  if (is_error(reply, "OOM")) return Error{Errc::outbox_full, refusal(reply).message};
+  auto state = read_common(coupon_id, reply);
   if (!state) return state.error();
   const std::size_t size = size_of(reply);
   const bool pairs = size > state_elements && (size - state_elements) % 2 == 1;

@@ -21,6 +21,8 @@ enum class ScriptStatus {
   behind = 3,              ///< the state's sequence, which follows, is lower than what the caller has seen
   outbox_full = 4,         ///< how many would wait follows
   stock_below_issued = 5,  ///< how many are issued follows
+  holders_lost = 6,        ///< how many are left follows: fewer than the state has counted
+  outbox_lost = 7,  ///< there is no outbox, though up to the sequence that follows something waits in it
 };
 
 /// The keys of one coupon. They share the hash tag, so that a script may use them together in a cluster.
@@ -28,7 +30,7 @@ struct CouponKeys {
   explicit CouponKeys(std::string_view coupon_id);
 
   std::string state;  ///< hash: stock sequence opens_at closes_at closed epoch revision created_at published
-                      ///< persisted; epoch is a number, or "r" and a token during a recovery
+                      ///< persisted holders; epoch is a number, or "r" and a token during a recovery
   std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
   std::string outbox;   ///< stream: LAST_SEQUENCE-0, e = epoch, t = issued at in ms, u = users joined by ","
   std::string relay;    ///< string with a time limit: the relay that has the lease

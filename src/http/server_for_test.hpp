@@ -56,7 +56,7 @@ class TestServer {
       : store(open_sqlite({.path = (folder.path() / "test.db").string()})),
         catalog(*store),
         propagator(*store, gate, catalog, metrics),
-        campaigns(*store, gate, catalog, propagator, {.loosening_delay = {}}) {
+        campaigns(*store, *store, gate, catalog, propagator, {.loosening_delay = {}}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
     claim = [this](ClaimBatch batch, ClaimHandler handler) {

@@ -8,7 +8,6 @@
 #include "store/migrations.hpp"
 #include "store/postgres_connection.hpp"
 #include "store/postgres_leases.hpp"
-#include "store/postgres_lock.hpp"
 #include "store/postgres_pool.hpp"
 #include "store/postgres_save.hpp"
 #include "store/postgres_statements.hpp"
@@ -135,6 +134,31 @@ class PostgresStore final : public Store {
     return after;
   }
 
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    std::vector<std::string_view> ids;
+    std::vector<std::int64_t> seen_epochs;
+    std::vector<std::string_view> seen_gates;
+    std::vector<std::int64_t> epochs;
+    std::vector<std::string_view> gates;
+    for (const CouponFence& fence : fences) {
+      ids.push_back(fence.coupon_id);
+      seen_epochs.push_back(fence.seen_epoch);
+      seen_gates.push_back(fence.seen_gate);
+      epochs.push_back(fence.epoch);
+      gates.push_back(fence.gate);
+    }
+    PostgresParams changes;
+    changes.texts(ids).bigints(seen_epochs).texts(seen_gates).bigints(epochs).texts(gates);
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const auto rows = (*connection)
+                          ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
+                                         {&sql::lock_revisions},
+                                         {&sql::fence_coupons, std::move(changes)}});
+    if (!rows) return to_error(rows.error());
+    return read_coupons(rows->at(2));
+  }
+
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     const auto rows =
         pool_.query(sql::coupons_since, PostgresParams().bigint(after).bigint(limit_rows(limit)));
@@ -256,10 +280,6 @@ class PostgresStore final : public Store {
     return leases_.release(name, token);
   }
 
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    return try_postgres_lock(options_, name);
-  }
-
   Result<void> check() override {
     const auto rows = pool_.query(sql::check, PostgresParams());
     if (!rows) return rows.error();
@@ -273,7 +293,7 @@ class PostgresStore final : public Store {
   PostgresPool pool_;
   PostgresSaver saver_;
   PostgresUnsaved unsaved_{pool_};
-  PostgresLeases leases_{pool_};
+  PostgresLeases leases_{pool_, options_};
 };
 
 }  // namespace

@@ -178,68 +178,6 @@ TEST(Postgres, AServerThatStaysSilentIsGivenUp) {
   EXPECT_EQ(store->save(batch_of({event("a", 1)})).value(), SaveOutcome::saved);
 }
 
-TEST(Postgres, ARowThatIsHeldMakesASaveBusyAndOtherCallsUnavailable) {
-  PostgresDatabase database;
-  PostgresOptions options = database.options();
-  options.lock_timeout_ms = 100;
-  const auto store = open_postgres(options);
-  for (const char* id : {"a", "b"}) ASSERT_TRUE(store->create_coupon(coupon_named(id)));
-  const auto blocker = database.connect();
-  PostgresDatabase::run_on(*blocker, "BEGIN; SELECT 1 FROM coupon WHERE id = 'a' FOR UPDATE");
-  const auto updated = store->update_coupon("a", leave_it);
-  EXPECT_EQ(updated.error().code, Errc::unavailable);
-  EXPECT_NE(updated.error().message.find("55P03"), std::string::npos) << updated.error().message;
-  SaveBatch batch = batch_of({event("a", 1), event("b", 1)}, {{0, 0, 1}});
-  batch.epochs = {{"a", 0}, {"b", 0}};
-  EXPECT_EQ(store->save(batch).value(), SaveOutcome::busy);
-  EXPECT_TRUE(store->holders("b", 0, 10).value().empty());
-  EXPECT_TRUE(store->positions("group", "topic").value().empty());
-  SaveBatch free = batch_of({event("b", 1)});
-  free.epochs = {{"b", 0}};
-  EXPECT_EQ(store->save(free).value(), SaveOutcome::saved);
-  PostgresDatabase::run_on(*blocker, "ROLLBACK");
-  EXPECT_TRUE(store->update_coupon("a", leave_it));
-  EXPECT_EQ(store->save(batch).value(), SaveOutcome::saved);
-}
-
-TEST(Postgres, AnIntentToRecordWaitsForNobody) {
-  PostgresDatabase database;
-  PostgresOptions options = database.options();
-  options.lock_timeout_ms = 100;
-  const auto store = open_postgres(options);
-  Coupon coupon = coupon_named("a");
-  coupon.epoch = 2;
-  coupon.settled = 1;
-  ASSERT_TRUE(store->create_coupon(coupon));
-  const auto blocker = database.connect();
-  PostgresDatabase::run_on(*blocker, "BEGIN; SELECT 1 FROM coupon FOR UPDATE");
-  EXPECT_TRUE(store->begin_recording("a", 2, "p").value());
-  EXPECT_EQ(store->testify("a", 2, "p", {}).error().code, Errc::unavailable);
-  EXPECT_TRUE(store->end_recording("a", 2, "p"));
-}
-
-TEST(Postgres, ASessionThatSaysNothingInsideATransactionLosesItsRows) {
-  PostgresDatabase database;
-  PostgresOptions options = database.options();
-  options.idle_in_transaction_timeout_ms = 200;
-  const auto store = open_postgres(options);
-  const auto other = database.open();
-  const Coupon created = store->create_coupon(coupon_named("a")).value();
-  Result<Coupon> meanwhile = Error{};
-  const auto hung = store->update_coupon("a", [&](Coupon& row) -> Result<void> {
-    row.stock = 1;
-    meanwhile = other->update_coupon("a", [](Coupon& present) -> Result<void> {
-      present.stock = 2;
-      return {};
-    });
-    return {};
-  });
-  ASSERT_TRUE(meanwhile) << meanwhile.error().message;
-  EXPECT_EQ(hung.error().code, Errc::unavailable) << hung.error().message;
-  EXPECT_EQ(store->coupon("a").value().stock, 2);
-  EXPECT_TRUE(store->update_coupon("a", leave_it));
-}
-
 TEST(Postgres, WhatTimeMayCureIsUnavailableAndWhatTheDataCausesIsRejected) {
   PostgresDatabase database;
   const auto store = database.open();

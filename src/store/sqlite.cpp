@@ -144,6 +144,23 @@ class SqliteStore final : public Store {
     return after;
   }
 
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    auto transaction = SqliteTransaction::begin(writer_);
+    if (!transaction) return transaction.error();
+    const auto update = writer_.prepared(sql::fence_coupon);
+    if (!update) return update.error();
+    std::vector<Coupon> changed;
+    for (const CouponFence& fence : fences) {
+      (*update)->text(fence.coupon_id).integer(fence.seen_epoch).text(fence.seen_gate);
+      auto rows = (*update)->integer(fence.epoch).text(fence.gate).rows(read_coupon);
+      if (!rows) return rows.error();
+      std::ranges::move(*rows, std::back_inserter(changed));
+    }
+    if (const auto committed = transaction->commit(); !committed) return committed.error();
+    return changed;
+  }
+
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return read(sql::coupons_since, read_coupon,
                 [&](SqliteStatement& query) { query.integer(after).integer(limit_rows(limit)); });
@@ -278,12 +295,6 @@ class SqliteStore final : public Store {
     return {};
   }
 
-  Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) override {
-    const std::lock_guard guard(locks_mutex_);
-    if (!locks_.insert(name).second) return std::unique_ptr<StoreLock>();
-    return std::unique_ptr<StoreLock>(std::make_unique<Lock>(*this, name));
-  }
-
   Result<void> check() override {
     const auto answer = read(
         sql::check, [](SqliteStatement& row) { return row.integer_at(0); }, [](SqliteStatement&) {});
@@ -292,21 +303,6 @@ class SqliteStore final : public Store {
   }
 
  private:
-  /// Only this process opens the file, so a lock among its threads is enough.
-  class Lock final : public StoreLock {
-   public:
-    Lock(SqliteStore& store, std::string name) : store_(store), name_(std::move(name)) {}
-    ~Lock() override {
-      const std::lock_guard guard(store_.locks_mutex_);
-      store_.locks_.erase(name_);
-    }
-    bool held() override { return true; }
-
-   private:
-    SqliteStore& store_;
-    const std::string name_;
-  };
-
   void set_up_writer(const std::string& path) {
     const auto mode = writer_.value("PRAGMA journal_mode = WAL");
     if (!mode) {
@@ -341,8 +337,6 @@ class SqliteStore final : public Store {
   std::mutex reader_mutex_;
   SqliteConnection reader_;  // guarded by reader_mutex_
   LeaseTable leases_;        // the file's lock makes this process the only one
-  std::mutex locks_mutex_;
-  std::set<std::string> locks_;  // guarded by locks_mutex_
 };
 
 }  // namespace

@@ -18,6 +18,9 @@ inline constexpr char update_coupon[] =
     "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
     "?8, gate = ?9, settled = ?10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
+inline constexpr char fence_coupon[] =
+    "UPDATE coupon SET epoch = ?4, gate = ?5, revision = (SELECT max(revision) + 1 FROM coupon)"
+    " WHERE id = ?1 AND epoch = ?2 AND gate = ?3 RETURNING " SEONCHAK_COUPON_COLUMNS;
 inline constexpr char coupons_since[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
 inline constexpr char list_coupons[] =

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -118,15 +119,33 @@ TEST_P(StoreRecovery, KnowsWhoIsStillRecording) {
   EXPECT_TRUE(store_->recordings("a", 2).value().empty()) << "the one that died is forgotten with the rest";
 }
 
-TEST_P(StoreRecovery, ALockIsHeldByOne) {
-  auto first = store_->try_lock("name");
-  ASSERT_TRUE(first);
-  ASSERT_TRUE(*first);
-  EXPECT_TRUE((*first)->held());
-  EXPECT_FALSE(*store_->try_lock("name"));
-  EXPECT_TRUE(*store_->try_lock("another"));
-  first->reset();
-  EXPECT_TRUE(*store_->try_lock("name"));
+TEST_P(StoreRecovery, FencesManyCouponsAsTheyWereSeen) {
+  for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(store_->create_coupon(coupon_named(id)));
+  set_epochs("a", 2, 2);
+  set_epochs("b", 5, 5);
+  const Coupon a = store_->coupon("a").value();
+  const Coupon c = store_->coupon("c").value();
+  const std::vector<CouponFence> fences = {{"c", c.epoch, c.gate, 8, "new"},
+                                           {"b", 4, a.gate, 6, "new"},
+                                           {"gone", 1, "", 2, "new"},
+                                           {"a", 2, a.gate, 3, "new"}};
+  auto fenced = store_->fence_coupons(fences).value();
+  std::ranges::sort(fenced, {}, &Coupon::id);
+  ASSERT_EQ(fenced.size(), 2U) << "one is in another epoch, one is gone";
+  EXPECT_EQ(fenced[0].id, "a");
+  EXPECT_EQ(fenced[0].epoch, 3);
+  EXPECT_EQ(fenced[0].settled, 2);
+  EXPECT_EQ(fenced[0].gate, "new");
+  EXPECT_EQ(fenced[0].name, a.name);
+  EXPECT_EQ(fenced[1].id, "c");
+  EXPECT_NE(fenced[0].revision, fenced[1].revision);
+  EXPECT_EQ(store_->coupon("b").value().epoch, 5);
+  std::set<std::string> changed;
+  const std::int64_t before = store_->coupon("b").value().revision;
+  for (const Coupon& row : store_->coupons_since(before, 10).value()) changed.insert(row.id);
+  EXPECT_EQ(changed, (std::set<std::string>{"a", "c"}));
+  EXPECT_TRUE(store_->fence_coupons(fences).value().empty()) << "they are not as seen any more";
+  EXPECT_TRUE(store_->fence_coupons({}).value().empty());
 }
 
 }  // namespace

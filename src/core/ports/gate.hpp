@@ -112,7 +112,7 @@ class GateControl {
   virtual Result<void> install(const Coupon& coupon) = 0;
 
   /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
-  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted.
+  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted, gate_behind.
   virtual Result<void> configure(const Coupon& coupon) = 0;
 
   /// Errors: gate_missing; gate_epoch while the coupon is being recovered.
@@ -135,7 +135,8 @@ class GateControl {
 
   /// All holders, page by page, so that others are served in between; `cursor` is empty at first, then
   /// HoldersPage::next. Whoever holds the coupon from the first call to the last is on some page, perhaps on
-  /// several; nobody is asked for when there is no state.
+  /// several; nobody is asked for when there is no state. A cursor belongs to one server: gate_untrusted when
+  /// another one answers by now.
   virtual Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) = 0;
 
   /// The same decision and hint as Gate::claim, for callers that may block.
@@ -215,6 +216,7 @@ class Outbox {
     std::int64_t persisted = 0;
     std::int64_t epoch = 0;  ///< what the marks belong to; 0 without a state, and while it is recovered
   };
+  /// Errors: gate_behind when something waits for the store and the outbox is gone.
   virtual PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) = 0;
 
   /// Coupons with a hint, the latest first, at most `limit`. A hint is left by a claim, at most once per

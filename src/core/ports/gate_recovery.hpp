@@ -20,9 +20,10 @@ struct Remains {
   std::int64_t persisted = 0;  ///< every holder up to here is in the store
   std::int64_t holders = 0;    ///< how many there are
   std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
+  bool outbox_lost = false;    ///< something waits for the store, by the state, and there is no outbox
 
-  /// Whether none of the state's holders is missing, as far as the state can tell.
-  bool has_all_holders() const { return holders >= counted; }
+  /// Whether the rest has what the state says it has.
+  bool is_whole() const { return holders >= counted && !outbox_lost; }
 };
 
 /// How far a coupon has come when it is opened again.
@@ -52,7 +53,8 @@ class GateRecovery {
   virtual Result<Remains> begin(const Coupon& coupon, const std::string& token,
                                 const std::string& expected) = 0;
 
-  /// Holders that are left in the gate with a sequence above `after`, in any order.
+  /// Holders that are left in the gate with a sequence above `after`, in any order. Errors: gate_untrusted
+  /// when another server answers before the end.
   virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) = 0;
 
   /// Forgets all holders when `first`, then makes each of these users one.

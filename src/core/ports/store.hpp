@@ -1,7 +1,6 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -65,7 +64,7 @@ struct Recording {
 struct LeaseRow {
   std::int64_t token = 0;  ///< grows with every holder; 0: nobody has ever had it
   std::int64_t beat = 0;   ///< grows with every sign of life of that holder
-  std::string holder;      ///< empty when nobody holds it
+  std::string holder;      ///< empty when nobody holds it, or the one who did is known to be gone
 
   bool operator==(const LeaseRow&) const = default;
 };
@@ -74,6 +73,15 @@ struct LeaseRow {
 struct CouponEpoch {
   std::string coupon_id;
   std::int64_t epoch = 0;
+};
+
+/// A change of where a coupon's gate is trusted: its epoch, or its server's name, or both.
+struct CouponFence {
+  std::string coupon_id;
+  std::int64_t seen_epoch = 0;  ///< what the row must have now
+  std::string seen_gate;        ///< the same
+  std::int64_t epoch = 0;
+  std::string gate;
 };
 
 /// What one transaction of the consumer saves.
@@ -92,15 +100,6 @@ enum class SaveOutcome {
   superseded,  ///< a coupon is in another epoch, or gone: nothing was saved; look at the events anew
   busy,  ///< somebody else holds a row too long: nothing was saved; other coupons, or none at all, may be
          ///< free
-};
-
-/// An exclusive lock among all processes that use the database; ends with the object.
-class StoreLock {
- public:
-  virtual ~StoreLock() = default;
-
-  /// False once the lock is lost, for example with the connection. May block.
-  virtual bool held() = 0;
 };
 
 /// The database. Calls block; safe from any thread. Every call may fail with `unavailable` (connection lost,
@@ -122,6 +121,10 @@ class Store {
   /// run more than once. Errors: not_found, and those of `change`.
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
+
+  /// Changes many coupons in one transaction. Returns those that are as asked for now, each with a new
+  /// revision; a coupon that was not as seen, or is gone, is left alone. Each coupon once.
+  virtual Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) = 0;
 
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
   virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
@@ -205,9 +208,6 @@ class Store {
 
   /// Leaves it to whoever comes first, if the holder of `token` still holds it.
   virtual Result<void> release_lease(const std::string& name, std::int64_t token) = 0;
-
-  /// The lock of that name, or nothing while somebody else has it.
-  virtual Result<std::unique_ptr<StoreLock>> try_lock(const std::string& name) = 0;
 
   /// Whether the database answers.
   virtual Result<void> check() = 0;

@@ -1,0 +1,49 @@
+"""A Redis without memory refuses new coupons, and issues again once what it holds is saved."""
+
+from confluent_kafka import Producer
+from harness import http
+from harness.recovery import COUPON, sale_of
+from harness.seonchak import Seonchak, Serve
+from harness.servers import RedisServer, SharedServer
+
+STOCK = 1_000_000
+BATCH = 1_000
+ROOM_BYTES = 2_000_000
+
+
+def fill(server: Seonchak, redis: RedisServer) -> int:
+    """Issues until Redis has no memory left. Returns how many have it."""
+    client = redis.client()
+    client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
+    users = (f"a-user-with-quite-a-long-name-indeed-{number}" for number in range(STOCK))
+    issued = 0
+    while True:
+        requests = [http.issue(COUPON, next(users)) for _ in range(BATCH)]
+        statuses = [answer.status for answer in http.load(server.address, requests)]
+        assert set(statuses) <= {201, 503}
+        issued += statuses.count(201)
+        if 503 in statuses:
+            return issued
+
+
+def test_a_full_redis_issues_again_once_its_outbox_is_saved(
+    serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str
+) -> None:
+    log = f"kafka://{kafka_server.address}/{topic}"
+    sale = sale_of(serve, own_redis.address, log, database, topic)
+    server = sale.start("api")
+    body = {"id": COUPON, "name": "Test", "stock": STOCK}
+    assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
+    issued = fill(server, own_redis)
+    refused = sale.issue(server, "new")
+    assert refused.status == 503
+    assert refused.json()["detail"].startswith("outbox_full"), refused.text
+
+    producer = Producer({"bootstrap.servers": kafka_server.address})
+    producer.produce(topic, value=f'{{"couponId":"{COUPON}","userId":"bare"}}'.encode(), partition=0)
+    assert producer.flush(10) == 0
+    sale.start("relay,consumer")
+    sale.wait_until(server, "persisted", issued)
+    assert len(sale.rows()) >= issued
+    reply = sale.answer(server, "new")
+    assert reply.status == 201, reply.text

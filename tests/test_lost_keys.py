@@ -1,0 +1,65 @@
+"""One key of a coupon is lost in Redis: nobody is issued a second one, and nobody's is forgotten."""
+
+import pytest
+from harness.recovery import COUPON, Sale, sale_of
+from harness.seonchak import Serve
+from harness.servers import RedisServer, SharedServer
+
+KEYS = ["state", "holders", "outbox", "relay"]
+
+
+@pytest.fixture
+def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
+    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
+
+
+def lose(redis: RedisServer, key: str) -> None:
+    redis.client().delete(f"{{coupon:{COUPON}}}:{key}")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_lost_when_all_is_saved(sale: Sale, own_redis: RedisServer, key: str) -> None:
+    server = sale.start()
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 30)
+    sale.wait_until(server, "persisted", 30)
+    lose(own_redis, key)
+    sale.wait_for_rows(sale.sell_the_rest(server, issued))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_lost_before_anything_is_saved(sale: Sale, own_redis: RedisServer, key: str) -> None:
+    server = sale.start("api")
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 30)
+    lose(own_redis, key)
+    everyone = sale.sell_the_rest(server, issued)
+    sale.start("relay,consumer")
+    sale.wait_for_rows(everyone)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_what_the_other_keys_have_needs_no_witness(sale: Sale, own_redis: RedisServer, key: str) -> None:
+    first = sale.start("api")
+    sale.create(first)
+    issued = sale.issue_all(first, 0, 30)
+    first.kill9()
+    lose(own_redis, key)
+    server = sale.start("api")
+    everyone = sale.sell_the_rest(server, issued)
+    sale.start("relay,consumer")
+    sale.wait_for_rows(everyone)
+
+
+def test_new_users_come_first_after_the_holders_are_lost(sale: Sale, own_redis: RedisServer) -> None:
+    server = sale.start()
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 45)
+    sale.wait_until(server, "persisted", 45)
+    lose(own_redis, "holders")
+    for number in range(100, 105):
+        reply = sale.answer(server, f"u{number}")
+        assert reply.status == 201, reply.text
+        issued[f"u{number}"] = reply.json()["sequence"]
+    assert sale.answer(server, "late").json()["code"] == "sold_out"
+    sale.wait_for_rows(sale.sell_the_rest(server, issued))
