@@ -18,7 +18,7 @@
 namespace seonchak::sim {
 
 /// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
-inline constexpr SafetyTimes times = scaled(safety_times, 3, 10);
+inline constexpr SafetyTimes times = scaled(safety_times, 1, 4);
 static_assert(hold_together(times));
 
 /// Counts over all schedules of a run.

@@ -27,10 +27,7 @@ Micros Life::longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const {
 }
 
 void Ledger::promised(Promise promise) {
-  const Known& known = coupons_[promise.coupon_id];
   promise.told_at = ticker().now();
-  // Answered by a process that slept through a recovery.
-  if (promise.epoch < known.settled && !has_row(promise)) promise.excused = excusable(promise, known);
   promises_.push_back(std::move(promise));
 }
 

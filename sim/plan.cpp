@@ -49,10 +49,11 @@ void Plan::brew(Random& random) {
   gate_losses = 2 + static_cast<int>(random.below(3));
   fails_over = random.chance(400);
   slow_per_mille = up_to(90);
-  slow_most = milliseconds(1'600);
+  slow_most = milliseconds(2'400);
   stall_per_mille = random.chance(500) ? up_to(60) : 0;
   reply_loss_per_mille = random.chance(600) ? up_to(300) : 0;
   crash_per_mille = random.chance(600) ? up_to(40) : 0;
+  stop_at_reply_per_mille = random.chance(400) ? up_to(120) : 0;
   recovery_hang_per_mille = random.chance(500) ? up_to(40) : 0;
   gate_hang_per_mille = random.chance(300) ? up_to(40) : 0;
   api_cuts = random.chance(300) ? 1 : 0;

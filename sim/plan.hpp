@@ -64,7 +64,9 @@ struct Plan {
   unsigned crash_per_mille = 0;  ///< at a call of a relay or consumer
   unsigned api_crash_per_mille = 0;
   int api_pauses = 0;
-  unsigned stall_per_mille = 0;          ///< of an API process's loop between two of its tasks
+  unsigned stop_at_reply_per_mille =
+      0;                         ///< of claims that were decided: the API process stops before it hears
+  unsigned stall_per_mille = 0;  ///< of an API process's loop between two of its tasks
   unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
   unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
   int api_cuts = 0;                      ///< an API process cannot reach the store for a while

@@ -19,6 +19,8 @@ constexpr OutboxSweepOptions sweep{.coupons_per_look = 1,
                                    .first_period = milliseconds(10),
                                    .round_min = milliseconds(300)};
 constexpr milliseconds task_pause{1};
+constexpr Micros stop_least = milliseconds(300);
+constexpr Micros stop_most = milliseconds(2'500);
 constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
@@ -35,6 +37,23 @@ Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
                 .entries_max = 1 + actor.environment().random.below(4),
                 .in_flight_events_max = 1 + actor.environment().random.below(8),
                 .backoff = milliseconds(20)});
+}
+
+ConsumerOptions consumer_options(Random& random) {
+  return {.batch_records_max = 1 + random.below(6),
+          .backoff_min = milliseconds(10),
+          .backoff_max = milliseconds(100),
+          .reconciler = {.period = milliseconds(150), .sweep = sweep},
+          .bare = {}};
+}
+
+/// Steps a role for ever, each time when the step before has asked for it.
+template <class Role>
+[[noreturn]] void keep_stepping(Role& role) {
+  while (true) {
+    const milliseconds pause = role.step(step_wait);
+    if (pause.count() > 0) ticker().sleep_for(std::min(pause, step_wait));
+  }
 }
 
 std::string name_of_life(Actor& actor) {
@@ -60,23 +79,6 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.lease.beat_period = milliseconds(150);
   options.lease.holder = name_of_life(actor);
   return options;
-}
-
-ConsumerOptions consumer_options(Random& random) {
-  return {.batch_records_max = 1 + random.below(6),
-          .backoff_min = milliseconds(10),
-          .backoff_max = milliseconds(100),
-          .reconciler = {.period = milliseconds(150), .sweep = sweep},
-          .bare = {}};
-}
-
-/// Steps a role for ever, each time when the step before has asked for it.
-template <class Role>
-[[noreturn]] void keep_stepping(Role& role) {
-  while (true) {
-    const milliseconds pause = role.step(step_wait);
-    if (pause.count() > 0) ticker().sleep_for(std::min(pause, step_wait));
-  }
 }
 
 }  // namespace
@@ -150,6 +152,9 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   }
   if (actor_.faulty(environment.plan.reply_loss_per_mille))
     return environment.fault(FaultKind::claim_reply_lost, actor_.name());
+  // It comes to the socket of a process that does not run.
+  if (actor_.faulty(environment.plan.stop_at_reply_per_mille))
+    actor_.stop_for(environment.random.between(stop_least, stop_most));
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call, reply = std::move(reply)] { answer(call, reply); });
 }
@@ -185,9 +190,9 @@ ApiActor::Objects::Objects(ApiActor& actor)
     : common(actor, Caller::api),
       propagator(common.store, common.gate, common.catalog, Environment::metrics(),
                  {.loosening_delay = times.loosening_delay,
-                  .backoff_min = milliseconds(15),
-                  .backoff_max = milliseconds(1'500),
-                  .link_backoff_max = milliseconds(150)}),
+                  .backoff_min = milliseconds(12),
+                  .backoff_max = milliseconds(1'250),
+                  .link_backoff_max = milliseconds(125)}),
       loop(actor),
       claims(actor, loop),
       waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
@@ -195,7 +200,8 @@ ApiActor::Objects::Objects(ApiActor& actor)
       refusal_reader(refusals),
       issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
              Environment::metrics(),
-             {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0)}),
+             {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0),
+              .answer_limit = times.answer_deadline}),
       recorder(common.store, common.catalog, witness, name_of_life(actor)),
       recovery_store(actor, Caller::recovery),
       recovery_gate(actor, Caller::recovery),
@@ -267,7 +273,9 @@ void ApiActor::request(const std::string& coupon_id, const std::string& user_id,
   objects_->loop.post([this, coupon_id, user_id, done = std::move(done)] {
     const auto coupon = objects_->common.reader.find(coupon_id);
     if (!coupon || coupon->settled == 0) return done(false, {});
-    objects_->issuer.issue(coupon_id, user_id, [=, this](const Result<IssueAnswer>& answer) {
+    objects_->issuer.issue(coupon_id, user_id, [=, this](Result<IssueAnswer> answer) {
+      // As the HTTP connection does, last of all.
+      if (answer && ticker().now() > answer->valid_until) answer = Error{Errc::unavailable, "late"};
       note_answer(coupon_id, user_id, answer);
       done(answer.has_value(), answer ? answer->decision : Decision::not_found);
     });

@@ -9,8 +9,8 @@ import time
 import psycopg
 import pytest
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 from harness import http
+from harness.kafka_topics import delete_topic
 from harness.recovery import Sale, sale_of
 from harness.seonchak import Serve
 from harness.servers import RedisServer, SharedServer, create_topic
@@ -21,17 +21,6 @@ ADMIN_TIMEOUT_S = 30.0
 @pytest.fixture
 def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
     return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
-def delete_topic(brokers: str, topic: str) -> None:
-    """Returns when the broker does not have it any more."""
-    admin = AdminClient({"bootstrap.servers": brokers})
-    for done in admin.delete_topics([topic]).values():
-        done.result(ADMIN_TIMEOUT_S)
-    deadline = time.monotonic() + ADMIN_TIMEOUT_S
-    while topic in admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("later_events", [0, 5])

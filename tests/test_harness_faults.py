@@ -1,4 +1,4 @@
-"""The fault proxy and the failing disk do what the fault tests rely on."""
+"""The fault proxy, the failing disk and the skewed clock do what the fault tests rely on."""
 
 import socket
 import socketserver
@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from harness.faulty_disk import DiskFault, FaultyDisk
 from harness.proxy import Proxy
+from harness.record_batch import produce_copies
 from harness.sentinel import ReplicatedRedis, Sentinel
+from harness.servers import RedisServer, SharedServer
+from harness.skewed_clock import SkewedClock
 
 SILENT_S = 0.3
 ANSWER_S = 10.0
@@ -192,3 +196,35 @@ def test_a_paused_master_is_one_of_two_until_the_sentinel_has_seen_it(sentinel: 
     old.resume()
     sentinel.wait_in_step()
     assert sentinel.master is new
+
+
+@pytest.mark.parametrize("seconds", [7_200.25, -3_600.75])
+def test_a_skewed_clock_is_ahead_or_behind_until_it_is_set_right(seconds: float) -> None:
+    clock = SkewedClock()
+    with RedisServer(clock) as redis, redis.client() as client:
+
+        def ahead() -> float:
+            whole, microseconds = client.time()
+            return whole + microseconds / 1_000_000 - time.time()
+
+        for skew in (0.0, seconds, 0.0):
+            clock.set(skew)
+            assert ahead() == pytest.approx(skew, abs=1.0)
+    clock.close()
+
+
+def test_copies_of_a_message_are_all_there(kafka_server: SharedServer, topic: str) -> None:
+    headers = [("ce_id", b"c:1:7")]
+    produce_copies(kafka_server.address, topic, 30_000, b"key", b"value", headers)
+    consumer = Consumer({"bootstrap.servers": kafka_server.address, "group.id": topic})
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=ANSWER_S)
+        assert low == 0
+        assert high >= 30_000
+        for offset in (0, high - 1):
+            consumer.assign([TopicPartition(topic, 0, offset)])
+            message = consumer.poll(ANSWER_S)
+            assert (message.error(), message.offset()) == (None, offset)
+            assert (message.key(), message.value(), message.headers()) == (b"key", b"value", headers)
+    finally:
+        consumer.close()

@@ -21,8 +21,13 @@ PLANTED = [
     "no_lease",
     "mark_any_epoch",
     "no_epoch_check_in_save",
+    "late_answer",
     "late_dropped",
     "count_holders_only",
+    "record_after_gate",
+    "no_takeover",
+    "late_before_log",
+    "tail_before_grace",
 ]
 
 

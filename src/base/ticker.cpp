@@ -1,6 +1,7 @@
 #include "base/ticker.hpp"
 
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 namespace seonchak {
@@ -9,7 +10,11 @@ namespace {
 
 class SystemTicker final : public Ticker {
  public:
-  TimePoint now() override { return std::chrono::steady_clock::now(); }
+  TimePoint now() override {
+    std::timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  }
   Time wall() override {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   }

@@ -13,7 +13,9 @@ class Ticker {
 
   virtual ~Ticker() = default;
 
-  /// Monotonic.
+  /// Monotonic, and goes on while the process is stopped or the whole machine suspended, so what was decided
+  /// before such a pause is as old afterwards as it is for everybody else. Another clock than
+  /// std::chrono::steady_clock, which stands still in a suspended machine: never compare the two.
   virtual TimePoint now() = 0;
 
   /// The wall clock.

@@ -94,13 +94,13 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
   return open_postgres(options);
 }
 
-/// At most ten connections in a process that has every role, and fewer at rest: they are opened on demand.
+/// Opened on demand. So many that nobody waits for others of the same lane.
 PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
   PostgresOptions options;
   options.url = config.store;
-  options.connections_max = 2;
   switch (lane) {
     case StoreLane::fence:
+      options.connections_max = 2;  // the catalog, and who asks it to look at once
       break;
     case StoreLane::recovery:
       // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
@@ -110,10 +110,12 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
       options.connections_max = 1;
       break;
     case StoreLane::operators:
+      options.connections_max = 3;  // the propagator, and two operators
       // Longer than a process that was stopped can hold a row, so that what waits for it succeeds.
       options.lock_timeout_ms = 8'000;
       break;
     case StoreLane::readers:
+      options.connections_max = 2;
       options.connection_wait_timeout_ms = 1'000;
       options.lock_timeout_ms = 1'000;
       options.statement_timeout_ms = 3'000;

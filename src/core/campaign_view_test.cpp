@@ -44,7 +44,7 @@ TEST(Campaigns, ShowTheGatesNumbersAndDoWithoutThem) {
 TEST(Campaigns, ShowACouponThatTheCatalogHasNotSeenYet) {
   World world;
   Elsewhere elsewhere(world.store, world.gate);
-  Campaigns other(world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
+  Campaigns other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
   ASSERT_TRUE(other.create({"c", "new", 5, {}, {}, {}}));
   EXPECT_EQ(world.campaigns.show("c")->coupon.name, "new");
   EXPECT_EQ(world.campaigns.show("nothing").error().code, Errc::not_found);
@@ -91,7 +91,8 @@ TEST(Campaigns, AUsersCouponsAreNotGuessedWithoutTheGateOrTheStore) {
 
 TEST(Campaigns, AUsersCouponsAreNoMoreThanTheLimit) {
   World world;
-  Campaigns brief(world.store, world.gate, world.catalog, world.propagator, {.user_coupons_max = 2});
+  Campaigns brief(world.store, world.store, world.gate, world.catalog, world.propagator,
+                  {.user_coupons_max = 2});
   for (const char* id : {"a", "b", "c"}) {
     world.create(id, 5);
     world.claim(id, "kim");

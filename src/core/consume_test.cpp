@@ -271,7 +271,7 @@ TEST(Consumer, WhatTheLogHasLostIsSavedWhateverTheWallClockSays) {
     world.create("c", 100);
     world.issue("c", 2);
     RelayLife(world, deleted, {.durable = true}).drain();
-    time.skew = skew;
+    time.wall_ahead = skew;
     ConsumerLife life(world, anew);
     life.steps(3);
     time.passed += ReconcilerOptions().overdue - std::chrono::milliseconds(1);

@@ -18,7 +18,8 @@
 namespace seonchak {
 
 struct GuardOptions {
-  /// Besides the coupons with demand: everything is looked at now and then.
+  /// Besides the coupons with demand: everything is looked at now and then, in one round by its progress, in
+  /// the next by its state.
   std::size_t sweep_coupons_per_step = 16;
   std::size_t demand_coupons_per_step = 512;  ///< taking turns
   /// A server with a new name is still the same only if its old one was seen this short a time ago.
@@ -69,8 +70,13 @@ class Guard {
  private:
   bool see_identity(const CatalogSnapshot& catalog);
   void see_demand();
-  std::vector<std::shared_ptr<const Coupon>> to_ask(const CatalogSnapshot& catalog);
-  void ask(const std::vector<std::shared_ptr<const Coupon>>& coupons);
+  using Coupons = std::vector<std::shared_ptr<const Coupon>>;
+  Coupons wanted(const CatalogSnapshot& catalog);
+  Coupons next_swept();
+  void sweep();
+  void ask_progress(const Coupons& coupons);
+  void ask_states(const Coupons& coupons);
+  void found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted);
   void weigh_doubts(const CatalogSnapshot& catalog);
   bool suspicious(const Coupon& coupon) const;
   void scan(const CatalogSnapshot& catalog);
@@ -89,15 +95,17 @@ class Guard {
   std::map<std::string, Witness::Doubt> doubts_;
   std::set<std::string> demand_;
   std::set<std::string> watched_;
-  std::set<std::string> other_state_;  // what the gate has of them is not what is trusted
+  std::set<std::string> other_progress_;  // the gate has another epoch of them, or nothing that can be used
+  std::set<std::string> other_state_;     // the same by their state, or it has lost holders
   std::unordered_map<std::string, Outbox::Progress> progress_;  // of the last look
-  std::vector<std::shared_ptr<const Coupon>> open_;             // for the sweep
+  Coupons open_;                                                // for the sweep
   std::vector<std::string> suspects_;                           // of the last scan; closed ones last
   std::map<std::string, TimePoint> since_;                      // the same
   std::vector<CouponFence> to_rename_;                          // of the last scan
   std::uint64_t scanned_version_ = 0;
   bool scan_due_ = false;
   std::size_t sweep_turn_ = 0;
+  bool sweeps_states_ = false;
   std::size_t demand_turn_ = 0;
 };
 

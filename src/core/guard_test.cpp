@@ -80,6 +80,15 @@ TEST(Guard, NoticesInTimeWhatNobodyAsksFor) {
   EXPECT_EQ(world.suspects(), Ids{"b"});
 }
 
+TEST(Guard, NoticesHoldersThatAreGoneThoughNobodyAsks) {
+  Guarded world;
+  world.issue("b", 1);
+  world.look();
+  world.memory_gate.forget_holders("b");
+  for (int i = 0; i < 3; ++i) world.look();
+  EXPECT_EQ(world.suspects(), Ids{"b"});
+}
+
 TEST(Guard, ForgetsWhatTheStoreHas) {
   Guarded world;
   world.issue("a", 2);

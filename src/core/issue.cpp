@@ -121,6 +121,7 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   if (!planted("ack_before_remembering")) remember(coupon_id, *reply, batch);
   const Mark published{coupon_id, reply->state.published, epoch};
   const Mark persisted{coupon_id, reply->state.persisted, epoch};
+  board_.shown({&published, 1}, called_at);
   board_.published({&published, 1});
   board_.persisted({&persisted, 1});
   const TimePoint as_of = catalog_.catalog().current_as_of();
@@ -130,9 +131,10 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
     for (Request& request : batch) finish(request.handler, doubt);
     return;
   }
-  if (coupon) refusals_.refusals().seen(*coupon, reply->state, called_at);
+  if (coupon) refusals_.seen(*coupon, reply->state, called_at);
+  const TimePoint until = valid_until(called_at, as_of);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    answer_claim(coupon.get(), reply->state, reply->claims[i], batch[i]);
+    answer_claim(coupon.get(), reply->state, reply->claims[i], until, batch[i]);
   }
   if (planted("ack_before_remembering")) {
     loop_.post(
@@ -164,12 +166,22 @@ bool Issuer::lease_is_over(TimePoint catalog_as_of) const {
   return ticker().now() - catalog_as_of > options_.fence_lease;
 }
 
+/// For what was true at `known_at` in its epoch: no recovery had fenced the coupon then.
+Issuer::TimePoint Issuer::valid_until(TimePoint known_at, TimePoint catalog_as_of) const {
+  if (planted("late_answer")) return TimePoint::max();
+  const TimePoint until = known_at + options_.answer_limit;
+  if (options_.fence_lease.count() == 0 || planted("no_lease")) return until;
+  return std::min(until, catalog_as_of + options_.fence_lease);
+}
+
 void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim,
-                          Request& request) {
+                          TimePoint valid_until, Request& request) {
   IssueAnswer answer{claim.decision, claim.sequence, claim.issued_at, false, state.opens_at};
   const bool holds = claim.decision == Decision::issued || claim.decision == Decision::already_issued;
+  if (!holds) return finish(request.handler, answer);
+  answer.valid_until = valid_until;
   const Ack ack = coupon != nullptr ? coupon->ack : Ack::gate;
-  if (!holds || ack == Ack::gate) return finish(request.handler, answer);
+  if (ack == Ack::gate) return finish(request.handler, answer);
 
   wait_for_ack(*coupon, state.epoch, answer, std::move(request.handler));
 }
@@ -177,18 +189,29 @@ void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Cl
 void Issuer::wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer,
                           IssueHandler handler) {
   waiters_.wait({coupon.id, answer.sequence, epoch}, coupon.ack,
-                [this, id = coupon.id, epoch, answer, handler = std::move(handler)](bool reached) mutable {
-                  const TimePoint as_of = catalog_.catalog().current_as_of();
-                  // Cut off with a former master, this process may hear of marks that came too late.
-                  if (reached && !lease_is_over(as_of)) return finish(handler, answer);
-                  // Not confirmed in its own epoch: nobody knows any more what has become of it.
-                  if (board_.of(id).epoch > epoch || in_doubt(catalog_.find(id).get(), epoch, as_of))
-                    return finish(handler, Error{Errc::gate_epoch, "the coupon was recovered meanwhile"});
-                  if (!options_.gate_is_durable)
-                    return finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});
-                  answer.pending = true;
-                  finish(handler, answer);
-                });
+                [this, id = coupon.id, ack = coupon.ack, epoch, answer, handler = std::move(handler)](
+                    bool reached) mutable { on_ack(id, ack, epoch, reached, answer, handler); });
+}
+
+void Issuer::on_ack(const std::string& coupon_id, Ack ack, std::int64_t epoch, bool reached,
+                    IssueAnswer answer, const IssueHandler& handler) {
+  const TimePoint as_of = catalog_.catalog().current_as_of();
+  const auto coupon = catalog_.find(coupon_id);
+  // A row is there for good. The log's word is not: a relay that slept through a recovery may hear of an
+  // event that the log took after that recovery had read it.
+  const bool has_row = reached && ack == Ack::store;
+  const TimePoint store_knew = coupon && coupon->epoch == epoch ? as_of : TimePoint();
+  const TimePoint known_at = std::max(store_knew, board_.shown_at(coupon_id, epoch));
+  answer.valid_until = has_row ? TimePoint::max() : valid_until(known_at, as_of);
+  // Cut off with a former master, this process may hear of marks that came too late.
+  if (reached && !lease_is_over(as_of)) return finish(handler, answer);
+  // Not confirmed in its own epoch: nobody knows any more what has become of it.
+  if (board_.of(coupon_id).epoch > epoch || in_doubt(coupon.get(), epoch, as_of))
+    return finish(handler, Error{Errc::gate_epoch, "the coupon was recovered meanwhile"});
+  if (!options_.gate_is_durable)
+    return finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});
+  answer.pending = true;
+  finish(handler, answer);
 }
 
 void Issuer::finish(const IssueHandler& handler, Result<IssueAnswer> answer) {

@@ -13,6 +13,7 @@
 #include "core/ports/gate.hpp"
 #include "core/progress.hpp"
 #include "core/refusals.hpp"
+#include "core/times.hpp"
 #include "core/witness.hpp"
 
 namespace seonchak {
@@ -28,6 +29,12 @@ struct IssuerOptions {
   /// With a gate that can fail over: an answer is only given while the catalog is younger than this, since a
   /// process that is cut off with the old master would not hear that another one is trusted now. 0: no limit.
   std::chrono::milliseconds fence_lease{0};
+
+  /// A holder is told no later than this after the gate was asked, so nobody is told of a coupon after a
+  /// recovery has settled without it: whatever the gate decided in between came before that recovery's fence,
+  /// which is followed by witness_grace (1.5 s). Longer than a gate's call limit (1 s), and shorter than the
+  /// grace by what a process needs to hear of the fence and to testify (250 ms). docs/decisions/0011.
+  std::chrono::milliseconds answer_limit = safety_times.answer_deadline;
 };
 
 /// The answer to one request.
@@ -37,6 +44,10 @@ struct IssueAnswer {
   Time issued_at{};           ///< for issued and already_issued
   bool pending = false;       ///< the coupon's ack stage was not reached in time; the coupon is the user's
   std::optional<Time> opens_at{};  ///< for not_open
+
+  /// By ticker().now(), read right before the answer is handed on: after it, nobody knows any more whether
+  /// the coupon is still the user's, and the answer must be 503.
+  std::chrono::steady_clock::time_point valid_until = std::chrono::steady_clock::time_point::max();
 };
 
 using IssueHandler = std::function<void(Result<IssueAnswer>)>;
@@ -69,7 +80,7 @@ class Issuer {
     bool calling = false;
     std::int64_t epoch = 0;          // of the last call
     std::int64_t sequence_seen = 0;  // in that epoch
-    std::chrono::steady_clock::time_point called_at{};
+    TimePoint called_at{};
   };
 
   bool refuse(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of,
@@ -81,8 +92,12 @@ class Issuer {
   void remember(const std::string& coupon_id, const ClaimReply& reply, const std::vector<Request>& batch);
   bool in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const;
   bool lease_is_over(TimePoint catalog_as_of) const;
+  TimePoint valid_until(TimePoint known_at, TimePoint catalog_as_of) const;
   void wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer, IssueHandler handler);
-  void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, Request& request);
+  void on_ack(const std::string& coupon_id, Ack ack, std::int64_t epoch, bool reached, IssueAnswer answer,
+              const IssueHandler& handler);
+  void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, TimePoint valid_until,
+                    Request& request);
   void finish(const IssueHandler& handler, Result<IssueAnswer> answer);
 
   Loop& loop_;

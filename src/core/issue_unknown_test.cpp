@@ -30,7 +30,7 @@ TEST(IssuerUnknownCoupon, MadeByAnotherProcessAMomentAgoIsFound) {
   Issuing world;
   ASSERT_TRUE(world.catalog.start());
   Elsewhere elsewhere(world.store, world.gate);
-  Campaigns other(world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
+  Campaigns other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
   ASSERT_TRUE(other.create({"c", "new", 5, {}, {}, {}}));
 
   world.ask("c", "a");

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ticker.hpp"
 #include "core/issue.hpp"
 #include "core/loop_fixture.hpp"
 #include "core/world_fixture.hpp"
@@ -23,10 +24,11 @@ struct Issuing : World {
   }
 
   /// Asks and leaves the loop alone. Answers are noted as "user decision sequence" or "user error-code", in
-  /// the order they come.
+  /// the order they come; as "user late" when they may not be given any more.
   void ask_in_this_turn(const std::string& coupon_id, const std::string& user_id) {
     issuer.issue(coupon_id, user_id, [this, user_id](Result<IssueAnswer> answer) {
       if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));
+      if (ticker().now() > answer->valid_until) return answers.push_back(user_id + " late");
       std::string text = user_id + " " + std::string(to_string(answer->decision));
       if (answer->sequence > 0) text += " " + std::to_string(answer->sequence);
       answers.push_back(text + (answer->pending ? " pending" : ""));

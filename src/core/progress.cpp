@@ -17,16 +17,36 @@ void ProgressBoard::raise(std::span<const Mark> marks, std::int64_t Outbox::Prog
   {
     const std::lock_guard lock(mutex_);
     for (const Mark& mark : marks) {
-      Outbox::Progress& progress = progress_[mark.coupon_id];
-      if (mark.epoch < progress.epoch) continue;
-      // After a recovery less may be published and persisted than before.
-      if (mark.epoch > progress.epoch) progress = {.epoch = mark.epoch};
-      if (mark.sequence <= progress.*stage) continue;
-      progress.*stage = mark.sequence;
+      Known* const known = known_in(mark);
+      if (known == nullptr || mark.sequence <= known->progress.*stage) continue;
+      known->progress.*stage = mark.sequence;
       rose = true;
     }
   }
   if (rose) notify();
+}
+
+ProgressBoard::Known* ProgressBoard::known_in(const Mark& mark) {
+  Known& known = coupons_[mark.coupon_id];
+  if (mark.epoch < known.progress.epoch) return nullptr;
+  // After a recovery less may be published and persisted than before.
+  if (mark.epoch > known.progress.epoch) known = {.progress = {.epoch = mark.epoch}};
+  return &known;
+}
+
+void ProgressBoard::shown(std::span<const Mark> marks, std::chrono::steady_clock::time_point asked_at) {
+  const std::lock_guard lock(mutex_);
+  for (const Mark& mark : marks) {
+    if (Known* const known = known_in(mark)) known->shown_at = std::max(known->shown_at, asked_at);
+  }
+}
+
+std::chrono::steady_clock::time_point ProgressBoard::shown_at(const std::string& coupon_id,
+                                                              std::int64_t epoch) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end() || found->second.progress.epoch != epoch) return {};
+  return found->second.shown_at;
 }
 
 void ProgressBoard::notify() {
@@ -36,10 +56,10 @@ void ProgressBoard::notify() {
 
 Outbox::Progress ProgressBoard::of(const std::string& coupon_id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = progress_.find(coupon_id);
-  if (found == progress_.end()) return {};
+  const auto found = coupons_.find(coupon_id);
+  if (found == coupons_.end()) return {};
   // What the store has, the log had: a restarted relay may not know.
-  Outbox::Progress progress = found->second;
+  Outbox::Progress progress = found->second.progress;
   progress.published = std::max(progress.published, progress.persisted);
   return progress;
 }

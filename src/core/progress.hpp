@@ -29,6 +29,13 @@ class ProgressBoard {
 
   Outbox::Progress of(const std::string& coupon_id) const;
 
+  /// The gate, asked at `asked_at`, has shown the coupons of these marks in their epochs.
+  void shown(std::span<const Mark> marks, std::chrono::steady_clock::time_point asked_at);
+
+  /// When the gate was last asked and showed the coupon in this epoch; the clock's beginning when it has not,
+  /// or has shown a later one.
+  std::chrono::steady_clock::time_point shown_at(const std::string& coupon_id, std::int64_t epoch) const;
+
   /// Calls `changed` after every rise, on the raising thread. The handle's removal waits for a running call.
   using Listener = std::function<void()>;
   std::size_t listen(Listener changed);
@@ -49,9 +56,16 @@ class ProgressBoard {
   void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage);
   void notify();
 
+  struct Known {
+    Outbox::Progress progress;
+    std::chrono::steady_clock::time_point shown_at{};  // in that epoch
+  };
+  /// Null when the mark is of an earlier epoch than the latest. With mutex_ held.
+  Known* known_in(const Mark& mark);
+
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Outbox::Progress> progress_;  // guarded by mutex_
-  std::unordered_map<std::string, std::size_t> wanted_;         // guarded by mutex_
+  std::unordered_map<std::string, Known> coupons_;       // guarded by mutex_
+  std::unordered_map<std::string, std::size_t> wanted_;  // guarded by mutex_
   std::atomic<std::uint64_t> wants_{0};
   Wake somebody_waits_;
 

@@ -7,6 +7,7 @@ namespace seonchak {
 void ProgressPoller::step() {
   const auto ids = board_.wanted();
   if (ids.empty()) return ticker().sleep_for(period);
+  const auto asked_at = ticker().now();
   const auto progress = outbox_.progress(ids);
   if (nobody_reached(progress)) return ticker().sleep_for(backoff);
 
@@ -18,6 +19,7 @@ void ProgressPoller::step() {
     published.push_back({ids[i], found->published, found->epoch});
     persisted.push_back({ids[i], found->persisted, found->epoch});
   }
+  board_.shown(published, asked_at);
   board_.published(published);
   board_.persisted(persisted);
   ticker().sleep_for(period);

@@ -36,7 +36,7 @@ struct PropagatorOptions {
   std::chrono::milliseconds redraw_pause{300'000};
 
   std::size_t coupons_per_step_max = 256;
-  std::size_t names_logged_per_step_max = 8;  ///< of coupons that are stuck; the others are counted
+  std::size_t names_logged_per_step_max = 3;  ///< of coupons that are stuck; the others are counted
 };
 
 /// Carries what the store has committed of coupons to the gate: opens those that were never opened, and

@@ -156,21 +156,24 @@ Result<void> RecoveryJob::read_waiting() {
   const Mark after{id_, outbox_after_, remains_.epoch};
   const auto read = ports_.outbox.read({&after, 1}, options_.entries_page, no_wait);
   if (!read) return read.error();
-  if (!read->failed.empty()) return read->failed.front().error;
+  if (!read->failed.empty() && prefix_) return read->failed.front().error;
   for (const OutboxEntry& entry : read->entries) {
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
-      const Holder holder{entry.users[i], sequence, entry.issued_at};
+      Holder holder{entry.users[i], sequence, entry.issued_at};
       if (prefix_) {
-        known_.waiting.push_back(holder);
+        known_.waiting.push_back(std::move(holder));
       } else {
-        claims_.push_back({holder, entry.epoch});
+        claims_.push_back({std::move(holder), entry.epoch});
       }
     }
     outbox_after_ = entry.last_sequence();
   }
-  if (read->entries.size() < options_.entries_page) stage_ = prefix_ ? Stage::check : Stage::survivors;
+  if (read->entries.size() >= options_.entries_page) return {};
+  if (prefix_ && known_.waiting.empty() && remains_.has_pending())
+    return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
+  stage_ = prefix_ ? Stage::check : Stage::survivors;
   return {};
 }
 

@@ -80,6 +80,42 @@ TEST(Recovery, HowMuchTheConsumersHaveNotSavedHasNoLimit) {
   EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
 }
 
+// The outbox has what is not saved, and the state still says how many hold it.
+TEST(Recovery, BringsBackHoldersThatAloneAreLost) {
+  Recovering world;
+  world.create("c", 6);
+  world.sell("c", 1, 4);
+  world.save_all();
+  world.sell("c", 4, 6);
+  world.memory_gate.forget_holders("c");
+  EXPECT_EQ(world.outcome("c", "x"), "x gate_behind");
+  EXPECT_EQ(world.outcome("c", "u1"), "u1 gate_behind");
+  const auto recovery = world.make_recovery(world.witness);
+  EXPECT_TRUE(world.recover(*recovery));
+  for (int i = 1; i < 6; ++i) {
+    const std::string user = "u" + std::to_string(i);
+    EXPECT_EQ(world.outcome("c", user), user + " already_issued " + std::to_string(i));
+  }
+  EXPECT_EQ(world.outcome("c", "x"), "x issued 6");
+  EXPECT_EQ(world.outcome("c", "y"), "y sold_out");
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(6));
+}
+
+TEST(Recovery, BringsBackAnOutboxThatAloneIsLostThoughNobodyAsks) {
+  Recovering world;
+  world.create("c", 6);
+  world.sell("c", 1, 6);
+  Witness knows_nothing;
+  const auto recovery = world.make_recovery(knows_nothing);
+  world.memory_gate.forget_outbox("c");
+  EXPECT_TRUE(world.recover(*recovery));
+  EXPECT_EQ(world.sqlite->coupon("c")->epoch, 2);
+  EXPECT_EQ(world.outcome("c", "x"), "x issued 6");
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(6));
+}
+
 TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {
   Recovering world;
   world.create("c", 10);

@@ -38,28 +38,36 @@ Refusals::Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, Refusa
           "Times all holders of a coupon were read from the gate, to refuse others from memory.")),
       known_(std::make_shared<const Known>()) {}
 
-void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
-  const Decision decision = decide(state, false);
-  if (decision == Decision::issued || decision == Decision::not_found) return;
-  if (state.epoch != coupon.epoch || state.revision != committed_for_gate(coupon).revision) return;
-  Refusal refusal{coupon.epoch,     coupon.revision, decision, state.opens_at,
-                  TimePoint::max(), state.issued,    {}};
+TimePoint Refusals::valid_until(Decision decision, const GateState& state, TimePoint asked_at) const {
+  TimePoint until = asked_at + options_.valid_max;
   // A later answer comes first in the order of precedence.
   if (decision == Decision::not_open) {
-    refusal.valid_until =
-        std::min(earliest(state, asked_at, *state.opens_at), asked_at + options_.not_open_max);
+    until = std::min({until, earliest(state, asked_at, *state.opens_at), asked_at + options_.not_open_max});
   }
-  if (decision != Decision::closed && state.closes_at) {
-    refusal.valid_until = std::min(refusal.valid_until, earliest(state, asked_at, *state.closes_at));
-  }
+  if (decision != Decision::closed && state.closes_at)
+    until = std::min(until, earliest(state, asked_at, *state.closes_at));
+  return until;
+}
+
+void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
+  if (state.epoch != coupon.epoch || state.revision != committed_for_gate(coupon).revision) return;
+  const Decision decision = decide(state, false);
+  const bool refuses = decision != Decision::issued && decision != Decision::not_found;
+  const TimePoint until = valid_until(decision, state, asked_at);
+  const TimePoint ask_again_at = asked_at + options_.refresh_after;
   {
     const std::lock_guard lock(mutex_);
-    const auto known = known_->find(coupon.id);
-    if (known != known_->end() && is_of(*known->second, coupon) &&
-        ticker().now() < known->second->valid_until) {
-      return;
+    const auto found = known_->find(coupon.id);
+    if (found != known_->end() && is_of(*found->second, coupon)) {
+      const Refusal& known = *found->second;
+      if (refuses && known.decision == decision && known.issued == state.issued)
+        return known.term->renew(asked_at, ask_again_at, until);
+      known.term->end(asked_at);
     }
-    seen_.insert_or_assign(coupon.id, refusal);
+    if (!refuses) return;
+    seen_.insert_or_assign(coupon.id,
+                           Refusal{coupon.epoch, coupon.revision, decision, state.opens_at, state.issued,
+                                   std::make_shared<const RefusalTerm>(asked_at, ask_again_at, until)});
   }
   wake_.notify_one();
 }
@@ -165,20 +173,34 @@ void Refusals::publish(Known next) {
   version_.fetch_add(1, std::memory_order_release);
 }
 
-const Refusal* RefusalReader::find(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of) {
+const Refusals::Known& RefusalReader::known() {
   const std::uint64_t version = refusals_.version();
   if (!known_ || version != version_) {
     known_ = refusals_.known();
     version_ = version;
   }
-  if (known_->empty()) return nullptr;
-  const auto found = known_->find(coupon.id);
-  if (found == known_->end()) return nullptr;
+  return *known_;
+}
+
+const Refusal* RefusalReader::find(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of) {
+  const Refusals::Known& known = this->known();
+  if (known.empty()) return nullptr;
+  const auto found = known.find(coupon.id);
+  if (found == known.end()) return nullptr;
   const Refusal& refusal = *found->second;
   if (!is_of(refusal, coupon) || !coupon.is_open()) return nullptr;
   const TimePoint time = ticker().now();
-  if (time >= refusal.valid_until || time - catalog_as_of > refusals_.options().lease) return nullptr;
-  return refusal.holders->may_contain(user_id) ? nullptr : &refusal;
+  const RefusalsOptions& options = refusals_.options();
+  if (refusal.term->over(time) || time - catalog_as_of > options.lease) return nullptr;
+  if (refusal.holders->may_contain(user_id)) return nullptr;
+  return refusal.term->take_turn(time, options.refresh_after) ? nullptr : &refusal;
+}
+
+void RefusalReader::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
+  const Decision decision = decide(state, false);
+  const bool refuses = decision != Decision::issued && decision != Decision::not_found;
+  if (!refuses && (known().empty() || !known().contains(coupon.id))) return;
+  refusals_.seen(coupon, state, asked_at);
 }
 
 }  // namespace seonchak

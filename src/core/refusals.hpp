@@ -14,6 +14,7 @@
 #include "core/catalog.hpp"
 #include "core/holder_filter.hpp"
 #include "core/ports/gate.hpp"
+#include "core/refusal_term.hpp"
 #include "core/times.hpp"
 
 namespace seonchak {
@@ -22,6 +23,12 @@ struct RefusalsOptions {
   /// How long a process may refuse on what it last heard from the store. A change that could let somebody in
   /// reaches the gate later than this after its commit: PropagatorOptions::loosening_delay.
   std::chrono::milliseconds lease = safety_times.refusal_lease;
+
+  /// Then somebody asks the gate in spite of the refusal, while the others are still refused: one user in
+  /// each of these periods, per coupon and process, when there is demand. So a refusal that was no more than
+  /// a glitch of the gate's clock ends by itself.
+  std::chrono::milliseconds refresh_after{1'000};
+  std::chrono::milliseconds valid_max{3'000};     ///< without an answer to that, the gate is asked for all
   std::chrono::milliseconds not_open_max{1'000};  ///< then the gate is asked again what time it is
   std::size_t filter_bytes_max = std::size_t{128} * 1024 * 1024;  ///< beyond it, the gate is asked
 };
@@ -33,8 +40,8 @@ struct Refusal {
   std::int64_t revision = 0;  ///< of the store's row, which the gate had when it refused
   Decision decision = Decision::sold_out;
   std::optional<Time> opens_at{};
-  std::chrono::steady_clock::time_point valid_until{};  ///< the gate's clock may turn it into another answer
   std::int64_t issued = 0;
+  std::shared_ptr<const RefusalTerm> term{};
   std::shared_ptr<const HolderFilter> holders{};  ///< never null in Refusals::known
 };
 
@@ -47,8 +54,9 @@ class Refusals {
 
   Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalsOptions options = {});
 
-  /// The gate, asked at `asked_at` by its caller, has answered with `state`. Does nothing unless `state`
-  /// refuses whoever is no holder, and is of the revision that `coupon` is.
+  /// The gate, asked at `asked_at` by its caller, has answered with `state`. Does nothing unless `state` is
+  /// of the revision that `coupon` is. When it refuses whoever is no holder, as is known already, that goes
+  /// on; anything else ends what is known.
   void seen(const Coupon& coupon, const GateState& state, std::chrono::steady_clock::time_point asked_at);
 
   /// Waits up to `wait` for refusals that were seen, finds out who the holders are, and publishes.
@@ -66,6 +74,10 @@ class Refusals {
   const RefusalsOptions& options() const { return options_; }
 
  private:
+  /// Until when `decision` counts that the gate, asked at `asked_at`, has given with `state`.
+  std::chrono::steady_clock::time_point valid_until(Decision decision, const GateState& state,
+                                                    std::chrono::steady_clock::time_point asked_at) const;
+
   /// What step() works on, and publishes once.
   struct Draft {
     Known known;
@@ -102,9 +114,12 @@ class RefusalReader {
   const Refusal* find(const Coupon& coupon, std::string_view user_id,
                       std::chrono::steady_clock::time_point catalog_as_of);
 
-  Refusals& refusals() { return refusals_; }
+  /// As Refusals::seen, and free when nobody is refused and nothing is known of the coupon.
+  void seen(const Coupon& coupon, const GateState& state, std::chrono::steady_clock::time_point asked_at);
 
  private:
+  const Refusals::Known& known();
+
   Refusals& refusals_;
   std::shared_ptr<const Refusals::Known> known_;
   std::uint64_t version_ = 0;

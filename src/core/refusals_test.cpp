@@ -2,38 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "core/issuer_fixture.hpp"
-#include "core/ticker_fixture.hpp"
+#include "core/refusals_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Counts what reaches the gate, in time run by hand.
-struct Refusing {
-  HandTime time;
-  Issuing world;
-
-  Refusing() { world.create("c", 2); }
-
-  /// What the user is told, with " gate" when the gate was asked.
-  std::string ask(const std::string& user, const std::string& coupon = "c") {
-    world.answers.clear();
-    world.ask(coupon, user);
-    const bool asked = !world.slow.held.empty();
-    world.answer_all();
-    return world.answers.front() + (asked ? " gate" : "");
-  }
-
-  void sell_out() {
-    EXPECT_EQ(ask("a"), "a issued 1 gate");
-    EXPECT_EQ(ask("b"), "b issued 2 gate");
-  }
-
-  void learn() { world.refusals.step(0ms); }
-  void refresh() { EXPECT_TRUE(world.refresh()); }
-};
 
 TEST(Refusals, AfterTheLastOneLosersCostTheGateNothing) {
   Refusing test;

@@ -1,138 +1,19 @@
 #include <chrono>
-#include <functional>
-#include <map>
-#include <ostream>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "core/ports/event_log.hpp"
-#include "events/kafka.hpp"
-#include "events/kafka_test_support.hpp"
-#include "events/memory.hpp"
-#include "sim/memory_log.hpp"
+#include "events/event_log_contract_fixture.hpp"
 
 namespace seonchak {
 namespace {
 
 using namespace std::chrono_literals;
-using SteadyClock = std::chrono::steady_clock;
-
-constexpr std::size_t queue_events = 100;
-constexpr auto patience = 60s;
-
-/// One log, new and empty, with room for queue_events.
-struct Log {
-  std::function<std::unique_ptr<EventPublisher>()> publisher;
-  std::function<std::unique_ptr<EventConsumer>()> consumer;
-  std::function<std::unique_ptr<EventLogTail>()> tail;
-};
-
-Log memory_log() {
-  const auto log = std::make_shared<MemoryLog>(MemoryLogOptions{.events_max = queue_events});
-  return {[log] { return log->publisher(); }, [log] { return log->consumer(); },
-          [log] { return log->tail(); }};
-}
-
-Log simulated_log() {
-  const auto log = std::make_shared<sim::MemoryLog>(sim::MemoryLogOptions{.queue_events_max = queue_events});
-  return {[log] { return log->publisher(); }, [log] { return log->consumer(); },
-          [log] { return log->tail(); }};
-}
-
-Log kafka_log() {
-  KafkaOptions options = fresh_kafka();
-  options.queue_events_max = queue_events;
-  return {[options] { return make_kafka_publisher(options); },
-          [options] { return make_kafka_consumer(options); }, [options] { return make_kafka_tail(options); }};
-}
-
-struct Twin {
-  const char* name;
-  Log (*make)();
-};
-
-void PrintTo(const Twin& twin, std::ostream* out) {
-  *out << twin.name;
-}
-
-class EventLogContract : public testing::TestWithParam<Twin> {
- protected:
-  Log log_ = GetParam().make();
-};
 
 INSTANTIATE_TEST_SUITE_P(Twins, EventLogContract,
                          testing::Values(Twin{"Memory", memory_log}, Twin{"Simulated", simulated_log},
                                          Twin{"Kafka", kafka_log}),
                          [](const auto& info) { return std::string(info.param.name); });
-
-IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
-  return {coupon_id, "user:" + std::to_string(sequence), sequence, from_millis(1'795'316'400'000 + sequence),
-          4};
-}
-
-std::vector<IssuedEvent> events(const std::string& coupon_id, std::int64_t first, std::int64_t last) {
-  std::vector<IssuedEvent> made;
-  for (std::int64_t sequence = first; sequence <= last; ++sequence)
-    made.push_back(event(coupon_id, sequence));
-  return made;
-}
-
-/// Polls until `enough`; fails the test after a generous time.
-template <class Poll, class Enough>
-void until(Poll poll, Enough enough) {
-  const auto deadline = SteadyClock::now() + patience;
-  while (!enough()) {
-    ASSERT_LT(SteadyClock::now(), deadline);
-    poll();
-  }
-}
-
-/// The confirmed sequence of each coupon, once nothing is in flight.
-std::map<std::string, std::int64_t> settle(EventPublisher& publisher) {
-  std::map<std::string, std::int64_t> confirmed;
-  const auto take = [&] {
-    const auto report = publisher.poll(50ms);
-    EXPECT_FALSE(report.lost);
-    for (const Mark& mark : report.confirmed) confirmed[mark.coupon_id] = mark.sequence;
-  };
-  take();
-  until(take, [&] { return publisher.in_flight() == 0; });
-  return confirmed;
-}
-
-void assign(EventConsumer& consumer, const std::vector<LogPosition>& positions) {
-  bool owned = false;
-  until(
-      [&] {
-        const auto polled = consumer.poll(10, 50ms);
-        ASSERT_TRUE(polled);
-        EXPECT_TRUE(polled->records.empty());
-        owned = polled->reassigned && !polled->partitions.empty();
-      },
-      [&] { return owned; });
-  ASSERT_TRUE(consumer.start_at(positions));
-}
-
-std::vector<LogRecord> read(EventConsumer& consumer, std::size_t count) {
-  std::vector<LogRecord> records;
-  until(
-      [&] {
-        auto polled = consumer.poll(count - records.size(), 50ms);
-        ASSERT_TRUE(polled);
-        ASSERT_FALSE(polled->reassigned);
-        ASSERT_LE(polled->records.size(), count - records.size());
-        for (LogRecord& record : polled->records) records.push_back(std::move(record));
-      },
-      [&] { return records.size() >= count; });
-  return records;
-}
-
-std::vector<IssuedEvent> issued(const std::vector<LogRecord>& records) {
-  std::vector<IssuedEvent> out;
-  for (const LogRecord& record : records) out.push_back(std::get<IssuedEvent>(record.message));
-  return out;
-}
 
 TEST_P(EventLogContract, EventsArriveUnchangedAndInOrder) {
   const auto publisher = log_.publisher();
@@ -287,93 +168,6 @@ TEST_P(EventLogContract, NamesAndHealth) {
   EXPECT_FALSE(consumer->topic().empty());
   const auto other = GetParam().make();
   EXPECT_NE(other.consumer()->topic(), consumer->topic());
-}
-
-/// A topic just made may have no leader yet.
-std::vector<LogPosition> begin_tail(EventLogTail& tail, const std::vector<LogPosition>& positions) {
-  until([] {}, [&] { return tail.start(positions).has_value(); });
-  return tail.ends().value();
-}
-
-/// Up to these ends.
-std::vector<IssuedEvent> read_tail(EventLogTail& tail, const std::vector<LogPosition>& ends,
-                                   std::size_t records_max = 100) {
-  std::vector<IssuedEvent> found;
-  bool at_end = false;
-  until(
-      [&] {
-        const auto part = tail.read(ends, records_max, 50ms).value();
-        EXPECT_LE(part.events.size(), records_max);
-        EXPECT_TRUE(part.advanced || part.events.empty());
-        found.insert(found.end(), part.events.begin(), part.events.end());
-        at_end = part.at_end;
-      },
-      [&] { return at_end; });
-  return found;
-}
-
-std::vector<IssuedEvent> read_tail_from(EventLogTail& tail, const std::vector<LogPosition>& positions) {
-  return read_tail(tail, begin_tail(tail, positions));
-}
-
-TEST_P(EventLogContract, TheTailReadsFromThePositionsToTheEnd) {
-  const auto tail = log_.tail();
-  EXPECT_TRUE(read_tail_from(*tail, {}).empty());
-  const auto publisher = log_.publisher();
-  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5U);
-  settle(*publisher);
-  EXPECT_EQ(read_tail_from(*tail, {}), events("x", 1, 5)) << "a partition never saved is read whole";
-  EXPECT_EQ(read_tail_from(*tail, {{0, 2}}), events("x", 3, 5));
-  EXPECT_TRUE(read_tail_from(*tail, {{0, 5}}).empty());
-  EXPECT_EQ(read_tail_from(*tail, {{0, 6}}), events("x", 1, 5)) << "a position outside is another log's";
-  EXPECT_EQ(tail->topic(), log_.consumer()->topic());
-}
-
-TEST_P(EventLogContract, TheTailIsReadInParts) {
-  const auto publisher = log_.publisher();
-  ASSERT_EQ(publisher->publish(events("x", 1, 50)), 50U);
-  settle(*publisher);
-  const auto tail = log_.tail();
-  const auto ends = begin_tail(*tail, {});
-  EXPECT_EQ(read_tail(*tail, ends, 7), events("x", 1, 50));
-  const auto after = tail->read(ends, 7, 20ms).value();
-  EXPECT_TRUE(after.at_end);
-  EXPECT_FALSE(after.advanced);
-}
-
-TEST_P(EventLogContract, TheTailsEndMayBeRaised) {
-  const auto publisher = log_.publisher();
-  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5U);
-  settle(*publisher);
-  const auto tail = log_.tail();
-  EXPECT_EQ(read_tail(*tail, begin_tail(*tail, {})), events("x", 1, 5));
-  ASSERT_EQ(publisher->publish(events("x", 6, 9)), 4U);
-  settle(*publisher);
-  EXPECT_EQ(read_tail(*tail, tail->ends().value()), events("x", 6, 9));
-}
-
-TEST_P(EventLogContract, ATailThatGetsNoFurtherSaysSo) {
-  const auto publisher = log_.publisher();
-  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5U);
-  settle(*publisher);
-  const auto tail = log_.tail();
-  EXPECT_EQ(read_tail(*tail, begin_tail(*tail, {})), events("x", 1, 5));
-  const std::vector<LogPosition> beyond = {{0, 6}};
-  const auto began = SteadyClock::now();
-  const auto part = tail->read(beyond, 100, 50ms).value();
-  EXPECT_FALSE(part.at_end);
-  EXPECT_FALSE(part.advanced);
-  EXPECT_LT(SteadyClock::now() - began, 5s);
-}
-
-TEST_P(EventLogContract, ATailThatWasStoppedCanBeStartedAgain) {
-  const auto publisher = log_.publisher();
-  ASSERT_EQ(publisher->publish(events("x", 1, 5)), 5U);
-  settle(*publisher);
-  const auto tail = log_.tail();
-  EXPECT_EQ(read_tail_from(*tail, {}), events("x", 1, 5));
-  tail->stop();
-  EXPECT_EQ(read_tail_from(*tail, {{0, 3}}), events("x", 4, 5));
 }
 
 TEST(MemoryLog, ConfirmsAtOnceAndDoesNotOutliveTheProcess) {

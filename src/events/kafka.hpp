@@ -31,6 +31,7 @@ struct KafkaOptions {
   std::size_t poll_kilobytes_max =
       16 * 1024;                      ///< a poll of the consumer ends with the record that reaches it
   int session_timeout_ms = 6'000;     ///< until the partitions of a dead consumer move to another
+  int metadata_refresh_ms = 10'000;   ///< until new partitions of a topic are seen
   int reconnect_wait_ms_max = 1'000;  ///< between attempts to reach a broker that is away
   int startup_wait_ms = 10'000;       ///< for the brokers to answer at start
   int call_timeout_ms = 5'000;        ///< for one question to the brokers

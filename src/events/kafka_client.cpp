@@ -91,6 +91,9 @@ Client make_client(Role role, const KafkaOptions& options, const Target& target,
   Conf conf(rd_kafka_conf_new());
   set_target(conf.get(), target);
   set(conf.get(), "reconnect.backoff.max.ms", std::to_string(options.reconnect_wait_ms_max));
+  set(conf.get(), "topic.metadata.refresh.interval.ms", std::to_string(options.metadata_refresh_ms));
+  // A topic that a broker creates by itself has the broker's number of partitions, not the operator's.
+  set(conf.get(), "allow.auto.create.topics", "false");
   for (const auto& [name, value] : own) set(conf.get(), name, value);
   set_operators(conf.get(), options);
   rd_kafka_conf_set_log_cb(conf.get(), write_log);
@@ -136,6 +139,8 @@ Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const T
     rd_kafka_metadata_destroy(metadata);
   }
   const std::string name = rd_kafka_topic_name(topic);
+  if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+    return Error{Errc::not_found, "kafka " + target.brokers + " has no topic " + name};
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Error{Errc::unavailable, "kafka " + target.brokers + ", topic " + name + ": " + error_text(error)};
   }

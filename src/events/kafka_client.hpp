@@ -42,7 +42,7 @@ Client make_client(Role role, const KafkaOptions& options, const Target& target,
 /// callbacks.
 void close_consumer(rd_kafka_s* client, std::chrono::milliseconds wait);
 
-/// How many partitions the topic has, asked of the brokers. Errors: unavailable.
+/// How many partitions the topic has, asked of the brokers. Errors: unavailable; not_found.
 Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const Target& target,
                             std::chrono::milliseconds wait);
 

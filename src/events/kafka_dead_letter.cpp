@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "base/log.hpp"
+#include "events/kafka_admin.hpp"
 #include "events/message.hpp"
 
 namespace seonchak::kafka {
@@ -110,6 +111,10 @@ Result<void> DeadLetterWriter::connect() {
   }
   const auto count =
       partition_count(client_.get(), topic_.get(), target_, milliseconds(options_.call_timeout_ms));
+  if (!count && count.error().code == Errc::not_found) {
+    if (auto created = create_topics_again(client_.get(), options_, target_); !created) return created;
+    return Error{Errc::unavailable, count.error().message + ": created"};
+  }
   if (!count) return count.error();
   partitions_ = *count;
   return {};

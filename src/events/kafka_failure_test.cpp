@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #include "events/kafka.hpp"
+#include "events/kafka_admin.hpp"
 #include "events/kafka_client.hpp"
 #include "events/kafka_test_support.hpp"
 
@@ -170,6 +171,20 @@ TEST_F(KafkaFailure, ADeadLetterWithoutABrokerIsUnavailable) {
   const auto refused = dead_letter(*consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::unavailable);
+}
+
+TEST_F(KafkaFailure, CopiesOfATopicAreCounted) {
+  rd_kafka_mock_cluster_t* three = rd_kafka_mock_cluster_new(owner_.get(), 3);
+  rd_kafka_mock_topic_create(three, "topic", 2, 3);
+  options_.url = "kafka://" + std::string(rd_kafka_mock_cluster_bootstraps(three)) + "/topic";
+  {
+    const auto client =
+        kafka::make_client(kafka::Role::consumer, options_, kafka::parse_url(options_.url), {});
+    const auto copies = kafka::copies_of(client.get(), "topic", 5s).value();
+    EXPECT_EQ(copies.brokers, 3);
+    EXPECT_EQ(copies.replicas, 3);
+  }
+  rd_kafka_mock_cluster_destroy(three);
 }
 
 // One at a time, a batch of 4,000 took longer here than max.poll.interval.ms allows: 400 s.

@@ -115,7 +115,8 @@ Target parse_url(std::string_view url) {
 
 bool reserved_property(std::string_view name) {
   // With their aliases in librdkafka.
-  static constexpr std::array<std::string_view, 17> reserved = {"acks",
+  static constexpr std::array<std::string_view, 18> reserved = {"acks",
+                                                                "allow.auto.create.topics",
                                                                 "request.required.acks",
                                                                 "auto.commit.enable",
                                                                 "auto.offset.reset",

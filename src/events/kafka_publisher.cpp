@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "events/kafka.hpp"
+#include "events/kafka_admin.hpp"
 #include "events/kafka_client.hpp"
 #include "events/kafka_confirmations.hpp"
 #include "events/message.hpp"
@@ -66,6 +67,8 @@ class KafkaPublisher : public EventPublisher {
     if (!client_) return Error{Errc::unavailable, "the kafka publisher failed and is being replaced"};
     const auto count =
         partition_count(client_.get(), topic_.get(), target_, milliseconds(options_.check_timeout_ms));
+    if (!count && count.error().code == Errc::not_found)
+      return create_topics_again(client_.get(), options_, target_);
     if (!count) return count.error();
     return {};
   }

@@ -123,7 +123,7 @@ class KafkaTail final : public EventLogTail {
     const auto deadline = SteadyClock::now() + milliseconds(options_.call_timeout_ms);
     const Topic topic(rd_kafka_topic_new(client_.get(), target_.topic.c_str(), nullptr));
     const auto partitions = partition_count(client_.get(), topic.get(), target_, until(deadline));
-    if (!partitions) return partitions.error();
+    if (!partitions) return Error{Errc::unavailable, partitions.error().message};
     std::map<std::int32_t, Range> ranges;
     for (std::int32_t partition = 0; partition < *partitions; ++partition) {
       Range range;

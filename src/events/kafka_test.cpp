@@ -230,34 +230,6 @@ TEST(Kafka, ADeadLetterCarriesSpringsHeaders) {
   EXPECT_EQ(raw[0].headers, headers);
 }
 
-TEST(Kafka, ThousandsOfDeadLettersGoTogether) {
-  constexpr std::size_t count = 4'000;
-  const KafkaOptions options = fresh_kafka();
-  std::vector<IssuedEvent> events;
-  for (std::size_t i = 1; i <= count; ++i) events.push_back(event("1", static_cast<std::int64_t>(i)));
-  publish(options, events);
-  const auto consumer = make_kafka_consumer(options);
-  std::vector<std::string> dead;
-  const auto deadline = SteadyClock::now() + patience;
-  while (dead.size() < count && SteadyClock::now() < deadline) {
-    const auto polled = consumer->poll(count, 50ms);
-    ASSERT_TRUE(polled);
-    if (polled->reassigned) {
-      ASSERT_TRUE(consumer->start_at({}));
-    }
-    std::vector<RefusedRecord> refused;
-    for (const LogRecord& record : polled->records)
-      refused.push_back({&record, "no " + std::to_string(record.offset)});
-    if (refused.empty()) continue;
-    ASSERT_TRUE(consumer->dead_letter(refused));
-    for (const RefusedRecord& each : refused) dead.push_back(each.reason);
-  }
-  std::vector<std::string> found;
-  for (const Raw& raw : read_raw(options, topic_of(options) + "-dlt", 1, count))
-    found.push_back(raw.headers.back().second);
-  EXPECT_EQ(found, dead);
-}
-
 TEST(Kafka, ADeadTombstoneStaysOne) {
   const KafkaOptions options = fresh_kafka();
   write_raw(options, "key", std::nullopt);

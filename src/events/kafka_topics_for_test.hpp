@@ -50,9 +50,13 @@ class Topics {
     wait();
   }
 
-  bool exists(const std::string& name) {
+  bool exists(const std::string& name) { return partitions(name) > 0; }
+
+  /// 0 when there is no such topic.
+  int partitions(const std::string& name) {
     const kafka::Topic topic(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
-    return kafka::partition_count(client_.get(), topic.get(), target_, std::chrono::seconds(5)).has_value();
+    const auto count = kafka::partition_count(client_.get(), topic.get(), target_, std::chrono::seconds(5));
+    return count ? *count : 0;
   }
 
  private:

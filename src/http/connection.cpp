@@ -1,10 +1,10 @@
 #include "http/connection.hpp"
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include "base/log.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak {
 
@@ -73,13 +73,14 @@ Awaitable Connection::run() {
             [this](Suspended waiting) { suspended_.emplace(std::move(waiting)); }, wait);
       }
       parser_.reset();
-      if (!closing_ && in_.size() > 0 && out_.size() < output_bytes_max) continue;
+      if (!closing_ && !out_.expires() && in_.size() > 0 && out_.size() < output_bytes_max) continue;
     }
     if (!write_now()) {
       enter(Phase::writing);
-      co_await asio::async_write(socket_, asio::buffer(out_), asio::redirect_error(Token(), error));
-      if (error) co_return;
-      out_.clear();
+      do {
+        co_await socket_.async_wait(Socket::wait_write, asio::redirect_error(Token(), error));
+        if (error) co_return;
+      } while (!write_now());
     }
     if (closing_) break;
     if (parsed == Parsed::complete && in_.size() > 0) continue;
@@ -144,7 +145,7 @@ Connection::Parsed Connection::parse_header() {
   }
   if (parser_->is_done()) return Parsed::complete;
   if (in_.size() > 0) return parse_body();
-  if (request_.expects_continue) out_ += continue_line;
+  if (request_.expects_continue) out_.bytes() += continue_line;
   return Parsed::incomplete;
 }
 
@@ -173,7 +174,7 @@ Connection::Parsed Connection::refuse_malformed(const boost::system::error_code&
 /// After a request that was not read to its end, nobody knows where the next one starts: answer and close.
 Connection::Parsed Connection::refuse(const Problem& problem, Rejection why) {
   state_.metrics.count_rejection(why);
-  append_response(out_, to_answer(problem), {.keep_alive = false}, worker_.date());
+  append_response(out_.bytes(), to_answer(problem), {.keep_alive = false}, worker_.date());
   closing_ = true;
   return Parsed::refused;
 }
@@ -193,14 +194,15 @@ void Connection::dispatch() {
 
 void Connection::handle(const Route& route) {
   std::visit(Overloaded{[this](AnswersAtOnce at_once) { reply(run_handler(at_once.handler, call_)); },
-                        [this](Blocks blocks) { answer_in_pool(blocks.handler); },
+                        [this](Blocks blocks) { answer_in_pool(blocks); },
                         [this](AnswersLater later) { later.handler(*this); }},
              route.handler);
 }
 
 /// The coroutine stands still meanwhile, so the request may be read from the pool's thread.
-void Connection::answer_in_pool(Answer (*handler)(const Call&)) {
-  const bool taken = state_.pool.try_run([this, handler] {
+void Connection::answer_in_pool(const Blocks& call) {
+  BlockingPool& pool = call.pool == Pool::readers ? state_.readers : state_.operators;
+  const bool taken = pool.try_run([this, handler = call.handler] {
     asio::post(worker_.context(), [this, answer = run_handler(handler, call_)] { reply(answer); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
@@ -210,7 +212,8 @@ void Connection::reply(const Answer& answer) {
   if (worker_.draining()) framing_.keep_alive = false;
   if (!framing_.keep_alive) closing_ = true;
   state_.metrics.count_request(route_class_, answer.status);
-  append_response(out_, answer, framing_, worker_.date());
+  if (answer.valid_until != SteadyTime::max()) out_.begin_expiring(answer.valid_until);
+  append_response(out_.bytes(), answer, framing_, worker_.date());
   answered_ = true;
   if (!suspended_) return;
   Suspended resume = std::move(*suspended_);
@@ -221,20 +224,29 @@ void Connection::reply(const Answer& answer) {
 /// Tries without waiting, which nearly always suffices. False when the client is slow to read.
 bool Connection::write_now() {
   if (out_.empty()) return true;
+  // Nothing comes between this and the call that gives it to the kernel.
+  if (out_.expires() && out_.is_late(ticker().now())) withdraw_late();
   boost::system::error_code error;
-  const std::size_t written = socket_.write_some(asio::buffer(out_), error);
+  const std::size_t written = socket_.write_some(asio::buffer(out_.bytes()), error);
   if (error && error != asio::error::would_block) {
     out_.clear();
     closing_ = true;
     return true;
   }
-  if (written < out_.size()) {
-    out_.erase(0, written);
-    return false;
-  }
-  out_.clear();
-  if (out_.capacity() > output_bytes_max) out_.shrink_to_fit();
+  out_.sent(written);
+  if (!out_.empty()) return false;
+  if (out_.bytes().capacity() > output_bytes_max) out_.bytes().shrink_to_fit();
   return true;
+}
+
+/// Half an answer can't be taken back: then the connection ends in the middle of it.
+void Connection::withdraw_late() {
+  state_.metrics.count_late();
+  if (out_.take_back()) {
+    append_response(out_.bytes(), late_answer(), framing_, worker_.date());
+  } else {
+    closing_ = true;
+  }
 }
 
 void Connection::enter(Phase phase) {

@@ -7,6 +7,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "http/exchange.hpp"
+#include "http/output.hpp"
 #include "http/request.hpp"
 #include "http/worker.hpp"
 
@@ -60,8 +61,9 @@ class Connection final : public ConnectionHook, private Exchange {
 
   void dispatch();
   void handle(const Route& route);
-  void answer_in_pool(Answer (*handler)(const Call&));
+  void answer_in_pool(const Blocks& call);
   bool write_now();
+  void withdraw_late();
   void enter(Phase phase);
   bool request_begun() const;
   void wait_for_more();
@@ -71,7 +73,7 @@ class Connection final : public ConnectionHook, private Exchange {
   Socket socket_;
 
   boost::beast::flat_buffer in_;
-  std::string out_;
+  Output out_;
   Request request_;
   std::optional<RequestParser> parser_;  // of the request that is arriving or being answered
   std::size_t header_bytes_ = 0;         // of that request, taken from in_ so far

@@ -11,7 +11,10 @@ std::string label(std::string_view name, std::string_view value) {
 }  // namespace
 
 HttpMetrics::HttpMetrics(Metrics& metrics, std::span<const std::string_view> routes)
-    : connections_(metrics.gauge("seonchak_http_connections", "Connections that are open.")) {
+    : late_(metrics.counter("seonchak_answers_late_total",
+                            "Holders' answers whose time was over before they were sent: 503 instead, and "
+                            "counted as what they had been, too.")),
+      connections_(metrics.gauge("seonchak_http_connections", "Connections that are open.")) {
   for (const std::string_view route : routes) {
     auto& counters = requests_.emplace_back();
     for (std::size_t digit = 0; digit < classes; ++digit) {

@@ -28,12 +28,14 @@ class HttpMetrics {
 
   void count_request(std::size_t route, unsigned status) { requests_[route][status / 100 % classes]->add(); }
   void count_rejection(Rejection why) { rejections_[static_cast<std::size_t>(why)]->add(); }
+  void count_late() { late_.add(); }
   Gauge& connections() { return connections_; }
 
  private:
   static constexpr std::size_t classes = 6;  // statuses 100 to 599, by their first digit
   std::vector<std::array<Counter*, classes>> requests_;
   std::array<Counter*, 6> rejections_{};
+  Counter& late_;
   Gauge& connections_;
 };
 

@@ -18,6 +18,7 @@ void reply_to_holder(Exchange& exchange, const IssueAnswer& issued) {
     answer.status = 202;
     call.services.issue_metrics.pending().add();
   }
+  answer.valid_until = issued.valid_until;
   answer.body.clear();
   append_issued_json(answer.body, issued, call.id, call.request.user_id);
   exchange.reply(answer);

@@ -102,7 +102,7 @@ const ProblemKind& kind_of(ProblemCode code) {
 
 Answer to_answer(const Problem& problem) {
   const ProblemKind& kind = kind_of(problem.code);
-  Answer answer{kind.status, problem_type, {}, problem.headers};
+  Answer answer{.status = kind.status, .content_type = problem_type, .body = {}, .headers = problem.headers};
   if (kind.retryable) answer.headers += "Retry-After: 1\r\n";
   std::string& body = answer.body;
   body.reserve(256);
@@ -123,6 +123,12 @@ Answer to_answer(const Problem& problem) {
   }
   if (!problem.errors.empty()) append_errors(body, problem.errors);
   body += '}';
+  return answer;
+}
+
+const Answer& late_answer() {
+  static const Answer answer =
+      to_answer({ProblemCode::unavailable, "late: the answer took too long to be certain"});
   return answer;
 }
 

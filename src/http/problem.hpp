@@ -57,6 +57,9 @@ struct Problem {
 
 Answer to_answer(const Problem& problem);
 
+/// What is sent in the place of an answer whose time is over.
+const Answer& late_answer();
+
 /// What a client may know of a failure; the error's own message stays in the operator's log.
 Problem problem_of(const Error& error);
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <ctime>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ struct Answer {
   std::string_view content_type = json_type;  ///< a constant
   std::string body;
   std::string headers{};  ///< further header lines, each ended by CRLF
+
+  /// By ticker().now(): not handed to the socket after this. See late_answer().
+  std::chrono::steady_clock::time_point valid_until = std::chrono::steady_clock::time_point::max();
 };
 
 /// How an answer travels on its connection.

@@ -19,9 +19,12 @@ enum class Access { everyone, administrators };
 struct AnswersAtOnce {
   Answer (*handler)(const Call&);
 };
-/// Runs in the pool for calls that block.
+/// Who waits when the store is slow: users' reads have threads of their own, so that they stop no operator.
+enum class Pool { operators, readers };
+/// Runs in a pool for calls that block.
 struct Blocks {
   Answer (*handler)(const Call&);
+  Pool pool = Pool::operators;
 };
 struct AnswersLater {
   void (*handler)(Exchange&);

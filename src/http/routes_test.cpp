@@ -310,13 +310,22 @@ TEST_F(Routes, WithoutAKeyAPublicListenerRefusesAdministratorsCalls) {
   EXPECT_EQ(server.ask(get("/healthz")).status, 200);
 }
 
-TEST_F(Routes, AFullQueueOfBlockingCallsIsOverloaded) {
+TEST_F(Routes, AFullQueueOfUsersReadsIsOverloadedAndNoMatterOfTheOperators) {
+  server.options.reader_queue_max = 0;
+  server.start();
+  for (const char* path : {"/v1/coupons/1", "/v1/users/ann/coupons"}) {
+    const Response refused = server.ask(get(path));
+    expect_problem(refused, 503, "unavailable");
+    EXPECT_TRUE(refused.has("overloaded"));
+  }
+  EXPECT_EQ(server.ask(get("/v1/coupons")).status, 200);
+}
+
+TEST_F(Routes, AFullQueueOfOperatorsCallsIsOverloaded) {
   server.options.admin_queue_max = 0;
   server.start();
-  const Response refused = server.ask(get("/v1/coupons/1"));
-  expect_problem(refused, 503, "unavailable");
-  EXPECT_TRUE(refused.has("overloaded"));
-  EXPECT_EQ(server.ask(get("/healthz")).status, 200);
+  expect_problem(server.ask(get("/v1/coupons")), 503, "unavailable");
+  EXPECT_EQ(server.ask(get("/v1/users/ann/coupons")).status, 200);
 }
 
 TEST_F(Routes, ReadinessNamesEachDependency) {

@@ -22,7 +22,8 @@ class Server::Impl {
 
   ~Impl() {
     if (!state_) return;
-    state_->pool.stop();
+    state_->operators.stop();
+    state_->readers.stop();
     // Every loop stands still before the first one is taken apart.
     for (const auto& worker : workers_) worker->stop();
   }

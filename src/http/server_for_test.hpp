@@ -83,6 +83,7 @@ class TestServer {
                             .make_gate = make_gate,
                             .metrics = metrics,
                             .health = health,
+                            .issuer = issuer,
                             .ack = ack,
                             .required = required};
     server = std::make_unique<Server>(options, parts);
@@ -104,6 +105,7 @@ class TestServer {
   bool metrics_have(std::string_view line) const { return metrics.text().find(line) != std::string::npos; }
 
   ServerOptions options;
+  IssuerOptions issuer;
   AckWaitersOptions ack;
   std::vector<std::string> required;
   TestGate::Claim claim;  ///< runs on the event loop's thread

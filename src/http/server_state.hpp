@@ -19,7 +19,8 @@ struct ServerState {
         metrics(parts.metrics, router.classes()),
         issue_metrics(parts.metrics),
         services{parts.campaigns, parts.health, parts.metrics, issue_metrics, parts.required},
-        pool(options.admin_threads, options.admin_queue_max) {}
+        operators(options.admin_threads, options.admin_queue_max),
+        readers(options.reader_threads, options.reader_queue_max) {}
 
   const ServerOptions options;
   const Router router;
@@ -27,7 +28,8 @@ struct ServerState {
   HttpMetrics metrics;
   IssueMetrics issue_metrics;
   const Services services;
-  BlockingPool pool;
+  BlockingPool operators;
+  BlockingPool readers;
   std::atomic<std::size_t> connections{0};
 };
 

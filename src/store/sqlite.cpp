@@ -5,7 +5,6 @@
 #include <iterator>
 #include <limits>
 #include <mutex>
-#include <set>
 #include <tuple>
 #include <utility>
 

@@ -6,12 +6,11 @@ A request without an answer, or with a 503, may have been decided or not; nothin
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
-from typing import NamedTuple
 
-from faults.history import Ask, Change, Contents, Coupon, History, Row
+from faults.case import CLOCK_SLACK_S, Breach, Case
+from faults.history import Ask, Contents, History, Row
+from faults.order import rows_are_in_order, rows_have_no_gaps, the_log_is_in_order
 
-CLOCK_SLACK_S = 0.002
 BREACHES_PER_KIND_MAX = 5
 STATUS_OF = {
     "issued": (201, 202),
@@ -23,59 +22,12 @@ STATUS_OF = {
 }
 
 
-class Breach(NamedTuple):
-    """A broken promise: its kind, a stable word, and the evidence."""
-
-    kind: str
-    text: str
-
-
-class _Case:
-    """A history with its indexes."""
-
-    def __init__(self, history: History, contents: Contents) -> None:
-        self.history = history
-        self.contents = contents
-        self.asks: dict[str, list[Ask]] = defaultdict(list)
-        for ask in history.asks:
-            self.asks[ask.coupon].append(ask)
-        self.rows: dict[str, list[Row]] = defaultdict(list)
-        for row in contents.rows:
-            self.rows[row.coupon].append(row)
-        self.changes: dict[str, list[Change]] = defaultdict(list)
-        for change in sorted(history.changes, key=lambda change: change.start):
-            self.changes[change.coupon].append(change)
-
-    def holders(self, coupon: str) -> set[str]:
-        """Every user that any part says to hold the coupon."""
-        told = {ask.user for ask in self.asks[coupon] if ask.held}
-        saved = {row.user for row in self.rows[coupon]}
-        return told | saved | set((self.contents.holders or {}).get(coupon, {}))
-
-    def stocks(self, coupon: Coupon) -> Iterator[tuple[int, float, float]]:
-        """Each stock that may have been in force, and the longest time it may have been."""
-        steps = [(coupon.stock, 0.0, True)]
-        steps += [
-            (change.stock, change.start, change.done)
-            for change in self.changes[coupon.id]
-            if change.stock is not None and change.possible
-        ]
-        ends = [c.end for c in self.changes[coupon.id] if c.stock is not None and c.done]
-        for stock, start, _ in steps:
-            # It is over for certain when a later change is answered.
-            later = [end for end in ends if end > start]
-            own = next((c for c in self.changes[coupon.id] if c.start == start and c.done), None)
-            if own is not None:
-                later = [end for end in later if end > own.end]
-            yield stock, start, min(later, default=float("inf"))
-
-
-Rule = Callable[[_Case], Iterable[Breach]]
+Rule = Callable[[Case], Iterable[Breach]]
 
 
 def check(history: History, contents: Contents) -> list[Breach]:
     """All breaches, at most BREACHES_PER_KIND_MAX of a kind."""
-    case = _Case(history, contents)
+    case = Case(history, contents)
     found: list[Breach] = []
     for rule in RULES:
         count: dict[str, int] = defaultdict(int)
@@ -86,7 +38,7 @@ def check(history: History, contents: Contents) -> list[Breach]:
     return found
 
 
-def answers_are_of_the_api(case: _Case) -> Iterator[Breach]:
+def answers_are_of_the_api(case: Case) -> Iterator[Breach]:
     """In doubt 503 or nothing; never a 404, a 500, or a status that contradicts its body."""
     known = {coupon.id for coupon in case.history.coupons}
     for ask in case.history.asks:
@@ -94,13 +46,14 @@ def answers_are_of_the_api(case: _Case) -> Iterator[Breach]:
             yield Breach("odd_answer", f"{ask}")
 
 
-def one_per_user(case: _Case) -> Iterator[Breach]:
-    """A user is told one sequence and one time, and `issued` once."""
+def one_per_user(case: Case) -> Iterator[Breach]:
+    """A user is told one sequence and one time, and `issued` once, but for what was lost and may be."""
     for coupon, asks in case.asks.items():
         told: dict[str, Ask] = {}
         first: dict[str, Ask] = {}
+        rows = {(row.user, row.sequence) for row in case.rows[coupon]}
         for ask in asks:
-            if not ask.held:
+            if not ask.held or ((ask.user, ask.sequence) not in rows and case.losses.allowed(ask)):
                 continue
             known = told.setdefault(ask.user, ask)
             if known.sequence != ask.sequence:
@@ -117,7 +70,7 @@ def one_per_user(case: _Case) -> Iterator[Breach]:
                 )
 
 
-def never_over_issued(case: _Case) -> Iterator[Breach]:
+def never_over_issued(case: Case) -> Iterator[Breach]:
     """Not more holders than the highest stock there may have been, nor than the stock at the end."""
     for coupon in case.history.coupons:
         holders = len(case.holders(coupon.id))
@@ -129,8 +82,8 @@ def never_over_issued(case: _Case) -> Iterator[Breach]:
             yield Breach("over_stock", f"{coupon.id}: {holders} holders, the stock is {view.stock}")
 
 
-def nothing_is_lost(case: _Case) -> Iterator[Breach]:
-    """Each user that was told to hold a coupon has one row, with the sequence and the time told."""
+def nothing_is_lost(case: Case) -> Iterator[Breach]:
+    """Each user that was told to hold a coupon has one row, with the sequence told, or may have lost it."""
     for coupon, asks in case.asks.items():
         rows: dict[str, list[Row]] = defaultdict(list)
         for row in case.rows[coupon]:
@@ -142,14 +95,16 @@ def nothing_is_lost(case: _Case) -> Iterator[Breach]:
         for ask in asks:
             if not ask.held or ask.user in missing:
                 continue
-            if ask.user not in rows:
+            if any(row.sequence == ask.sequence for row in rows[ask.user]) or case.losses.allowed(ask):
+                continue
+            if not rows[ask.user]:
                 missing.add(ask.user)
                 yield Breach("lost", f"{ask} has no row")
-            elif all(row.sequence != ask.sequence for row in rows[ask.user]):
+            else:
                 yield Breach("wrong_row", f"{ask}, but {rows[ask.user]}")
 
 
-def nothing_is_invented(case: _Case) -> Iterator[Breach]:
+def nothing_is_invented(case: Case) -> Iterator[Breach]:
     """Each row, event and holder was asked for before it was made."""
     for coupon in {row.coupon for row in case.contents.rows} | {c.id for c in case.history.coupons}:
         asked: dict[str, float] = {}
@@ -158,7 +113,7 @@ def nothing_is_invented(case: _Case) -> Iterator[Breach]:
         for row in case.rows[coupon]:
             if row.user not in asked:
                 yield Breach("invented", f"{row} was never asked for")
-            elif row.issued_at < asked[row.user] - CLOCK_SLACK_S:
+            elif row.issued_at < asked[row.user] - CLOCK_SLACK_S and not case.history.clocks_moved:
                 yield Breach("invented", f"{row} is older than the first request, {asked[row.user]}")
         for user in set((case.contents.holders or {}).get(coupon, {})) - set(asked):
             yield Breach("invented", f"{coupon}: the gate holds {user}, who never asked")
@@ -168,47 +123,7 @@ def nothing_is_invented(case: _Case) -> Iterator[Breach]:
             yield Breach("invented", f"{event} was never asked for")
 
 
-def rows_are_in_order(case: _Case) -> Iterator[Breach]:
-    """One row a sequence; without a loss of the gate no gaps, and later sequences are not older."""
-    for coupon, rows in case.rows.items():
-        ordered = sorted(rows, key=lambda row: row.sequence)
-        for before, row in pairwise(ordered):
-            if before.sequence == row.sequence:
-                yield Breach("shared_row", f"{before} and {row}")
-            elif before.issued_at > row.issued_at + CLOCK_SLACK_S and not case.history.gate_lost:
-                yield Breach("row_order", f"{before} and {row}")
-        if ordered and not case.history.gate_lost and ordered[-1].sequence != len(ordered):
-            yield Breach("gap", f"{coupon}: {len(ordered)} rows up to sequence {ordered[-1].sequence}")
-
-
-def the_log_is_in_order(case: _Case) -> Iterator[Breach]:
-    """Within an epoch the first copy of each event comes in order of sequence, without gaps."""
-    if case.contents.events is None:
-        return
-    seen: dict[tuple[str, int, int], str] = {}
-    last: dict[tuple[str, int], int] = {}
-    for event in case.contents.events:
-        key = (event.coupon, event.epoch, event.sequence)
-        if key in seen:
-            if seen[key] != event.user:
-                yield Breach("event_differs", f"{event}, and {seen[key]} before")
-            continue
-        seen[key] = event.user
-        before = last.get(key[:2])
-        if before is not None and event.sequence < before:
-            yield Breach("log_order", f"{event} comes after sequence {before}")
-        elif before is not None and event.sequence != before + 1 and not case.history.gate_lost:
-            yield Breach("log_gap", f"{event} comes after sequence {before}")
-        last[key[:2]] = max(event.sequence, before or 0)
-    if case.history.log_remade:
-        return
-    logged = {(coupon, sequence, user) for (coupon, _, sequence), user in seen.items()}
-    for row in case.contents.rows:
-        if (row.coupon, row.sequence, row.user) not in logged:
-            yield Breach("not_logged", f"{row} is not in the log")
-
-
-def sold_out_is_true(case: _Case) -> Iterator[Breach]:
+def sold_out_is_true(case: Case) -> Iterator[Breach]:
     """`sold_out` only when as many were issued as the least stock that may have been in force.
 
     A request without an answer may have taken stock that a lost gate has forgotten since.
@@ -220,7 +135,8 @@ def sold_out_is_true(case: _Case) -> Iterator[Breach]:
         if case.history.gate_lost or case.history.untold_is_lost:
             unknown: dict[str, float] = {}
             for ask in case.asks[coupon.id]:
-                if not ask.decided and ask.user not in holders:
+                lost = ask.held and case.losses.allowed(ask)
+                if (lost or not ask.decided) and ask.user not in holders:
                     unknown[ask.user] = min(ask.start, unknown.get(ask.user, ask.start))
             forgotten = sorted(unknown.values())
         stocks = list(case.stocks(coupon))
@@ -228,12 +144,13 @@ def sold_out_is_true(case: _Case) -> Iterator[Breach]:
             if ask.result != "sold_out":
                 continue
             least = min(stock for stock, start, end in stocks if start <= ask.end and end >= ask.start)
-            taken = bisect_right(issued, ask.end + CLOCK_SLACK_S) + bisect_right(forgotten, ask.end)
+            until = float("inf") if case.history.clocks_moved else ask.end + CLOCK_SLACK_S
+            taken = bisect_right(issued, until) + bisect_right(forgotten, ask.end)
             if taken < least:
                 yield Breach("false_sold_out", f"{ask}: {taken} were issued of {least} at least")
 
 
-def closing_is_in_force(case: _Case) -> Iterator[Breach]:
+def closing_is_in_force(case: Case) -> Iterator[Breach]:
     """`closed` only after somebody asked to close; nothing is issued once that is answered."""
     for coupon in case.history.coupons:
         closes = [c for c in case.changes[coupon.id] if c.stock is None and c.possible]
@@ -243,11 +160,11 @@ def closing_is_in_force(case: _Case) -> Iterator[Breach]:
             if ask.result == "closed" and ask.end < begun:
                 yield Breach("false_closed", f"{ask}, closed at {begun}")
         for row in case.rows[coupon.id]:
-            if row.issued_at > ended + CLOCK_SLACK_S:
+            if row.issued_at > ended + CLOCK_SLACK_S and not case.history.clocks_moved:
                 yield Breach("issued_after_close", f"{row}, closed at {ended}")
 
 
-def ack_is_kept(case: _Case) -> Iterator[Breach]:
+def ack_is_kept(case: Case) -> Iterator[Breach]:
     """An answer that is not `pending` came after the stage its coupon's ack names."""
     stages = {coupon.id: coupon.ack for coupon in case.history.coupons}
     saved = {(row.coupon, row.user): row.saved_at for row in case.contents.rows}
@@ -259,14 +176,15 @@ def ack_is_kept(case: _Case) -> Iterator[Breach]:
         if not ask.held or ask.pending or stage == "gate":
             continue
         known = saved if stage == "store" else written
-        if stage == "log" and (case.contents.events is None or case.history.log_remade):
+        unknown = case.contents.events is None or case.history.log_remade or case.history.clocks_moved
+        if (stage == "log" and unknown) or case.losses.allowed(ask):
             continue
         reached = known.get((ask.coupon, ask.user))
         if reached is None or reached > ask.end + CLOCK_SLACK_S:
             yield Breach("early_answer", f"{ask}: ack={stage} reached at {reached}")
 
 
-def parts_agree(case: _Case) -> Iterator[Breach]:
+def parts_agree(case: Case) -> Iterator[Breach]:
     """When all has drained the gate, the store and the API tell the same, and the outbox is empty."""
     for coupon in case.history.coupons:
         rows = {row.user: row.sequence for row in case.rows[coupon.id]}
@@ -282,7 +200,7 @@ def parts_agree(case: _Case) -> Iterator[Breach]:
             yield Breach("view_differs", f"{coupon.id}: {view}, {len(rows)} rows")
 
 
-def it_heals(case: _Case) -> Iterator[Breach]:
+def it_heals(case: Case) -> Iterator[Breach]:
     """Everything drained in time, no process ended by itself, and the program's own audit is clean."""
     for text in case.history.undrained:
         yield Breach("not_healed", text)
@@ -299,6 +217,7 @@ RULES: list[Rule] = [
     nothing_is_lost,
     nothing_is_invented,
     rows_are_in_order,
+    rows_have_no_gaps,
     the_log_is_in_order,
     sold_out_is_true,
     closing_is_in_force,
@@ -306,6 +225,19 @@ RULES: list[Rule] = [
     parts_agree,
     it_heals,
 ]
+
+
+def allowed_losses(history: History, contents: Contents) -> int:
+    """How many users were told to hold a coupon, have no row, and may have lost it."""
+    case = Case(history, contents)
+    saved = {(row.coupon, row.user) for row in contents.rows}
+    return len(
+        {
+            (ask.coupon, ask.user)
+            for ask in history.asks
+            if ask.held and (ask.coupon, ask.user) not in saved and case.losses.allowed(ask)
+        }
+    )
 
 
 def times_to_recover(history: History) -> list[tuple[str, float]]:

@@ -12,6 +12,7 @@ from harness.process import Process
 from harness.proxy import Proxy
 from harness.seonchak import Seonchak, run_command
 from harness.servers import KafkaServer, PostgresServer, RedisServer
+from harness.skewed_clock import SkewedClock
 
 from faults.history import Contents, Coupon, Event, Row
 from faults.installation import Installation
@@ -21,11 +22,13 @@ POLL_S = 0.1
 READ_TIMEOUT_S = 30.0
 TRIM_TIMEOUT_S = 10.0
 AUDIT_TEXT_MAX = 2_000
+AUDIT_TIMEOUT_S = 180.0
 SMALL_DISK = "300m"
 
 LAYOUTS = {
     "split": {"api-1": "api", "api-2": "api", "worker-1": "relay,consumer", "worker-2": "relay,consumer"},
     "whole": {"api-1": "api,relay,consumer", "api-2": "api,relay,consumer"},
+    "roles": {"api-1": "api", "api-2": "api", "relay-1": "relay", "consumer-1": "consumer"},
 }
 
 
@@ -62,10 +65,15 @@ def _mount(folder: Path) -> None:
 
 
 class Cluster(Installation):
-    """The servers of one run. Each program reaches Redis and PostgreSQL through links of its own."""
+    """The servers of one run. Each program reaches Redis and PostgreSQL through links of its own.
 
-    def __init__(self, layout: str, small_disk: bool) -> None:
+    `skewed`: Redis and the programs have clocks of their own, which can be set.
+    """
+
+    def __init__(self, layout: str, small_disk: bool, skewed: bool = False) -> None:
         super().__init__()
+        self.gate_clock = SkewedClock() if skewed else None
+        self.clocks: dict[str, SkewedClock] = {}
         self.kafka = KafkaServer()
         self.postgres = SmallDiskPostgres() if small_disk else PostgresServer()
         roles = LAYOUTS[layout]
@@ -77,7 +85,11 @@ class Cluster(Installation):
         self.kafka.advertised_port = self.proxy.ports["kafka"]
         self.servers = [self.proxy, *self._gate_servers, self.kafka, self.postgres]
         for name, role in roles.items():
-            self.programs[name] = Seonchak(*self._flags(name), "--roles", role)
+            if skewed:
+                self.clocks[name] = SkewedClock()
+            variables = self.clocks[name].variables if skewed else {}
+            self.programs[name] = Seonchak(*self._flags(name), "--roles", role, variables=variables)
+            self.roles[name] = set(role.split(","))
 
     @property
     def redis(self) -> RedisServer:
@@ -85,7 +97,7 @@ class Cluster(Installation):
         return self._redis
 
     def _make_gate(self) -> list[Process]:
-        self._redis = RedisServer(appendfsync="always")
+        self._redis = RedisServer(self.gate_clock, appendfsync="always")
         return [self._redis]
 
     def _gate_targets(self, program: str) -> dict[str, int]:
@@ -93,6 +105,11 @@ class Cluster(Installation):
 
     def _gate_url(self, program: str) -> str:
         return f"redis://127.0.0.1:{self.proxy.ports[f'{program}/redis']}/0"
+
+    def close(self) -> None:
+        super().close()
+        for clock in (*self.clocks.values(), *([self.gate_clock] if self.gate_clock else [])):
+            clock.close()
 
     @property
     def links(self) -> list[str]:
@@ -110,8 +127,20 @@ class Cluster(Installation):
 
     def audit(self) -> list[str]:
         """What `seonchak audit` complains of, through the links of one of the programs."""
-        done = run_command("audit", *self._urls(next(iter(self.programs))))
+        urls = self._urls(next(iter(self.programs)))
+        try:
+            done = run_command("audit", *urls, timeout_s=AUDIT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return [f"the audit has not ended within {AUDIT_TIMEOUT_S} s"]
         return [] if done.returncode == 0 else [done.stdout[-AUDIT_TEXT_MAX:] + done.stderr[-AUDIT_TEXT_MAX:]]
+
+    def unsettled(self) -> int:
+        """Of how many coupons the store does not say that their gate was recovered."""
+        query = "SELECT count(*) FROM coupon WHERE epoch <> settled"
+        with psycopg.connect(self.postgres.address) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
 
     def _contents_now(self, coupons: list[Coupon]) -> Contents:
         found = Contents(rows=read_rows(self.postgres.address), events=read_events(self.kafka.address, TOPIC))

@@ -28,6 +28,7 @@ class Embedded(Installation):
         self.disk = FaultyDisk(DATABASE)
         flags = ["--store", f"sqlite:{DATABASE}", "--ack-timeout-ms", "1500"]
         self.programs["api-1"] = Seonchak(*flags, variables=self.disk.variables)
+        self.roles["api-1"] = {"api", "relay", "consumer"}
 
     @property
     def program(self) -> Seonchak:

@@ -108,11 +108,15 @@ class Contents:
 
 
 class FaultSpan(NamedTuple):
-    """When a fault was in force."""
+    """When a fault was in force, what it struck, and which programs could not tell what they had answered."""
 
     name: str
     start: float
     end: float
+    part: str = ""
+    loses_gate: bool = False
+    killed: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = ()
 
 
 @dataclass
@@ -121,6 +125,8 @@ class History:
 
     `gate_lost`: some fault took answered state from the gate. `untold_is_lost`: what the gate decided and
     nobody was told may go, as in a gate that lives in its process. `log_remade`: the topic was deleted.
+    `clocks_moved`: times that the servers wrote down prove nothing. `take_overs_s`: how long another took to
+    do the work of a process that hung.
     `crashes`: processes that ended in a way no fault made them. `audit`: what `seonchak audit` complained of.
     """
 
@@ -131,6 +137,8 @@ class History:
     crashes: list[str] = field(default_factory=list)
     undrained: list[str] = field(default_factory=list)
     audit: list[str] = field(default_factory=list)
+    take_overs_s: list[float] = field(default_factory=list)
     gate_lost: bool = False
     untold_is_lost: bool = False
     log_remade: bool = False
+    clocks_moved: bool = False

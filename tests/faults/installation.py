@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -22,13 +23,18 @@ class Installation:
     """Starts `servers`, then `programs`. A program that ends by itself is started again.
 
     Ending by SIGKILL, or for want of what it needs at start, is a fault's doing; anything else is
-    recorded in `crashes`.
+    recorded in `crashes`. `unhealed`: what a fault has seen not to heal by itself. `take_overs_s`: how long
+    another took to do the work of a process that hung.
     """
 
     def __init__(self) -> None:
         self.servers: list[Process] = []
         self.programs: dict[str, Seonchak] = {}
+        self.roles: dict[str, set[str]] = {}
+        self.coupons: list[Coupon] = []
         self.crashes: list[str] = []
+        self.unhealed: list[str] = []
+        self.take_overs_s: list[float] = []
         self._wanted: dict[str, bool] = {}
         self._lock = threading.RLock()
         self._done = threading.Event()
@@ -69,12 +75,11 @@ class Installation:
     @property
     def apis(self) -> dict[str, http.Address]:
         """The addresses of those that answer users."""
-        return {name: self.programs[name].address for name in self.named("api")}
+        return {name: self.programs[name].address for name in self.having("api")}
 
-    def named(self, kind: str) -> list[str]:
-        """The programs of a kind, "api" or "worker"; without such, all, which are of both."""
-        found = sorted(name for name in self.programs if kind in name)
-        return found or sorted(self.programs)
+    def having(self, *roles: str) -> list[str]:
+        """The programs with one of these roles."""
+        return sorted(name for name, those in self.roles.items() if those & set(roles))
 
     @contextmanager
     def killed(self, name: str) -> Iterator[None]:
@@ -94,6 +99,25 @@ class Installation:
         body = {"name": coupon.id, "id": coupon.id, "stock": coupon.stock, "ack": coupon.ack}
         reply = http.call(self.apis["api-1"], "POST", "/v1/coupons", body=body)
         assert reply.status == 201, reply.text
+        self.coupons.append(coupon)
+
+    def opened(self) -> None:
+        """Called once, when the coupons of the run have been created."""
+
+    def wait_saved(self, rng: random.Random, timeout_s: float) -> bool:
+        """Waits until the store has all that was issued before now."""
+        deadline = time.time() + timeout_s
+        for coupon in self.coupons:
+            issued = None
+            while True:
+                view = self.view(coupon.id, rng)
+                issued = view.issued if issued is None and view.issued >= 0 else issued
+                if issued is not None and view.persisted >= issued:
+                    break
+                if time.time() > deadline:
+                    return False
+                time.sleep(WATCH_EVERY_S)
+        return True
 
     def view(self, coupon: str, rng: random.Random) -> View:
         """A coupon as one of the API processes shows it; all -1 while that one is away."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,31 +15,56 @@ from harness.process import Process
 from harness.proxy import Mode
 from harness.servers import create_topic
 
+from faults import gate_losses
 from faults.cluster import TOPIC, Cluster
-from faults.fault import Fault
+from faults.fault import Fault, Struck
 
 BUSY_S = 1.2
 DELAY_MS = (20, 400)
+ROOM_BYTES = 100_000
+EMPTIED_S = 30.0
+SKEWS_S = (-7_200.0, -30.0, 30.0, 7_200.0)
+SET_RIGHT_SHARE = 0.5
 ADMIN_TIMEOUT_S = 20.0
 
 FULL_POSTGRES_DISK = "full-postgres-disk"
 
-Inflict = Callable[[Cluster, random.Random], AbstractContextManager[None]]
+Inflict = Callable[[Cluster, random.Random], AbstractContextManager[Struck | None]]
 
 
-def _kill_program(kind: str) -> Inflict:
+def _kill_program(*roles: str) -> Inflict:
     @contextmanager
-    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[None]:
-        with cluster.killed(rng.choice(cluster.named(kind))):
-            yield
+    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[Struck]:
+        name = rng.choice(cluster.having(*roles))
+        with cluster.killed(name):
+            yield Struck(killed=(name,))
 
     return inflict
 
 
-def _pause(choose: Callable[[Cluster, random.Random], Process]) -> Inflict:
+def _pause_program(*roles: str, every: bool = False) -> Inflict:
+    """Stops one of the programs with these roles, or every one."""
+
     @contextmanager
-    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[None]:
-        process = choose(cluster, rng)
+    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[Struck]:
+        names = cluster.having(*roles)
+        if not every:
+            names = [rng.choice(names)]
+        for name in names:
+            cluster.programs[name].pause()
+        try:
+            yield Struck(cut_off=tuple(names))
+        finally:
+            for name in names:
+                cluster.programs[name].resume()
+
+    return inflict
+
+
+def _pause(choose: Callable[[Cluster], Process]) -> Inflict:
+    @contextmanager
+    def inflict(cluster: Cluster, _: random.Random) -> Iterator[None]:
+        process = choose(cluster)
         process.pause()
         try:
             yield
@@ -125,49 +149,6 @@ def _failed_snapshot(cluster: Cluster, _: random.Random) -> Iterator[None]:
 
 
 @contextmanager
-def _flush_redis(cluster: Cluster, _: random.Random) -> Iterator[None]:
-    with cluster.redis.client() as client:
-        client.flushall()
-    yield
-
-
-@contextmanager
-def _empty_redis(cluster: Cluster, _: random.Random) -> Iterator[None]:
-    cluster.redis.kill()
-    _remove_append_only_files(cluster)
-    try:
-        yield
-    finally:
-        cluster.redis.start()
-
-
-@contextmanager
-def _stale_redis(cluster: Cluster, _: random.Random) -> Iterator[None]:
-    """Comes back with the append-only file it had when the fault began."""
-    kept = cluster.redis.folder / "kept"
-    shutil.copytree(_append_only_files(cluster), kept)
-    try:
-        yield
-    finally:
-        cluster.redis.kill()
-        _remove_append_only_files(cluster)
-        kept.rename(_append_only_files(cluster))
-        cluster.redis.start()
-
-
-@contextmanager
-def _other_identity(cluster: Cluster, _: random.Random) -> Iterator[None]:
-    """A read-only replica of nobody for a while, then a master of another replication id."""
-    with cluster.redis.client() as client:
-        client.execute_command("REPLICAOF", "127.0.0.1", "1")
-    try:
-        yield
-    finally:
-        with cluster.redis.client() as client:
-            client.execute_command("REPLICAOF", "NO", "ONE")
-
-
-@contextmanager
 def _remade_topic(cluster: Cluster, _: random.Random) -> Iterator[None]:
     admin = AdminClient({"bootstrap.servers": cluster.kafka.address, "log_level": 0})
     for done in admin.delete_topics([TOPIC], operation_timeout=ADMIN_TIMEOUT_S).values():
@@ -215,23 +196,57 @@ def _full_disk(cluster: Cluster, _: random.Random) -> Iterator[None]:
 
 def _link(mode: Mode) -> Inflict:
     @contextmanager
-    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[None]:
+    def inflict(cluster: Cluster, rng: random.Random) -> Iterator[Struck]:
         link = rng.choice(cluster.links)
         cluster.proxy.set(link, mode, rng.randint(*DELAY_MS) if mode == "delay" else 0)
+        program, _, server = link.partition("/")
         try:
-            yield
+            # Who cannot reach Redis can still tell the store.
+            yield Struck(cut_off=(program,) if server == "postgres" else ())
         finally:
             cluster.proxy.set(link, "pass")
 
     return inflict
 
 
-def _append_only_files(cluster: Cluster) -> Path:
-    return cluster.redis.folder / "appendonlydir"
+@contextmanager
+def _fill_redis(cluster: Cluster, rng: random.Random) -> Iterator[Struck]:
+    """No room in Redis while nothing empties the outboxes; then they must be emptied without more room."""
+    workers = [name for name in cluster.having("relay", "consumer") if name not in cluster.apis]
+    with cluster.redis.client() as client:
+        for name in workers:
+            cluster.programs[name].pause()
+        try:
+            client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
+            yield Struck(cut_off=tuple(workers))
+        finally:
+            for name in workers:
+                cluster.programs[name].resume()
+        try:
+            if not cluster.wait_saved(rng, EMPTIED_S):
+                cluster.unhealed.append(f"a full Redis kept issued coupons for more than {EMPTIED_S} s")
+        finally:
+            client.config_set("maxmemory", 0)
 
 
-def _remove_append_only_files(cluster: Cluster) -> None:
-    shutil.rmtree(_append_only_files(cluster))
+@contextmanager
+def _skew_redis(cluster: Cluster, rng: random.Random) -> Iterator[None]:
+    assert cluster.gate_clock is not None
+    cluster.gate_clock.set(rng.choice(SKEWS_S))
+    try:
+        yield
+    finally:
+        cluster.gate_clock.set(0)
+
+
+@contextmanager
+def _skew_program(cluster: Cluster, rng: random.Random) -> Iterator[None]:
+    """One program is in another time, for good or bad, until the next of these faults."""
+    clock = cluster.clocks[rng.choice(sorted(cluster.clocks))]
+    clock.set(rng.choice(SKEWS_S))
+    yield
+    if rng.random() < SET_RIGHT_SHARE:
+        clock.set(0)
 
 
 def _fill(path: Path) -> None:
@@ -249,27 +264,30 @@ def _until(check: Callable[[], bool]) -> None:
 
 
 FAULTS: dict[str, Fault] = {
+    **gate_losses.FAULTS,
     "kill-api": Fault("api", _kill_program("api")),
-    "kill-worker": Fault("worker", _kill_program("worker")),
-    "pause-api": Fault("api", _pause(lambda c, rng: c.programs[rng.choice(c.named("api"))])),
-    "pause-worker": Fault("worker", _pause(lambda c, rng: c.programs[rng.choice(c.named("worker"))])),
+    "kill-worker": Fault("worker", _kill_program("relay", "consumer")),
+    "pause-api": Fault("api", _pause_program("api")),
+    "pause-worker": Fault("worker", _pause_program("relay", "consumer")),
+    "stop-every-api": Fault("api", _pause_program("api", every=True)),
+    "stop-every-relay": Fault("worker", _pause_program("relay", every=True)),
+    "stop-every-consumer": Fault("worker", _pause_program("consumer", every=True)),
     "kill-redis": Fault("redis", _kill(lambda c: c.redis)),
-    "pause-redis": Fault("redis", _pause(lambda c, _: c.redis)),
+    "pause-redis": Fault("redis", _pause(lambda c: c.redis)),
     "drop-redis-connections": Fault("redis", _drop_gate_connections),
     "flush-scripts": Fault("redis", _flush_scripts),
     "busy-redis": Fault("redis", _busy_script),
     "full-redis": Fault("redis", _setting("maxmemory", 1, 0)),
+    "fill-redis": Fault("redis", _fill_redis, alone=True),
+    "skew-redis": Fault("redis", _skew_redis, moves_clocks=True),
+    "skew-program": Fault("clock", _skew_program, moves_clocks=True),
     "redis-without-replicas": Fault("redis", _setting("min-replicas-to-write", 1, 0)),
     "redis-failed-snapshot": Fault("redis", _failed_snapshot),
-    "flush-redis": Fault("redis", _flush_redis, loses_gate=True),
-    "empty-redis": Fault("redis", _empty_redis, loses_gate=True),
-    "stale-redis": Fault("redis", _stale_redis, loses_gate=True),
-    "other-redis-identity": Fault("redis", _other_identity, loses_gate=True),
     "kill-kafka": Fault("kafka", _kill(lambda c: c.kafka)),
-    "pause-kafka": Fault("kafka", _pause(lambda c, _: c.kafka)),
+    "pause-kafka": Fault("kafka", _pause(lambda c: c.kafka)),
     "remake-topic": Fault("kafka", _remade_topic, remakes_log=True),
     "kill-postgres": Fault("postgres", _kill(lambda c: c.postgres)),
-    "pause-postgres": Fault("postgres", _pause(lambda c, _: c.postgres)),
+    "pause-postgres": Fault("postgres", _pause(lambda c: c.postgres)),
     "drop-postgres-sessions": Fault("postgres", _dropped_sessions),
     "lock-table": Fault("postgres", _locked_table),
     FULL_POSTGRES_DISK: Fault("postgres", _full_disk),

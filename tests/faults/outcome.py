@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from faults.checker import Breach, check, times_to_recover
+from faults.case import Breach
+from faults.checker import allowed_losses, check, times_to_recover
 from faults.history import Contents, History
 
 
@@ -20,8 +21,10 @@ class Outcome:
     acknowledged: int
     breaches: list[Breach]
     replay: str
+    allowed_losses: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     recoveries: list[tuple[str, float]] = field(default_factory=list)
+    take_overs_s: list[float] = field(default_factory=list)
 
     def line(self) -> str:
         """A line for people."""
@@ -49,8 +52,10 @@ def judge(
         sum(ask.held for ask in history.asks),
         check(history, contents),
         replay,
+        allowed_losses(history, contents),
         Counter(fault.name for fault in history.faults),
         times_to_recover(history),
+        history.take_overs_s,
     )
 
 
@@ -70,9 +75,11 @@ def summary(outcomes: list[Outcome], left_out: list[str]) -> dict[str, Any]:
         "faults_left_out": left_out,
         "answers": sum(outcome.answers for outcome in outcomes),
         "acknowledged_checked": sum(outcome.acknowledged for outcome in outcomes),
+        "allowed_losses": sum(outcome.allowed_losses for outcome in outcomes),
         "breaches": sum(len(outcome.breaches) for outcome in outcomes),
         "failed": [outcome.replay for outcome in outcomes if outcome.breaches],
         "recovery_s": _quantiles(everything),
+        "take_over_s": _quantiles([seconds for outcome in outcomes for seconds in outcome.take_overs_s]),
         "recovery_s_by_fault": {name: _quantiles(times) for name, times in sorted(recoveries.items())},
     }
 

@@ -5,10 +5,11 @@ import random
 import time
 from contextlib import ExitStack
 
+from faults.fault import Fault, Struck
 from faults.history import Contents, FaultSpan, History, View
 from faults.installation import Installation
 from faults.outcome import Outcome, judge
-from faults.plan import ALONE, Step, plan, plan_each
+from faults.plan import Step, plan, plan_each
 from faults.scenarios import CLOSING, Scenario
 from faults.workload import Workload, ask_again
 
@@ -23,11 +24,6 @@ POLL_S = 0.1
 def trace(text: str) -> None:
     """Tells what a run does at the moment; shown with --trace."""
     logging.getLogger("faults").info("%s", text)
-
-
-def parts(scenario: Scenario) -> dict[str, str]:
-    """The faults that can be inflicted here, and what each strikes."""
-    return {name: ALONE if fault.loses_gate else fault.part for name, fault in scenario.faults().items()}
 
 
 def replay(scenario: Scenario, seed: int, each: int | None = None) -> str:
@@ -46,8 +42,8 @@ def run(scenario: Scenario, seed: int, each: int | None = None) -> Outcome:
 
 def _run(scenario: Scenario, seed: int, each: int | None) -> Outcome:
     rng = random.Random(f"run/{seed}")
-    known = parts(scenario)
-    new = {name: part for name, part in known.items() if name not in scenario.tried_elsewhere}
+    known = scenario.faults()
+    new = {name: fault for name, fault in known.items() if name not in scenario.tried_elsewhere}
     steps = plan_each(new, seed % each, each) if each else plan(seed, known, STEPS)
     names = {name for step in steps for name in step.faults}
     history = History(
@@ -55,11 +51,13 @@ def _run(scenario: Scenario, seed: int, each: int | None) -> Outcome:
         gate_lost=any(scenario.all_faults[name].loses_gate for name in names),
         untold_is_lost=scenario.untold_is_lost,
         log_remade=any(scenario.all_faults[name].remakes_log for name in names),
+        clocks_moved=any(scenario.all_faults[name].moves_clocks for name in names),
     )
     began = time.time()
     with scenario.make(rng, names) as installation:
         for coupon in scenario.coupons:
             installation.create(coupon)
+        installation.opened()
         workload = Workload(seed, history, installation.apis, CLOSING)
         workload.start()
         try:
@@ -81,37 +79,22 @@ def _take(
     rng = random.Random(step.seed)
     trace(f"{' and '.join(step.faults)} for {step.hold_s:.1f} s")
 
-    def note(name: str, start: float) -> None:
-        history.faults.append(FaultSpan(name, start, time.time()))
-
-    if any(scenario.all_faults[name].loses_gate for name in step.faults):
-        _wait_saved(installation, history, rng)
     with ExitStack() as stack:
         for name in step.faults:
+            fault = scenario.all_faults[name]
+            start, entered = time.time(), ExitStack()
             # The stack goes backwards: noted once the fault has healed.
-            stack.callback(note, name, time.time())
-            stack.enter_context(scenario.all_faults[name].inflict(installation, rng))
+            struck = entered.enter_context(fault.inflict(installation, rng)) or Struck()
+            stack.callback(_note, history, name, fault, start, struck)
+            stack.push(entered)
         time.sleep(step.hold_s)
     trace("healed")
     if step.settle:
         workload.wait_decided(time.time(), SETTLE_TIMEOUT_S)
 
 
-def _wait_saved(installation: Installation, history: History, rng: random.Random) -> None:
-    """Waits until the store has all that was issued before now.
-
-    A gate that is lost can be brought back but for what only it and a process that was killed knew.
-    """
-    deadline = time.time() + SETTLE_TIMEOUT_S
-    for coupon in history.coupons:
-        issued = None
-        while time.time() < deadline:
-            view = installation.view(coupon.id, rng)
-            if issued is None and view.issued >= 0:
-                issued = view.issued
-            if issued is not None and view.persisted >= issued:
-                break
-            time.sleep(POLL_S)
+def _note(history: History, name: str, fault: Fault, start: float, struck: Struck) -> None:
+    history.faults.append(FaultSpan(name, start, time.time(), fault.part, fault.loses_gate, *struck))
 
 
 def _settle(installation: Installation, history: History, rng: random.Random) -> Contents:
@@ -127,6 +110,8 @@ def _settle(installation: Installation, history: History, rng: random.Random) ->
     contents = installation.contents(history.coupons)
     contents.views = views
     history.crashes += installation.crashes
+    history.undrained += installation.unhealed
+    history.take_overs_s += installation.take_overs_s
     trace("auditing")
     history.audit += installation.audit()
     return contents

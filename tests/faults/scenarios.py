@@ -4,8 +4,9 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from faults import embedded, nemesis, replicated
+from faults import crowd, embedded, nemesis, replicated
 from faults.cluster import LAYOUTS, Cluster, can_mount
+from faults.crowd import CrowdedCluster
 from faults.embedded import Embedded
 from faults.fault import Fault
 from faults.history import Coupon
@@ -39,6 +40,12 @@ class Scenario:
         return set() if can_mount() else disk
 
 
+def _needed(faults: Collection[str]) -> dict[str, bool]:
+    """What a cluster must have for these to strike."""
+    skewed = any(nemesis.FAULTS[name].moves_clocks for name in faults if name in nemesis.FAULTS)
+    return {"small_disk": nemesis.FULL_POSTGRES_DISK in faults, "skewed": skewed}
+
+
 CLUSTER = Scenario(
     "cluster",
     [
@@ -49,15 +56,22 @@ CLUSTER = Scenario(
         Coupon("stored", 1_500, "store"),
     ],
     nemesis.FAULTS,
-    lambda rng, faults: Cluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults),
+    lambda rng, faults: Cluster(rng.choice(sorted(LAYOUTS)), **_needed(faults)),
 )
 
 REPLICATED = Scenario(
     "sentinel",
     CLUSTER.coupons,
     replicated.FAULTS,
-    lambda rng, faults: ReplicatedCluster(rng.choice(sorted(LAYOUTS)), nemesis.FULL_POSTGRES_DISK in faults),
+    lambda rng, faults: ReplicatedCluster(rng.choice(sorted(LAYOUTS)), **_needed(faults)),
     tried_elsewhere=nemesis.FAULTS.keys(),
+)
+
+CROWD = Scenario(
+    "crowd",
+    CLUSTER.coupons,
+    crowd.FAULTS,
+    lambda rng, faults: CrowdedCluster(rng.choice(sorted(LAYOUTS)), **_needed(faults)),
 )
 
 EMBEDDED = Scenario(
@@ -68,4 +82,4 @@ EMBEDDED = Scenario(
     untold_is_lost=True,
 )
 
-SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED, REPLICATED)}
+SCENARIOS = {scenario.name: scenario for scenario in (CLUSTER, EMBEDDED, REPLICATED, CROWD)}

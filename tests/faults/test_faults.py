@@ -10,14 +10,14 @@ import pytest
 from faults.embedded import Embedded
 from faults.fault import Fault
 from faults.run import run
-from faults.scenarios import CLUSTER, EMBEDDED, REPLICATED, Scenario
+from faults.scenarios import CLUSTER, CROWD, EMBEDDED, REPLICATED, Scenario
 
-SHORT_RUNS = {CLUSTER.name: 3, REPLICATED.name: 1, EMBEDDED.name: 1}
+SHORT_RUNS = {CLUSTER.name: 4, REPLICATED.name: 1, EMBEDDED.name: 1, CROWD.name: 1}
 ACKNOWLEDGED_MIN = 2_000
 
 RUNS = [
     (s, seed, SHORT_RUNS[s.name])
-    for s in (CLUSTER, REPLICATED, EMBEDDED)
+    for s in (CLUSTER, REPLICATED, EMBEDDED, CROWD)
     for seed in range(SHORT_RUNS[s.name])
 ]
 

@@ -76,7 +76,9 @@ Serve = Callable[..., Seonchak]
 """The fixture `serve`: starts the program with the flags given."""
 
 
-def run_command(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+def run_command(
+    *arguments: str, cwd: Path | None = None, timeout_s: float = CALL_TIMEOUT_S
+) -> "subprocess.CompletedProcess[str]":
     """Runs another subcommand to its end, for example "coupon", "create", "--id", "a"."""
     return subprocess.run(
         [str(binary()), *arguments],
@@ -85,7 +87,7 @@ def run_command(*arguments: str, cwd: Path | None = None) -> "subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=CALL_TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
 

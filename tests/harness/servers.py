@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness.process import ROOT, Process, free_port
+from harness.skewed_clock import SkewedClock
 
 KAFKA_JARS = ROOT / "build" / "kafka"
 KAFKA_CALL_TIMEOUT_S = 10
@@ -31,13 +32,15 @@ CONNECT_TIMEOUT_S = 5
 class RedisServer(Process):
     """A Redis that loses nothing it acknowledged to a killed process (append-only file).
 
-    Options are redis.conf directives with underscores: RedisServer(appendfsync="always").
+    Options are redis.conf directives with underscores: RedisServer(appendfsync="always"). `clock` is the one
+    it reads.
     """
 
     name = "redis"
 
-    def __init__(self, **options: str | int) -> None:
+    def __init__(self, clock: SkewedClock | None = None, **options: str | int) -> None:
         super().__init__()
+        self.clock = clock
         self.options = {
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -50,6 +53,9 @@ class RedisServer(Process):
     def address(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), **(self.clock.variables if self.clock else {})}
+
     def client(self) -> redis.Redis:
         """A new client that answers text."""
         return redis.Redis.from_url(self.address, decode_responses=True, socket_timeout=5)
@@ -59,6 +65,11 @@ class RedisServer(Process):
         with self.client() as client:
             statistics = client.info("commandstats")
         return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in SCRIPT_CALLS)
+
+    def commands_run(self) -> int:
+        """How many commands it has run, those inside scripts included."""
+        with self.client() as client:
+            return sum(command["calls"] for command in client.info("commandstats").values())
 
     def command(self) -> list[str]:
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]

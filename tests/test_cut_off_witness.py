@@ -1,0 +1,62 @@
+"""A process whose own link to Redis hangs still says what it has answered, in time for who recovers."""
+
+from collections.abc import Iterator
+
+import pytest
+from harness import coupons
+from harness.proxy import Mode, Proxy
+from harness.recovery import COUPON, Sale, sale_of
+from harness.seonchak import Serve
+from harness.servers import RedisServer, SharedServer
+
+LINK = "redis"
+LARGE = "large"
+CLAIMS = 30_000
+
+
+@pytest.fixture
+def proxy(own_redis: RedisServer) -> Iterator[Proxy]:
+    """The link of one process to Redis."""
+    with Proxy({LINK: own_redis.port}) as started:
+        yield started
+
+
+@pytest.fixture
+def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
+    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
+
+
+@pytest.mark.parametrize("mode", ["cut", "stall", "mute"])
+def test_what_a_cut_off_process_has_answered_survives_a_lost_gate(
+    sale: Sale,
+    serve: Serve,
+    own_redis: RedisServer,
+    proxy: Proxy,
+    kafka_server: SharedServer,
+    topic: str,
+    mode: Mode,
+) -> None:
+    """No relay runs, so that only the process itself knows whom it gave a coupon."""
+    log = f"kafka://{kafka_server.address}/{topic}"
+    gate = f"redis://127.0.0.1:{proxy.ports[LINK]}/0"
+    cut_off = sale_of(serve, gate, log, sale.database, topic).start("api")
+    other = sale.start("api")
+    sale.create(other)
+    coupons.create(other, LARGE, 2 * CLAIMS)
+    assert coupons.answer(cut_off, COUPON, "u0").status == 201
+    assert coupons.answer(cut_off, LARGE, "large-0").status == 201
+    issued = {"u0": 1, **sale.issue_all(cut_off, 1, 20)}
+    large = {"large-0": 1, **coupons.issue_to(cut_off, LARGE, coupons.users("large", CLAIMS)[1:])}
+    proxy.set(LINK, mode)
+    own_redis.client().flushall()
+    everyone = sale.sell_the_rest(other, issued)
+    assert sale.rows().items() >= issued.items(), "what was recovered is settled in the database at once"
+    later = coupons.answer(other, LARGE, "later").json()["sequence"]
+    assert later > CLAIMS
+    assert coupons.rows(sale.database, LARGE).items() >= large.items()
+    proxy.set(LINK, "pass")
+    sale.start("relay,consumer")
+    sale.wait_for_rows(everyone)
+    coupons.wait_for_rows(sale.database, LARGE, large | {"later": later})
+    for user, sequence in everyone.items():
+        assert sale.answer(cut_off, user).json()["sequence"] == sequence

@@ -1,0 +1,89 @@
+"""Coupons ever made cost the live one nothing: it is back at once, and idle ones are left alone."""
+
+import shutil
+import time
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from harness import coupons
+from harness.closed_coupons import add_closed_coupons
+from harness.recovery import Sale, sale_of
+from harness.seonchak import Seonchak, Serve
+from harness.servers import RedisServer, SharedServer
+
+LIVE = "live"
+CLOSED = 10_000
+BACK_S = 10.0
+SETTLED_S = 20.0
+MEASURED_S = 10.0
+COMMANDS_PER_S_MAX = 100
+COMMITS_PER_S_MAX = 50
+
+
+@dataclass
+class Past:
+    """An installation with one live coupon, to which closed ones can be added."""
+
+    sale: Sale
+    redis: RedisServer
+
+    def start(self) -> Seonchak:
+        server = self.sale.start()
+        coupons.create(server, LIVE)
+        return server
+
+    def add_closed(self, server: Seonchak, count: int) -> None:
+        with self.redis.client() as client:
+            add_closed_coupons(self.sale.database, client, server.address, count, LIVE)
+
+
+@pytest.fixture
+def past(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Past:
+    log = f"kafka://{kafka_server.address}/{topic}"
+    return Past(sale_of(serve, own_redis.address, log, database, topic), own_redis)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("emptied", [False, True], ids=["restarted", "emptied"])
+def test_the_live_coupon_does_not_wait_for_those_that_are_over(past: Past, emptied: bool) -> None:
+    server = past.start()
+    issued = coupons.issue_to(server, LIVE, coupons.users("before", 50))
+    past.add_closed(server, CLOSED)
+    coupons.wait_for_rows(past.sale.database, LIVE, issued)
+    past.redis.kill()
+    if emptied:
+        shutil.rmtree(past.redis.folder / "appendonlydir")
+    past.redis.start()
+    began = time.monotonic()
+    first = coupons.answer(server, LIVE, "before-0", within_s=120)
+    took = time.monotonic() - began
+    print(f"the live coupon was back after {took:.1f} s")
+    assert first.json()["sequence"] == issued["before-0"]
+    for user in coupons.users("after", 20):
+        issued[user] = coupons.answer(server, LIVE, user).json()["sequence"]
+    coupons.wait_for_rows(past.sale.database, LIVE, issued)
+    assert took < BACK_S
+
+
+@pytest.mark.timeout(240)
+def test_idle_coupons_cost_next_to_nothing(past: Past) -> None:
+    server = past.start()
+    coupons.issue_to(server, LIVE, coupons.users("u", 10))
+    past.add_closed(server, CLOSED)
+    time.sleep(SETTLED_S)
+    commands, commits = past.redis.commands_run(), commits_of(past.sale.database)
+    time.sleep(MEASURED_S)
+    commands_per_s = (past.redis.commands_run() - commands) / MEASURED_S
+    commits_per_s = (commits_of(past.sale.database) - commits) / MEASURED_S
+    print(f"idle: {commands_per_s:.0f} commands/s in Redis, {commits_per_s:.0f} commits/s in the store")
+    assert commands_per_s < COMMANDS_PER_S_MAX
+    assert commits_per_s < COMMITS_PER_S_MAX
+
+
+def commits_of(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        query = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
