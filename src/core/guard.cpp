@@ -37,7 +37,8 @@ bool Guard::look() {
   if (!see_identity(catalog)) return false;
   progress_.clear();
   ask_progress(wanted(catalog));
-  sweep();
+  ask_progress(next_swept(progress_turn_, options_.sweep_progress_per_step));
+  ask_states(next_swept(states_turn_, options_.sweep_states_per_step));
   weigh_doubts(catalog);
   if (std::exchange(scan_due_, false)) scan(catalog);
   rename();
@@ -95,25 +96,11 @@ Guard::Coupons Guard::wanted(const CatalogSnapshot& catalog) {
   return coupons;
 }
 
-Guard::Coupons Guard::next_swept() {
+Guard::Coupons Guard::next_swept(std::size_t& turn, std::size_t count) const {
   Coupons coupons;
-  const std::size_t count = std::min(options_.sweep_coupons_per_step, open_.size() - sweep_turn_);
-  for (std::size_t i = 0; i < count; ++i) coupons.push_back(open_[sweep_turn_ + i]);
-  sweep_turn_ += count;
+  for (std::size_t i = 0; i < std::min(count, open_.size()); ++i)
+    coupons.push_back(open_[turn++ % open_.size()]);
   return coupons;
-}
-
-void Guard::sweep() {
-  sweep_turn_ = std::min(sweep_turn_, open_.size());
-  const Coupons coupons = next_swept();
-  if (sweeps_states_) {
-    ask_states(coupons);
-  } else {
-    ask_progress(coupons);
-  }
-  if (sweep_turn_ < open_.size()) return;
-  sweep_turn_ = 0;
-  sweeps_states_ = !sweeps_states_;
 }
 
 void Guard::found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted) {

@@ -18,9 +18,10 @@
 namespace seonchak {
 
 struct GuardOptions {
-  /// Besides the coupons with demand: everything is looked at now and then, in one round by its progress, in
-  /// the next by its state.
-  std::size_t sweep_coupons_per_step = 16;
+  /// Besides the coupons with demand everything is looked at now and then: how far it has come, and, which
+  /// costs the gate more, whether its state has all it should.
+  std::size_t sweep_progress_per_step = 6;
+  std::size_t sweep_states_per_step = 2;
   std::size_t demand_coupons_per_step = 512;  ///< taking turns
   /// A server with a new name is still the same only if its old one was seen this short a time ago.
   std::chrono::milliseconds renamed_max{5'000};
@@ -72,8 +73,7 @@ class Guard {
   void see_demand();
   using Coupons = std::vector<std::shared_ptr<const Coupon>>;
   Coupons wanted(const CatalogSnapshot& catalog);
-  Coupons next_swept();
-  void sweep();
+  Coupons next_swept(std::size_t& turn, std::size_t count) const;
   void ask_progress(const Coupons& coupons);
   void ask_states(const Coupons& coupons);
   void found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted);
@@ -104,8 +104,8 @@ class Guard {
   std::vector<CouponFence> to_rename_;                          // of the last scan
   std::uint64_t scanned_version_ = 0;
   bool scan_due_ = false;
-  std::size_t sweep_turn_ = 0;
-  bool sweeps_states_ = false;
+  std::size_t progress_turn_ = 0;
+  std::size_t states_turn_ = 0;
   std::size_t demand_turn_ = 0;
 };
 
