@@ -135,17 +135,6 @@ TEST(Isolation, ADeadLetterTopicThatIsAwayHoldsUpNoIssuedEvent) {
   EXPECT_EQ(world.position(), 0);
 }
 
-TEST(Isolation, AnEventOfACouponThatIsGoneIsDeadLettered) {
-  Neighbours world;
-  world.add("sick", 2);
-  world.add("well", 2);
-  world.store.deleted.insert("sick");
-  world.life.steps(6);
-  EXPECT_EQ(world.letters(), (Letters{"0 coupon_not_found", "1 coupon_not_found"}));
-  EXPECT_EQ(world.saved_sequences("well"), one_to(2));
-  EXPECT_EQ(world.position(), 4);
-}
-
 TEST(Isolation, AHeldRowHoldsUpItsOwnCouponOnly) {
   Neighbours world;
   for (int i = 0; i < 3; ++i) {
