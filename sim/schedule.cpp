@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds rest_max{15'000};
 constexpr milliseconds look_period{20};
+constexpr milliseconds ask_again_after{1'000};
 constexpr std::uint64_t events_max = 2'000'000;
 
 }  // namespace
@@ -124,6 +125,7 @@ void Schedule::lose_gate() {
     gate.forget(coupons_[random.below(coupons_.size())]);
   } else if (kind == 2) {
     environment_.fault(FaultKind::gate_forgot_holders, "");
+    holders_forgotten_ = true;
     gate.forget_holders(coupons_[random.below(coupons_.size())]);
   } else if (kind == 3) {
     environment_.fault(FaultKind::gate_forgot_an_outbox, "");
@@ -181,6 +183,14 @@ void Schedule::heal() {
   environment_.store_down = false;
   for (const auto& actor : actors_) actor->follow(environment_.gates.back());
   environment_.note("ALL", "no more faults");
+  // Holders alone that are gone are missed when somebody asks, a holder at the latest.
+  if (!holders_forgotten_) return;
+  for (const auto& promise : environment_.ledger.promises()) {
+    environment_.scheduler.after(ask_again_after,
+                                 [this, coupon_id = promise.coupon_id, user_id = promise.user_id] {
+                                   ask(environment_.random.below(2), coupon_id, user_id);
+                                 });
+  }
 }
 
 bool Schedule::coupon_at_rest(const std::string& id) {

@@ -42,6 +42,7 @@ class Schedule {
   std::vector<std::unique_ptr<Actor>> actors_;
   std::vector<ApiActor*> apis_;
   std::vector<MemoryGate::Image> images_;  // earlier moments of the master
+  bool holders_forgotten_ = false;
 };
 
 }  // namespace seonchak::sim

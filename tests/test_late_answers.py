@@ -96,9 +96,7 @@ def test_replies_in_the_socket_of_a_stopped_process_are_not_told(
         assert reply.json()["sequence"] not in rows.values()
 
 
-def test_a_process_that_slept_calls_nothing_pending(
-    sale: Sale, own_redis: RedisServer, proxy: Proxy
-) -> None:
+def test_a_process_that_slept_calls_nothing_pending(sale: Sale, own_redis: RedisServer, proxy: Proxy) -> None:
     """Nobody carries the coupons on, so their users wait; then the process sleeps until their time is up."""
     sleeper, other = through(sale, proxy).start("api"), sale.start("api")
     create(sale, other, "store")

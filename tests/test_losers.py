@@ -13,8 +13,8 @@ LEARNED_S = 10.0
 IN_FORCE_S = 10.0
 CROWD = 3_000
 REFILLS = 6
-# Of strangers the filter lets about one in five hundred ask, and of all who ask one a second and process; beside
-# them only what watches the server calls.
+# Of strangers the filter lets about one in five hundred ask, and of all who ask one a second and process;
+# beside them only what watches the server calls.
 CLAIMS_MAX = CROWD // 50
 
 

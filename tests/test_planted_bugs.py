@@ -24,6 +24,10 @@ PLANTED = [
     "late_answer",
     "late_dropped",
     "count_holders_only",
+    "record_after_gate",
+    "no_takeover",
+    "late_before_log",
+    "tail_before_grace",
 ]
 
 

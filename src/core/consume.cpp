@@ -151,6 +151,7 @@ bool Consumer::sort() {
 
 bool Consumer::send_letters() {
   if (batch_->letters().empty()) return true;
+  batch_->sort_letters();
   if (const auto sent = log_.dead_letter(batch_->letters()); !sent) {
     hold(outside_, "dead-letter topic", sent.error());
     return false;

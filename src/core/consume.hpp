@@ -109,7 +109,7 @@ class Consumer {
   Hold outside_;           // the gate and the dead-letter topic: only the position waits for them
   std::string waits_for_;  // what is logged once
   std::optional<TimePoint> stuck_since_;
-  bool told_stalled_ = false;
+  std::optional<bool> told_stalled_;
   bool idle_ = false;
 
   Counter& saved_;

@@ -1,5 +1,6 @@
 #include "core/consume_batch.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace seonchak {
@@ -78,6 +79,10 @@ ConsumeBatch::Records ConsumeBatch::unsaved() const {
 void ConsumeBatch::refuse(const LogRecord* record, std::string reason) {
   set(index_of(record), Fate::refused);
   letters_.push_back({record, std::move(reason)});
+}
+
+void ConsumeBatch::sort_letters() {
+  std::ranges::sort(letters_, {}, [this](const RefusedRecord& letter) { return index_of(letter.record); });
 }
 
 std::vector<RefusedRecord> ConsumeBatch::letters_sent() {

@@ -53,6 +53,7 @@ class ConsumeBatch {
 
   /// Refused and not acknowledged by the dead-letter topic yet.
   const std::vector<RefusedRecord>& letters() const { return letters_; }
+  void sort_letters();  ///< in the log's order
   std::vector<RefusedRecord> letters_sent();
 
   /// The last record of each partition.

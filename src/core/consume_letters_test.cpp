@@ -22,7 +22,7 @@ struct Strangers : World {
   void flow(int rounds = 4) {
     for (int i = 0; i < rounds; ++i) {
       relay.drain();
-      life.steps(2);
+      life.drain();
     }
   }
 
@@ -141,7 +141,7 @@ TEST(DeadLetters, ADeathWhileABatchWithPoisonIsTakenApartLosesNothing) {
       dying.steps(20);
       world.faults.heal();
     }
-    ConsumerLife(world, log).steps(3);
+    ConsumerLife(world, log).drain();
     EXPECT_EQ(world.saved_sequences("c"), one_to(events)) << "dead after save " << saves;
     for (const auto& letter : log.dead_letters()) EXPECT_EQ(letter.record.offset, 2);
   }

@@ -41,7 +41,7 @@ TEST(ConsumerRows, ACouponsRowThatIsHeldKeepsNoOtherCouponsRowsBack) {
     world.store.busy_coupons.clear();
     world.store.on_save = nullptr;
   };
-  world.life.steps(2);
+  world.life.drain();
   EXPECT_EQ(saved_meanwhile, 3U);
   EXPECT_EQ(position_meanwhile, 0) << "what is not saved yet must be read again after a crash";
   EXPECT_EQ(world.saved_sequences("a"), one_to(3));
@@ -57,7 +57,7 @@ TEST(ConsumerRows, EventsOfADeletedRowAreDeadLetteredAndTheOthersSaved) {
   world.store.on_save = [&](const SaveBatch&) {
     if (++saves > 100) std::abort();
   };
-  world.life.steps(2);
+  world.life.drain();
   ASSERT_EQ(world.log.dead_letters().size(), 3U);
   for (const auto& letter : world.log.dead_letters()) EXPECT_EQ(letter.reason, "coupon_not_found");
   EXPECT_TRUE(world.saved_sequences("a").empty());

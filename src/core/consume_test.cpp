@@ -166,10 +166,8 @@ TEST(Consumer, WhatIsUnderWayAtItsEndIsReadAgainByTheNextLife) {
 TEST(Consumer, AStepThatCannotGoOnSaysWhenToComeAgain) {
   HandTime time;
   Logged world(5);
-  CatalogReader reader(world.catalog);
-  FaultyConsumer log(world.log.consumer(), world.faults);
-  Consumer consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics,
-                    world.health);
+  ConsumerLife life(world, world.log, ConsumerOptions());
+  Consumer& consumer = life.consumer;
   consumer.step(no_wait);
   world.faults.fail("save", Fault::before);
   const auto before = time.passed;

@@ -15,6 +15,10 @@ bool is_over(const Coupon& coupon, Time now) {
   return coupon.closed || (coupon.closes_at && *coupon.closes_at <= now);
 }
 
+bool is_whole(const GateState& state, const Coupon& coupon) {
+  return state.epoch == coupon.epoch && state.issued >= state.counted;
+}
+
 }  // namespace
 
 Guard::Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalog, Witness& witness,
@@ -31,7 +35,10 @@ bool Guard::look() {
   if (std::exchange(scanned_version_, catalog_.version()) != catalog_.version()) scan_due_ = true;
   see_demand();
   if (!see_identity(catalog)) return false;
-  ask(to_ask(catalog));
+  progress_.clear();
+  ask_progress(wanted(catalog));
+  ask_progress(next_swept(progress_turn_, options_.sweep_progress_per_step));
+  ask_states(next_swept(states_turn_, options_.sweep_states_per_step));
   weigh_doubts(catalog);
   if (std::exchange(scan_due_, false)) scan(catalog);
   rename();
@@ -70,33 +77,38 @@ void Guard::see_demand() {
   for (const auto& [id, doubt] : doubts_) demand_.insert(id);
 }
 
-std::vector<std::shared_ptr<const Coupon>> Guard::to_ask(const CatalogSnapshot& catalog) {
-  std::vector<std::string> ids;
-  for (const auto& [id, doubt] : doubts_) ids.push_back(id);
-  std::ranges::copy_if(demand_, std::back_inserter(ids),
-                       [&](const std::string& id) { return !doubts_.contains(id); });
-  std::ranges::copy_if(watched_, std::back_inserter(ids),
-                       [&](const std::string& id) { return !demand_.contains(id); });
+// Those with demand, taking turns when they are many.
+Guard::Coupons Guard::wanted(const CatalogSnapshot& catalog) {
+  std::set<std::string> wanted = demand_;
+  wanted.insert(watched_.begin(), watched_.end());
+  std::vector<std::string> ids(wanted.begin(), wanted.end());
   if (ids.size() > options_.demand_coupons_per_step) {
     const std::size_t first = demand_turn_ % ids.size();
     demand_turn_ = first + options_.demand_coupons_per_step;
     std::ranges::rotate(ids, ids.begin() + static_cast<std::ptrdiff_t>(first));
     ids.resize(options_.demand_coupons_per_step);
   }
-  std::vector<std::shared_ptr<const Coupon>> coupons;
+  Coupons coupons;
   for (const std::string& id : ids) {
     auto coupon = catalog.find(id);
     if (coupon && coupon->settled > 0) coupons.push_back(std::move(coupon));
   }
-  for (std::size_t i = 0; i < std::min(options_.sweep_coupons_per_step, open_.size()); ++i) {
-    auto& coupon = open_[sweep_turn_++ % open_.size()];
-    if (!demand_.contains(coupon->id) && !watched_.contains(coupon->id)) coupons.push_back(coupon);
-  }
   return coupons;
 }
 
-void Guard::ask(const std::vector<std::shared_ptr<const Coupon>>& coupons) {
-  progress_.clear();
+Guard::Coupons Guard::next_swept(std::size_t& turn, std::size_t count) const {
+  Coupons coupons;
+  for (std::size_t i = 0; i < std::min(count, open_.size()); ++i)
+    coupons.push_back(open_[turn++ % open_.size()]);
+  return coupons;
+}
+
+void Guard::found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted) {
+  const bool changed = trusted ? suspects.erase(coupon_id) > 0 : suspects.insert(coupon_id).second;
+  if (changed) scan_due_ = true;
+}
+
+void Guard::ask_progress(const Coupons& coupons) {
   if (coupons.empty()) return;
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
@@ -105,11 +117,22 @@ void Guard::ask(const std::vector<std::shared_ptr<const Coupon>>& coupons) {
     const Coupon& coupon = *coupons[i];
     const auto& answer = answers[i];
     if (!answer && answer.error().code == Errc::unavailable) continue;
-    if (answer) progress_.emplace(coupon.id, *answer);
+    if (answer) progress_.insert_or_assign(coupon.id, *answer);
     const bool trusted = answer && answer->epoch == coupon.epoch;
     if (trusted) witness_.persisted(coupon.id, coupon.epoch, answer->persisted);
-    const bool changed = trusted ? other_state_.erase(coupon.id) > 0 : other_state_.insert(coupon.id).second;
-    if (changed) scan_due_ = true;
+    found(other_progress_, coupon.id, trusted);
+  }
+}
+
+void Guard::ask_states(const Coupons& coupons) {
+  if (coupons.empty()) return;
+  std::vector<std::string> ids;
+  for (const auto& coupon : coupons) ids.push_back(coupon->id);
+  const auto answers = control_.states(ids);
+  for (std::size_t i = 0; i < coupons.size(); ++i) {
+    const auto& answer = answers[i];
+    if (!answer && answer.error().code == Errc::unavailable) continue;
+    found(other_state_, ids[i], answer && is_whole(*answer, *coupons[i]));
   }
 }
 
@@ -134,16 +157,18 @@ Result<bool> Guard::is_sound(const Coupon& row) {
   if (!progress && progress.error().code == Errc::gate_behind) return false;
   if (!progress) return progress.error();
   if (progress->epoch != row.epoch) return false;
-  const auto doubt = doubts_.find(row.id);
-  if (doubt == doubts_.end() || doubt->second.epoch != row.epoch) return true;
   const auto state = control_.state(row.id);
   if (!state) return state.error();
-  return state->sequence >= doubt->second.sequence_seen && state->issued >= state->counted;
+  const auto doubt = doubts_.find(row.id);
+  const bool seen_more = doubt != doubts_.end() && doubt->second.epoch == row.epoch &&
+                         state->sequence < doubt->second.sequence_seen;
+  return is_whole(*state, row) && !seen_more;
 }
 
 bool Guard::suspicious(const Coupon& coupon) const {
   if (coupon.settled == 0) return false;
-  if (!coupon.is_open() || other_state_.contains(coupon.id) || doubts_.contains(coupon.id)) return true;
+  if (!coupon.is_open() || doubts_.contains(coupon.id)) return true;
+  if (other_progress_.contains(coupon.id) || other_state_.contains(coupon.id)) return true;
   return coupon.gate != identity_->name() && !former_names_.contains(coupon.gate);
 }
 
@@ -168,7 +193,8 @@ void Guard::scan(const CatalogSnapshot& catalog) {
   }
   std::ranges::move(over, std::back_inserter(suspects_));
   since_ = std::move(since);
-  std::erase_if(other_state_, [&](const std::string& id) { return !since_.contains(id); });
+  for (auto* others : {&other_progress_, &other_state_})
+    std::erase_if(*others, [&](const std::string& id) { return !since_.contains(id); });
 }
 
 // A part at each look; those with demand first.
@@ -183,16 +209,20 @@ void Guard::rename() {
   (void)catalog_.catalog().refresh();
 }
 
-std::vector<std::string> Guard::suspects(std::size_t limit,
-                                         const std::function<bool(const std::string&)>& wanted) const {
+std::vector<std::string> Guard::suspects_in_demand(std::size_t limit, const Wanted& wanted) const {
   std::vector<std::string> found;
   for (const std::string& id : demand_) {
-    if (found.size() == limit) return found;
+    if (found.size() == limit) break;
     if (since_.contains(id) && wanted(id)) found.push_back(id);
   }
+  return found;
+}
+
+std::vector<std::string> Guard::other_suspects(std::size_t limit, const Wanted& wanted) const {
+  std::vector<std::string> found;
   for (const std::string& id : suspects_) {
-    if (found.size() == limit) return found;
-    if (!demand_.contains(id) && wanted(id)) found.push_back(id);
+    if (found.size() == limit) break;
+    if (!demand_.contains(id) && since_.contains(id) && wanted(id)) found.push_back(id);
   }
   return found;
 }
@@ -205,6 +235,7 @@ std::optional<Guard::TimePoint> Guard::oldest() const {
 
 void Guard::cleared(const std::string& coupon_id) {
   doubts_.erase(coupon_id);
+  other_progress_.erase(coupon_id);
   other_state_.erase(coupon_id);
   since_.erase(coupon_id);
   scan_due_ = true;

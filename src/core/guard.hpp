@@ -18,8 +18,10 @@
 namespace seonchak {
 
 struct GuardOptions {
-  /// Besides the coupons with demand: everything is looked at now and then.
-  std::size_t sweep_coupons_per_step = 16;
+  /// Besides the coupons with demand everything is looked at now and then: how far it has come, and, which
+  /// costs the gate more, whether its state has all it should.
+  std::size_t sweep_progress_per_step = 6;
+  std::size_t sweep_states_per_step = 2;
   std::size_t demand_coupons_per_step = 512;  ///< taking turns
   /// A server with a new name is still the same only if its old one was seen this short a time ago.
   std::chrono::milliseconds renamed_max{5'000};
@@ -42,11 +44,11 @@ class Guard {
   /// Which server it is, as last seen.
   const GateIdentity& identity() const { return *identity_; }
 
-  /// Coupons whose gate may not be the one that is trusted, those with demand first and closed ones last: at
-  /// most `limit` of those that `wanted` wants.
-  std::vector<std::string> suspects(std::size_t limit,
-                                    const std::function<bool(const std::string&)>& wanted) const;
-  bool has_suspects() const { return !since_.empty(); }
+  /// Coupons whose gate may not be the one that is trusted: at most `limit` of those that `wanted` wants.
+  using Wanted = std::function<bool(const std::string& coupon_id)>;
+  std::vector<std::string> suspects_in_demand(std::size_t limit, const Wanted& wanted) const;
+  /// The others; closed ones last.
+  std::vector<std::string> other_suspects(std::size_t limit, const Wanted& wanted) const;
   bool in_demand(const std::string& coupon_id) const { return demand_.contains(coupon_id); }
 
   /// How many they are, and since when the first of them.
@@ -69,8 +71,12 @@ class Guard {
  private:
   bool see_identity(const CatalogSnapshot& catalog);
   void see_demand();
-  std::vector<std::shared_ptr<const Coupon>> to_ask(const CatalogSnapshot& catalog);
-  void ask(const std::vector<std::shared_ptr<const Coupon>>& coupons);
+  using Coupons = std::vector<std::shared_ptr<const Coupon>>;
+  Coupons wanted(const CatalogSnapshot& catalog);
+  Coupons next_swept(std::size_t& turn, std::size_t count) const;
+  void ask_progress(const Coupons& coupons);
+  void ask_states(const Coupons& coupons);
+  void found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted);
   void weigh_doubts(const CatalogSnapshot& catalog);
   bool suspicious(const Coupon& coupon) const;
   void scan(const CatalogSnapshot& catalog);
@@ -89,15 +95,17 @@ class Guard {
   std::map<std::string, Witness::Doubt> doubts_;
   std::set<std::string> demand_;
   std::set<std::string> watched_;
-  std::set<std::string> other_state_;  // what the gate has of them is not what is trusted
+  std::set<std::string> other_progress_;  // the gate has another epoch of them, or nothing that can be used
+  std::set<std::string> other_state_;     // the same by their state, or it has lost holders
   std::unordered_map<std::string, Outbox::Progress> progress_;  // of the last look
-  std::vector<std::shared_ptr<const Coupon>> open_;             // for the sweep
+  Coupons open_;                                                // for the sweep
   std::vector<std::string> suspects_;                           // of the last scan; closed ones last
   std::map<std::string, TimePoint> since_;                      // the same
   std::vector<CouponFence> to_rename_;                          // of the last scan
   std::uint64_t scanned_version_ = 0;
   bool scan_due_ = false;
-  std::size_t sweep_turn_ = 0;
+  std::size_t progress_turn_ = 0;
+  std::size_t states_turn_ = 0;
   std::size_t demand_turn_ = 0;
 };
 

@@ -22,7 +22,10 @@ struct Guarded : World {
     return answered;
   }
   std::vector<std::string> suspects() {
-    return guard.suspects(10, [](const std::string&) { return true; });
+    const auto any = [](const std::string&) { return true; };
+    std::vector<std::string> ids = guard.suspects_in_demand(10, any);
+    std::ranges::move(guard.other_suspects(10, any), std::back_inserter(ids));
+    return ids;
   }
 
   HandTime time;
@@ -76,6 +79,15 @@ TEST(Guard, NoticesInTimeWhatNobodyAsksFor) {
   Guarded world;
   world.look();
   world.memory_gate.forget("b");
+  for (int i = 0; i < 3; ++i) world.look();
+  EXPECT_EQ(world.suspects(), Ids{"b"});
+}
+
+TEST(Guard, NoticesHoldersThatAreGoneThoughNobodyAsks) {
+  Guarded world;
+  world.issue("b", 1);
+  world.look();
+  world.memory_gate.forget_holders("b");
   for (int i = 0; i < 3; ++i) world.look();
   EXPECT_EQ(world.suspects(), Ids{"b"});
 }

@@ -80,9 +80,9 @@ class History {
     }
     switch (pick(4)) {
       case 0:
-        return relays_[pick(2)]->relay.step(no_wait);
+        return (void)relays_[pick(2)]->relay.step(no_wait);
       case 1:
-        return consumer_->consumer.step(no_wait);
+        return (void)consumer_->consumer.step(no_wait);
       default:
         return claim();
     }

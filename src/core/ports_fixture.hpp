@@ -23,7 +23,6 @@ class FaultyStore final : public Store {
     return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
   }
   Result<Coupon> coupon(const std::string& id) override {
-    if (deleted.contains(id)) return Error{Errc::not_found, "no coupon " + id};
     return faults_.run("coupon", [&] { return inner_.coupon(id); });
   }
   Result<Coupon> update_coupon(const std::string& id,
@@ -48,9 +47,7 @@ class FaultyStore final : public Store {
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
     return faults_.run("save", [&]() -> Result<SaveOutcome> {
-      const auto deleted_row = [&](const auto& each) { return deleted.contains(each.coupon_id); };
       const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
-      if (std::ranges::any_of(batch.epochs, deleted_row)) return SaveOutcome::superseded;
       if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
         return SaveOutcome::busy;
       return inner_.save(batch);
@@ -127,7 +124,6 @@ class FaultyStore final : public Store {
   }
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
-  std::set<std::string> deleted;                  ///< coupons whose row is gone
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
 
  private:

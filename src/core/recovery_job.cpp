@@ -170,7 +170,10 @@ Result<void> RecoveryJob::read_waiting() {
     }
     outbox_after_ = entry.last_sequence();
   }
-  if (read->entries.size() < options_.entries_page) stage_ = prefix_ ? Stage::check : Stage::survivors;
+  if (read->entries.size() >= options_.entries_page) return {};
+  if (prefix_ && known_.waiting.empty() && remains_.has_pending())
+    return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
+  stage_ = prefix_ ? Stage::check : Stage::survivors;
   return {};
 }
 

@@ -195,9 +195,11 @@ TEST(RecoveryJobs, WithoutNeedTheStoreIsNotWrittenToAndTheGateHardlyAsked) {
   recovery->step();
   const auto identities = world.faults.calls("identity");
   const auto progress = world.faults.calls("progress");
+  const auto states = world.faults.calls("states");
   world.run({recovery.get()}, seconds(5), [] { return false; });
   EXPECT_LE(world.faults.calls("identity") - identities, 21U);
   EXPECT_LE(world.faults.calls("progress") - progress, 21U) << "one for all that are looked at in a step";
+  EXPECT_LE(world.faults.calls("states") - states, 21U);
   for (const char* call : {"take_lease", "beat_lease", "read_lease", "fence_coupons", "testify"})
     EXPECT_EQ(world.faults.calls(call), 0U) << call;
 }

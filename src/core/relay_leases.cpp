@@ -101,6 +101,7 @@ bool RelayLeases::users_may_wait() {
 }
 
 Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<std::string>& ids) {
+  if (ids.empty()) return std::vector<Change>();
   const auto time = ticker().now();
   const auto leased = outbox_.lease(ids, options_.owner, options_.ttl);
   if (const auto down = nobody_reached(leased)) return *down;

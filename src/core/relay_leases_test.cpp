@@ -207,7 +207,7 @@ TEST(RelayLeases, AHintAfterTheLastLookIsNotSettled) {
   OnDemand world;
   world.create("c", 100);
   world.issue("c", 1);
-  world.run(5'500ms);
+  world.run(4'500ms);
   world.issue("c", 1);
   world.run(3s);
   EXPECT_EQ(world.faults.calls("settle_active"), 0U);

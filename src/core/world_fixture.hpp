@@ -221,16 +221,30 @@ struct RelayLife {
 /// One life of a consumer; destroying it is a crash.
 struct ConsumerLife {
   ConsumerLife(World& world, MemoryLog& memory, std::size_t batch_max = 1'000)
+      : ConsumerLife(world, memory, impatient(batch_max)) {}
+  ConsumerLife(World& world, MemoryLog& memory, const ConsumerOptions& options)
       : reader(world.catalog),
         log(memory.consumer(), world.faults),
         consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics, world.health,
-                 {.batch_records_max = batch_max,
-                  .backoff_min = no_wait,
-                  .backoff_max = no_wait,
-                  .reconciler = {.period = no_wait}}) {}
+                 options) {}
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) consumer.step(no_wait);
+  }
+
+  static ConsumerOptions impatient(std::size_t batch_max) {
+    return {.batch_records_max = batch_max,
+            .backoff_min = no_wait,
+            .backoff_max = no_wait,
+            .reconciler = {.period = no_wait}};
+  }
+
+  void drain() {
+    std::size_t count = 0;
+    do {
+      consumer.step(no_wait);
+    } while (!consumer.idle() && ++count < step_limit);
+    EXPECT_TRUE(consumer.idle());
   }
 
   /// For `duration` of the ticker's time, each step when the one before has asked for it.

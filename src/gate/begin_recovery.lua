@@ -4,8 +4,8 @@
 -- KEYS  state, holders, outbox
 -- ARGV  token, created_at, the epoch that is expected ('' for no state)
 -- Answer: 0 with the epoch when it was last open ('' for none), sequence, persisted, how many holders there are, how many
--- the state says there are ('' when it does not say) and 1 when the outbox is gone though something waits in it; or 2 when
--- another coupon of this id is there, or another epoch.
+-- the state says there are ('' when it does not say), the last sequence that waits in the outbox and how many entries that
+-- has; or 2 when another coupon of this id is there, or another epoch.
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'sequence', 'persisted', 'created_at', 'was', 'holders', 'rebuilt',
                          'pending')
 local was = found[1] or ''
@@ -16,6 +16,5 @@ local holders = redis.call('HLEN', KEYS[2])
 local outbox = redis.call('XLEN', KEYS[3])
 local last = tonumber(found[2] or '0')
 if found[7] and last <= tonumber(found[7]) then last = tonumber(found[8]) end
-local lost = outbox == 0 and last > tonumber(found[3] or '0')
 redis.call('HSET', KEYS[1], 'epoch', 'r' .. ARGV[1], 'created_at', ARGV[2], 'was', was)
-return {0, was, found[2] or '0', found[3] or '0', holders, found[6] or '', lost and 1 or 0}
+return {0, was, found[2] or '0', found[3] or '0', holders, found[6] or '', last, outbox}

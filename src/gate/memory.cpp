@@ -34,9 +34,12 @@ bool MemoryGate::Entry::has_lost_holders() const {
 }
 
 // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
+std::int64_t MemoryGate::Entry::last_pending() const {
+  return state.sequence > rebuilt ? state.sequence : pending;
+}
+
 bool MemoryGate::Entry::has_lost_outbox() const {
-  const std::int64_t last = state.sequence > rebuilt ? state.sequence : pending;
-  return outbox.empty() && last > state.persisted;
+  return outbox.empty() && last_pending() > state.persisted;
 }
 
 MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {

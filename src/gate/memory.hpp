@@ -97,6 +97,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
 
     bool has_lost_holders() const;
     bool has_lost_outbox() const;
+    std::int64_t last_pending() const;
   };
 
   struct Lease {

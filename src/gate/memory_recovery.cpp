@@ -20,6 +20,10 @@ Error not_shut(const std::string& coupon_id) {
   return {Errc::gate_epoch, "coupon " + coupon_id + " is not shut by this recovery"};
 }
 
+Error parts_lost(const std::string& coupon_id) {
+  return {Errc::gate_behind, "the gate has lost a part of coupon " + coupon_id + " during its recovery"};
+}
+
 }  // namespace
 
 std::string MemoryGate::run_id() const {
@@ -153,7 +157,8 @@ Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token
                  entry.state.persisted,
                  static_cast<std::int64_t>(entry.holders.size()),
                  counted,
-                 entry.has_lost_outbox()};
+                 entry.last_pending(),
+                 static_cast<std::int64_t>(entry.outbox.size())};
 }
 
 Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
@@ -172,10 +177,16 @@ Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::st
   const std::lock_guard lock(mutex_);
   const auto entry = find_shut(coupon_id, token);
   if (!entry) return entry.error();
-  if (first) (*entry)->holders.clear();
+  if (holders.empty() && !first) return {};
+  if (first) {
+    (*entry)->holders.clear();
+  } else if ((*entry)->has_lost_holders()) {
+    return parts_lost(coupon_id);
+  }
   for (const Holder& holder : holders) {
     (*entry)->holders.insert_or_assign(holder.user_id, Held{holder.sequence, holder.issued_at});
   }
+  (*entry)->counted = static_cast<std::int64_t>((*entry)->holders.size());
   return {};
 }
 
@@ -196,6 +207,8 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, co
     return Error{Errc::gate_untrusted, "the coupon is recovered on " + coupon.gate};
   const auto entry = find_shut(coupon.id, token);
   if (!entry) return entry.error();
+  const bool outbox_lost = marks.pending > marks.persisted && (*entry)->outbox.empty();
+  if ((*entry)->has_lost_holders() || outbox_lost) return parts_lost(coupon.id);
   GateState& state = (*entry)->state;
   if (state.revision < coupon.revision) {
     state.stock = coupon.stock;

@@ -1,8 +1,15 @@
+-- Makes users holders of a coupon that is shut, and counts them.
+--
 -- KEYS  state, holders
 -- ARGV  token, 1 to forget all holders first, then user, "SEQUENCE:ISSUED_AT_MS", ...
--- Answer: 0, or 2 when the recovery of that token has ended.
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if epoch ~= 'r' .. ARGV[1] then return {2, epoch or ''} end
-if ARGV[2] == '1' then redis.call('UNLINK', KEYS[2]) end
-if #ARGV > 2 then redis.call('HSET', KEYS[2], unpack(ARGV, 3)) end
+-- Answer: 0, 2 when the recovery of that token has ended, or 6 when holders that were counted are gone.
+local found = redis.call('HMGET', KEYS[1], 'epoch', 'holders')
+if found[1] ~= 'r' .. ARGV[1] then return {2, found[1] or ''} end
+local first = ARGV[2] == '1'
+if #ARGV == 2 and not first then return {0} end
+if first then redis.call('UNLINK', KEYS[2]) end
+local holders = redis.call('HLEN', KEYS[2])
+if not first and found[2] and holders < tonumber(found[2]) then return {6, holders} end
+if #ARGV > 2 then holders = holders + redis.call('HSET', KEYS[2], unpack(ARGV, 3)) end
+redis.call('HSET', KEYS[1], 'holders', string.format('%d', holders))
 return {0}

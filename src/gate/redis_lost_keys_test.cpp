@@ -151,6 +151,23 @@ TEST_F(LostKeys, ARebuiltOutboxIsMissedUpToItsEnd) {
   EXPECT_EQ(claim("d")->claims.front().sequence, 4);
 }
 
+TEST_F(LostKeys, WhatIsLostDuringARecoveryIsMissed) {
+  ASSERT_TRUE(shut());
+  const std::vector<Holder> more = {{"d", 4, coupon_.created_at}};
+  EXPECT_TRUE(twin_->recovery().put_holders(coupon_.id, "t", more, false));
+  coupon_.epoch = 2;
+  run({"RENAME", key("outbox"), key("kept")});
+  EXPECT_EQ(twin_->recovery().open(coupon_, "t", {4, 1, 4}).error().code, Errc::gate_behind);
+  run({"RENAME", key("kept"), key("outbox")});
+  run({"HDEL", key("holders"), "a"});
+  EXPECT_EQ(twin_->recovery().open(coupon_, "t", {4, 1, 4}).error().code, Errc::gate_behind);
+  EXPECT_EQ(twin_->recovery().put_holders(coupon_.id, "t", more, false).error().code, Errc::gate_behind);
+  EXPECT_TRUE(twin_->recovery().put_holders(coupon_.id, "t", {}, false)) << "asks for the token only";
+  EXPECT_TRUE(twin_->recovery().put_holders(coupon_.id, "t", more, true));
+  EXPECT_TRUE(twin_->recovery().open(coupon_, "t", {4, 1, 4}));
+  EXPECT_EQ(twin_->control().state(coupon_.id)->issued, 1);
+}
+
 TEST_F(LostKeys, WithoutTheStateNothingIsDecided) {
   run({"DEL", key("state")});
   EXPECT_EQ(claim_error("a"), Errc::gate_missing);

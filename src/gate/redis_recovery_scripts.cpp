@@ -71,7 +71,7 @@ ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& toke
 ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
   static const Script script(embedded::k_open_recovered_lua);
   const CouponKeys keys(coupon.id);
-  ScriptCall call(script, {keys.state, keys.holders});
+  ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
   call.add(token).add(coupon.epoch);
   call.add(marks.sequence).add(marks.persisted).add(marks.pending).add(coupon.stock);
   call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));

@@ -20,10 +20,14 @@ struct Remains {
   std::int64_t persisted = 0;  ///< every holder up to here is in the store
   std::int64_t holders = 0;    ///< how many there are
   std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
-  bool outbox_lost = false;    ///< something waits for the store, by the state, and there is no outbox
+  std::int64_t pending = 0;    ///< the last sequence in the outbox, as the state says
+  std::int64_t entries = 0;    ///< how many entries the outbox has
+
+  /// Whether something waits for the store.
+  bool has_pending() const { return pending > persisted; }
 
   /// Whether the rest has what the state says it has.
-  bool is_whole() const { return holders >= counted && !outbox_lost; }
+  bool is_whole() const { return holders >= counted && (entries > 0 || !has_pending()); }
 };
 
 /// How far a coupon has come when it is opened again.
@@ -57,7 +61,8 @@ class GateRecovery {
   /// when another server answers before the end.
   virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) = 0;
 
-  /// Forgets all holders when `first`, then makes each of these users one.
+  /// Forgets all holders when `first`, then makes each of these users one. Without users it only asks whether
+  /// the token still counts. Errors: gate_behind when holders have been lost since begin().
   virtual Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                                    std::span<const Holder> holders, bool first) = 0;
 
@@ -67,7 +72,8 @@ class GateRecovery {
 
   /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
   /// unless the gate has later ones. Nothing waits between marks.pending and marks.sequence: a mark that
-  /// reaches the one has reached the other. Leaves a hint for Outbox::active first.
+  /// reaches the one has reached the other. Leaves a hint for Outbox::active first. Errors: gate_behind when
+  /// holders or the outbox have been lost since they were put, or since begin().
   virtual Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) = 0;
 };
 
