@@ -83,6 +83,7 @@ struct Meddler final : GateRecovery {
     after_reading(++readings_);
     return found;
   }
+  Result<std::string> observe(const std::string& id) override { return inner_.observe(id); }
   Result<Remains> begin(const Coupon& coupon, const std::string& token,
                         const std::string& expected) override {
     return inner_.begin(coupon, token, expected);

@@ -209,16 +209,20 @@ void Guard::rename() {
   (void)catalog_.catalog().refresh();
 }
 
-std::vector<std::string> Guard::suspects(std::size_t limit,
-                                         const std::function<bool(const std::string&)>& wanted) const {
+std::vector<std::string> Guard::suspects_in_demand(std::size_t limit, const Wanted& wanted) const {
   std::vector<std::string> found;
   for (const std::string& id : demand_) {
-    if (found.size() == limit) return found;
+    if (found.size() == limit) break;
     if (since_.contains(id) && wanted(id)) found.push_back(id);
   }
+  return found;
+}
+
+std::vector<std::string> Guard::other_suspects(std::size_t limit, const Wanted& wanted) const {
+  std::vector<std::string> found;
   for (const std::string& id : suspects_) {
-    if (found.size() == limit) return found;
-    if (!demand_.contains(id) && wanted(id)) found.push_back(id);
+    if (found.size() == limit) break;
+    if (!demand_.contains(id) && since_.contains(id) && wanted(id)) found.push_back(id);
   }
   return found;
 }

@@ -44,11 +44,11 @@ class Guard {
   /// Which server it is, as last seen.
   const GateIdentity& identity() const { return *identity_; }
 
-  /// Coupons whose gate may not be the one that is trusted, those with demand first and closed ones last: at
-  /// most `limit` of those that `wanted` wants.
-  std::vector<std::string> suspects(std::size_t limit,
-                                    const std::function<bool(const std::string&)>& wanted) const;
-  bool has_suspects() const { return !since_.empty(); }
+  /// Coupons whose gate may not be the one that is trusted: at most `limit` of those that `wanted` wants.
+  using Wanted = std::function<bool(const std::string& coupon_id)>;
+  std::vector<std::string> suspects_in_demand(std::size_t limit, const Wanted& wanted) const;
+  /// The others; closed ones last.
+  std::vector<std::string> other_suspects(std::size_t limit, const Wanted& wanted) const;
   bool in_demand(const std::string& coupon_id) const { return demand_.contains(coupon_id); }
 
   /// How many they are, and since when the first of them.

@@ -49,10 +49,10 @@ milliseconds Recovery::step() {
   }
   if (!hold_lease()) return until_next();
   shut(Share::demand);
-  advance(Share::demand, options_.demand_share);
+  advance(Share::demand, now + options_.demand_share);
   shut(Share::others);
   read_tail();
-  advance(Share::others, options_.others_share);
+  advance(Share::others, std::max(now + options_.step_most, ticker().now() + options_.others_share));
   decide_late();
   refresh();
   return until_next();
@@ -81,7 +81,15 @@ void Recovery::refresh() {
 }
 
 bool Recovery::has_work() const {
-  return !jobs_.empty() || guard_.has_suspects() || late_.waiting();
+  return !jobs_.empty() || late_.waiting() || !next_suspects(Share::demand, 1).empty() ||
+         !next_suspects(Share::others, 1).empty();
+}
+
+// Whose turn it is to be shut.
+std::vector<std::string> Recovery::next_suspects(Share share, std::size_t most) const {
+  const auto wanted = [&](const std::string& id) { return !jobs_.contains(id) && !postponed(id); };
+  return share == Share::demand ? guard_.suspects_in_demand(most, wanted)
+                                : guard_.other_suspects(most, wanted);
 }
 
 // Looking for work is no sign of life: who holds the lease beats with each piece that it has finished, so one
@@ -131,9 +139,7 @@ void Recovery::shut(Share share) {
   const std::size_t room = options_.jobs_max - std::min(options_.jobs_max, jobs_.size());
   const std::size_t most =
       share == Share::demand ? options_.jobs_max : std::min(options_.shuts_per_step, room);
-  const auto ids = guard_.suspects(most, [&](const std::string& id) {
-    return belongs(id, share) && !jobs_.contains(id) && !postponed(id);
-  });
+  const auto ids = next_suspects(share, most);
   for (const std::string& id : ids) {
     RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
     const auto shut = job.shut(guard_);
@@ -220,8 +226,7 @@ bool Recovery::can_advance(const RecoveryJob& job) const {
 }
 
 // A piece of each in turn.
-void Recovery::advance(Share share, milliseconds most) {
-  const auto end = ticker().now() + most;
+void Recovery::advance(Share share, TimePoint end) {
   std::size_t pieces = 0;
   while (true) {
     std::vector<std::string> ids;

@@ -28,11 +28,12 @@ struct RecoveryOptions {
   std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
   std::chrono::milliseconds demand_share{75};  ///< of a step, at most, for coupons with demand here
-  std::chrono::milliseconds others_share{25};  ///< and for the others
-  std::size_t pieces_max = 1'000;              ///< of work, of each of the two in a step
-  std::size_t jobs_max = 256;                  ///< under way at once; those with demand come on top
-  std::size_t shuts_per_step = 32;             ///< of coupons without demand
-  std::size_t fences_max = 256;                ///< in one transaction
+  std::chrono::milliseconds others_share{25};  ///< at least, for the others
+  std::chrono::milliseconds step_most{100};
+  std::size_t pieces_max = 1'000;   ///< of work, of each of the two in a step
+  std::size_t jobs_max = 256;       ///< under way at once; those with demand come on top
+  std::size_t shuts_per_step = 32;  ///< of coupons without demand
+  std::size_t fences_max = 256;     ///< in one transaction
   RecoveryJobOptions job{};
   RecoveryTailOptions tail{};
   LateClaimsOptions late{};
@@ -82,6 +83,7 @@ class Recovery {
   void look(TimePoint now);
   void refresh();
   bool has_work() const;
+  std::vector<std::string> next_suspects(Share share, std::size_t most) const;
   bool hold_lease();
   void give_up();
   void admit();
@@ -89,7 +91,7 @@ class Recovery {
   void fence();
   void read_tail();
   void tail_failed(const Error& error);
-  void advance(Share share, std::chrono::milliseconds most);
+  void advance(Share share, TimePoint end);
   bool advance(RecoveryJob& job);
   void decide_late();
   void finish(const RecoveryJob& job);

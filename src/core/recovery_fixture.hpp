@@ -92,7 +92,7 @@ struct Recovering : Issuing {
     for (int i = 0; i < 200; ++i) {
       life.step();
       (void)catalog.refresh();
-      if (i > 2 && !life.recovering() && !life.guard.has_suspects() && !has_late_claims()) return true;
+      if (i > 2 && !life.recovering() && life.guard.suspect_count() == 0 && !has_late_claims()) return true;
     }
     return false;
   }
