@@ -55,6 +55,7 @@ struct Environment {
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
   int tokens = 0;
+  bool hung_for_good = false;  ///< the recovery of one process
   static Metrics& metrics();
 };
 
