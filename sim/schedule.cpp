@@ -198,7 +198,8 @@ bool Schedule::coupon_at_rest(const std::string& id) {
   MemoryGate& gate = *environment_.gates.back();
   if (!row->is_open() || row->gate != gate.identity(id)->name()) return false;
   const auto state = gate.state(id);
-  if (!state || state->epoch != row->epoch) return false;
+  if (!state || state->epoch != row->epoch || state->issued < state->counted) return false;
+  if (!gate.progress({&id, 1}).front()) return false;
   const Mark all{id, 0, state->epoch};
   if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
   if (!environment_.store.late_claims(id, {}, 1).value().empty()) return false;
