@@ -54,8 +54,8 @@ struct Environment {
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
+  bool one_hangs_for_good = false;  // a recovery; the other process has to do
   int tokens = 0;
-  bool hung_for_good = false;  ///< the recovery of one process
   static Metrics& metrics();
 };
 

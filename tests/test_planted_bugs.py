@@ -27,7 +27,6 @@ PLANTED = [
     "record_after_gate",
     "no_takeover",
     "late_before_log",
-    "tail_before_grace",
 ]
 
 

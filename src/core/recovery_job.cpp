@@ -42,7 +42,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
 void RecoveryJob::fenced(Coupon row) {
   coupon_ = std::move(row);
   prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && remains_.is_whole();
-  stage_ = planted("tail_before_grace") ? Stage::tail : Stage::recorders;
+  stage_ = Stage::recorders;
   recorders_heard_ = due_ = ticker().now() + options_.witness_grace;
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", id_},
@@ -55,11 +55,7 @@ void RecoveryJob::fenced(Coupon row) {
 void RecoveryJob::logged(std::vector<KnownClaim> claims) {
   logged_ = std::move(claims);
   has_log_ = true;
-  if (planted("tail_before_grace")) {
-    stage_ = Stage::recorders;
-  } else {
-    start_over();
-  }
+  start_over();
 }
 
 Result<void> RecoveryJob::advance() {
