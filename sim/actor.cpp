@@ -85,7 +85,10 @@ void Actor::wait_while_stopped() {
 void Actor::hang(Caller caller) {
   if (caller != Caller::recovery || !faulty(environment_.plan.recovery_hang_per_mille)) return;
   environment_.fault(FaultKind::recovery_hung, name_);
-  const bool for_good = environment_.plan.duel && environment_.random.chance(hangs_for_good_per_mille);
+  // One at most: somebody must be left to take over.
+  const bool for_good = environment_.plan.duel && !environment_.one_hangs_for_good &&
+                        environment_.random.chance(hangs_for_good_per_mille);
+  environment_.one_hangs_for_good |= for_good;
   environment_.scheduler.pause(for_good ? for_ever : environment_.random.between(hang_least, hang_most));
 }
 
