@@ -55,7 +55,6 @@ struct Environment {
   bool one_hangs_for_good = false;                 // a recoverer, until it is killed
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
-  bool one_hangs_for_good = false;  // a recovery; the other process has to do
   int tokens = 0;
   static Metrics& metrics();
 };
