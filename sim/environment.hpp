@@ -52,6 +52,7 @@ struct Environment {
   MemoryLog log;
   Ledger ledger;
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
+  bool one_hangs_for_good = false;                 // a recoverer, until it is killed
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
   bool one_hangs_for_good = false;  // a recovery; the other process has to do
