@@ -32,7 +32,6 @@ Guard::Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalo
 
 bool Guard::look() {
   const CatalogSnapshot& catalog = catalog_.current();
-  if (std::exchange(scanned_version_, catalog_.version()) != catalog_.version()) scan_due_ = true;
   see_demand();
   if (!see_identity(catalog)) return false;
   progress_.clear();
@@ -40,7 +39,16 @@ bool Guard::look() {
   ask_progress(next_swept(progress_turn_, options_.sweep_progress_per_step));
   ask_states(next_swept(states_turn_, options_.sweep_states_per_step));
   weigh_doubts(catalog);
-  if (std::exchange(scan_due_, false)) scan(catalog);
+  // While thousands recover the catalog changes all the time, and what is done with is no suspect's anyway.
+  const auto now = ticker().now();
+  const bool changed = scanned_version_ != catalog_.version();
+  const bool few = since_.size() <= options_.few_suspects;
+  if (scan_due_ || (changed && (few || now >= next_scan_))) {
+    scan_due_ = false;
+    scanned_version_ = catalog_.version();
+    next_scan_ = now + options_.scan_period;
+    scan(catalog);
+  }
   rename();
   return true;
 }
@@ -238,7 +246,6 @@ void Guard::cleared(const std::string& coupon_id) {
   other_progress_.erase(coupon_id);
   other_state_.erase(coupon_id);
   since_.erase(coupon_id);
-  scan_due_ = true;
 }
 
 std::optional<Outbox::Progress> Guard::progress(const std::string& coupon_id) const {

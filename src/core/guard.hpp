@@ -26,6 +26,8 @@ struct GuardOptions {
   /// A server with a new name is still the same only if its old one was seen this short a time ago.
   std::chrono::milliseconds renamed_max{5'000};
   std::size_t renamed_per_step = 256;  ///< coupons
+  std::size_t few_suspects = 1'000;    ///< with more of them all coupons are looked through more seldom
+  std::chrono::milliseconds scan_period{1'000};
 };
 
 /// Asks whether the gate still is the one the store trusts and has what it had: docs/decisions/0007. Every
@@ -103,6 +105,7 @@ class Guard {
   std::map<std::string, TimePoint> since_;                      // the same
   std::vector<CouponFence> to_rename_;                          // of the last scan
   std::uint64_t scanned_version_ = 0;
+  TimePoint next_scan_{};
   bool scan_due_ = false;
   std::size_t progress_turn_ = 0;
   std::size_t states_turn_ = 0;

@@ -30,6 +30,7 @@ Recovery::Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, 
       tail_(ports.store, ports.log, options_.tail),
       late_(ports.store, ports.control, catalog, metrics, options_.late),
       lease_(ports.store, options_.lease),
+      fences_at_once_(options_.fences_max),
       recovered_(metrics.counter("seonchak_recovered_coupons_total", "Coupons recovered by this process.")),
       holders_added_(metrics.counter("seonchak_recovered_holders_total",
                                      "Holders the gate had lost and was given back.")),
@@ -42,20 +43,27 @@ milliseconds Recovery::step() {
   const auto now = ticker().now();
   busy_ = false;
   if (now >= next_look_) look(now);
-  if (!gate_answers_) return until_next();
+  if (!gate_answers_) return until(next_look_);
   if (!has_work()) {
     if (std::exchange(leads_, false)) lease_.release();
-    return until_next();
+    return until(next_look_);
   }
-  if (!hold_lease()) return until_next();
-  shut(Share::demand);
-  advance(Share::demand, now + options_.demand_share);
-  shut(Share::others);
-  read_tail();
-  advance(Share::others, std::max(now + options_.step_most, ticker().now() + options_.others_share));
-  decide_late();
+  if (!hold_lease()) return until(next_look_);
+  work(now);
   refresh();
-  return until_next();
+  return busy_ ? milliseconds(0) : until(next_due());
+}
+
+// Until the lease is lost.
+void Recovery::work(TimePoint began) {
+  shut(Share::demand);
+  if (leads_) advance(Share::demand, began + options_.demand_share);
+  if (leads_) shut(Share::others);
+  if (leads_) read_tail();
+  if (leads_) {
+    advance(Share::others, std::max(began + options_.step_most, ticker().now() + options_.others_share));
+  }
+  if (leads_) decide_late();
 }
 
 void Recovery::stop() {
@@ -182,7 +190,8 @@ void Recovery::fence() {
   for (const CouponFence& fence : fences) {
     if (jobs_.at(fence.coupon_id).stage() == Stage::fence) jobs_.erase(fence.coupon_id);
   }
-  progressed();
+  const auto is_left = [](const auto& item) { return item.second.stage() == Stage::fence; };
+  if (progressed() && std::ranges::any_of(jobs_, is_left)) busy_ = true;
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
@@ -323,13 +332,16 @@ void Recovery::note_health() {
                                                         std::to_string(age) + " s"});
 }
 
-milliseconds Recovery::until_next() const {
-  if (busy_) return milliseconds(0);
+Recovery::TimePoint Recovery::next_due() const {
   TimePoint next = next_look_;
   for (const auto& [id, job] : jobs_) {
     if (job.stage() != Stage::fence) next = std::min(next, job.due());
   }
-  return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(next - ticker().now()));
+  return next;
+}
+
+milliseconds Recovery::until(TimePoint time) {
+  return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(time - ticker().now()));
 }
 
 }  // namespace seonchak

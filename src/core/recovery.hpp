@@ -85,6 +85,7 @@ class Recovery {
   bool has_work() const;
   std::vector<std::string> next_suspects(Share share, std::size_t most) const;
   bool hold_lease();
+  void work(TimePoint began);
   void give_up();
   void admit();
   void shut(Share share);
@@ -103,7 +104,8 @@ class Recovery {
   bool postponed(const std::string& coupon_id) const;
   bool belongs(const std::string& coupon_id, Share share) const;
   bool can_advance(const RecoveryJob& job) const;
-  std::chrono::milliseconds until_next() const;
+  TimePoint next_due() const;
+  static std::chrono::milliseconds until(TimePoint time);
 
   const Ports ports_;
   Guard& guard_;
@@ -118,7 +120,7 @@ class Recovery {
   std::map<std::string, Backoff> backoff_;
   std::map<std::string, Mark> unheard_;  // recovered here; the testimony stays until this is persisted
   std::string turn_;                     // the job that was advanced last
-  std::size_t fences_at_once_ = 1;
+  std::size_t fences_at_once_;
   bool gate_answers_ = false;
   bool leads_ = false;
   bool refresh_due_ = false;
