@@ -97,7 +97,7 @@ def test_an_outbox_that_is_not_emptied_shows(
         kafka.pause()
         issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
         wait_metric(server, "seonchak_outbox_age_seconds", STUCK_S)
-        coupons.wait_degraded(server, "outbox", TOLD_S)
+        coupons.wait_degraded(server, "relay", TOLD_S)
         kafka.resume()
         coupons.wait_for_rows(database, COUPON, issued)
         wait_well(server)
@@ -109,7 +109,7 @@ def test_a_coupon_that_cannot_be_opened_shows(sale: Sale, own_redis: RedisServer
         client.set(STATE, "foreign")
         body = {"id": COUPON, "name": "Test", "stock": 10}
         http.call(server.address, "POST", "/v1/coupons", body=body)
-        coupons.wait_degraded(server, "gate_state", TOLD_S)
+        coupons.wait_degraded(server, "coupons", TOLD_S)
         client.delete(STATE)
     assert coupons.answer(server, COUPON, "ann").json()["sequence"] == 1
     wait_well(server)
