@@ -272,7 +272,7 @@ bool Recovery::advance(RecoveryJob& job) {
 }
 
 void Recovery::finish(const RecoveryJob& job) {
-  const std::string id = job.id();
+  const std::string& id = job.id();
   const Rebuilt& rebuilt = job.rebuilt();
   unheard_[id] = {id, rebuilt.pending.empty() ? 0 : rebuilt.pending.back().sequence, job.coupon().epoch};
   guard_.watch(id);
@@ -294,7 +294,7 @@ void Recovery::finish(const RecoveryJob& job) {
 }
 
 void Recovery::done_with(const std::string& coupon_id) {
-  jobs_.erase(coupon_id);
+  const auto ended = jobs_.extract(coupon_id);  // the id may be the job's own
   backoff_.erase(coupon_id);
   guard_.cleared(coupon_id);
 }
