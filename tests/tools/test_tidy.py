@@ -14,6 +14,7 @@ def test_what_only_gcc_understands_is_dropped() -> None:
         *["g++", "-Ia", "-include", "own.hpp", "-c", "x.cpp"],
         "-Wno-unknown-warning-option",
         "-Wno-deprecated-declarations",
+        *["-Wthread-safety", "-Werror=thread-safety"],
     ]
 
 
