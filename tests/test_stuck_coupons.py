@@ -53,14 +53,6 @@ def foreign_state(redis: RedisServer) -> None:
         pipe.execute()
 
 
-def foreign_holders(redis: RedisServer) -> None:
-    """No state, but holders: what is left of coupons that another store knew."""
-    with redis.client() as client, client.pipeline(transaction=False) as pipe:
-        for number in range(1, STUCK + 1):
-            pipe.hset(f"{{coupon:stuck-{number}}}:holders", "somebody", "1")
-        pipe.execute()
-
-
 def insert_stuck(database: str) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(INSERT_STUCK, [STUCK])
@@ -81,7 +73,7 @@ def claim_for(server: Seonchak, seconds: float) -> Counter[int]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("poison", [foreign_state, foreign_holders])
+@pytest.mark.parametrize("poison", [foreign_state])
 def test_coupons_that_cannot_open_disturb_nobody(
     serve: Serve, own_redis: RedisServer, database: str, poison: Callable[[RedisServer], None]
 ) -> None:
