@@ -208,8 +208,8 @@ void Guard::scan(const CatalogSnapshot& catalog) {
 // A part at each look; those with demand first.
 void Guard::rename() {
   if (to_rename_.empty()) return;
-  std::ranges::stable_partition(to_rename_,
-                                [&](const CouponFence& fence) { return demand_.contains(fence.coupon_id); });
+  std::ranges::partition(to_rename_,
+                         [&](const CouponFence& fence) { return demand_.contains(fence.coupon_id); });
   const std::size_t count = std::min(options_.renamed_per_step, to_rename_.size());
   const auto renamed = store_.fence_coupons(std::span(to_rename_).first(count));
   if (!renamed) return;

@@ -27,7 +27,7 @@ struct Timed : Recovering {
 
   /// Steps them in turn, with a catalog that is up to date, until `done`; how long that took.
   template <class Done>
-  milliseconds run(std::vector<RecoveryLife*> lives, milliseconds most, Done done) {
+  milliseconds run(const std::vector<RecoveryLife*>& lives, milliseconds most, Done done) {
     const milliseconds began = time.passed;
     while (!done() && time.passed - began < most) {
       (void)catalog.refresh();
