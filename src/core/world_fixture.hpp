@@ -77,7 +77,7 @@ struct Elsewhere {
 /// The embedded composition, every port behind a decorator that can fail. The catalog has no thread until
 /// started.
 struct World {
-  explicit World(MemoryGateOptions gate_options = {}) : memory_gate(gate_options) {}
+  explicit World(MemoryGateOptions gate_options = {}) : memory_gate(std::move(gate_options)) {}
 
   const bool quiet = log::set_level("off");
   const TempDir dir;
