@@ -1,10 +1,12 @@
 # seonchak_module(NAME DEPENDS mod... LINKS lib... PCH header... TEST_LINKS lib...): the library of one folder of src/.
 #
-# Sources are every *.cpp of the folder; those ending in _test.cpp become the test program NAME_test. TEST_LINKS is for
-# the embedded twins, which take the place of mocks and so may be linked by the tests of a lower layer.
+# Sources are every *.cpp of the folder and the folders in it, but main/; those ending in _test.cpp become the test program
+# NAME_test. TEST_LINKS is for the embedded twins, which take the place of mocks and so may be linked by the tests of a lower
+# layer.
 function(seonchak_module name)
   cmake_parse_arguments(M "" "" "DEPENDS;LINKS;PCH;TEST_LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main/[^/]*$")
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")

@@ -2,9 +2,9 @@
 
 #include "base/error.hpp"
 #include "cli/config.hpp"
-#include "events/kafka_options.hpp"
+#include "events/kafka/options.hpp"
 #include "fuzz.hpp"
-#include "gate/redis_options.hpp"
+#include "gate/redis/options.hpp"
 
 using namespace seonchak;
 

@@ -1,4 +1,4 @@
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "fuzz.hpp"
 #include "http/coupon_input.hpp"
 #include "http/json_members.hpp"

@@ -1,6 +1,6 @@
 #include "events/message.hpp"
 
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "fuzz.hpp"
 
 using namespace seonchak;

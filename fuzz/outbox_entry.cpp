@@ -1,5 +1,5 @@
 #include "fuzz.hpp"
-#include "gate/redis_stream.hpp"
+#include "gate/redis/stream.hpp"
 #include "redis_input.hpp"
 
 using namespace seonchak;

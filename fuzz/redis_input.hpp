@@ -3,7 +3,7 @@
 
 #include <hiredis/hiredis.h>
 
-#include "gate/redis_reply.hpp"
+#include "gate/redis/reply.hpp"
 
 namespace seonchak::fuzz {
 

@@ -1,7 +1,7 @@
-#include "core/decision.hpp"
+#include "core/model/decision.hpp"
 #include "fuzz.hpp"
-#include "gate/redis_identity.hpp"
-#include "gate/redis_scripts.hpp"
+#include "gate/redis/identity.hpp"
+#include "gate/redis/scripts.hpp"
 #include "redis_input.hpp"
 
 using namespace seonchak;

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/health.hpp"
 #include "base/metrics.hpp"
-#include "core/health.hpp"
-#include "core/times.hpp"
-#include "gate/memory.hpp"
+#include "core/model/times.hpp"
+#include "gate/memory/memory.hpp"
 #include "sim/ledger.hpp"
 #include "sim/memory_log.hpp"
 #include "sim/memory_store.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/ticker.hpp"
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "core/ports/gate.hpp"
 #include "sim/memory_log.hpp"
 #include "sim/memory_store.hpp"

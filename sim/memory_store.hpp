@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "core/lease_table.hpp"
+#include "core/ports/lease_table.hpp"
 #include "core/ports/store.hpp"
 
 namespace seonchak::sim {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "sim/scheduler.hpp"
 
 namespace seonchak::sim {

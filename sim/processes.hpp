@@ -8,16 +8,16 @@
 #include <tuple>
 
 #include "base/loop.hpp"
-#include "core/catalog.hpp"
-#include "core/consume.hpp"
-#include "core/guard.hpp"
-#include "core/issue.hpp"
-#include "core/progress_poller.hpp"
-#include "core/propagate.hpp"
-#include "core/recorder.hpp"
-#include "core/recovery.hpp"
-#include "core/relay.hpp"
-#include "core/witness.hpp"
+#include "core/admission/issuer.hpp"
+#include "core/catalog/catalog.hpp"
+#include "core/catalog/propagator.hpp"
+#include "core/chain/consumer.hpp"
+#include "core/chain/relay.hpp"
+#include "core/claims/recorder.hpp"
+#include "core/claims/unsaved_claims.hpp"
+#include "core/progress/progress_poller.hpp"
+#include "core/recovery/coordinator.hpp"
+#include "core/recovery/guard.hpp"
 #include "sim/ports.hpp"
 
 namespace seonchak::sim {

@@ -1,9 +1,9 @@
 #include <benchmark/benchmark.h>
 #include <hiredis/hiredis.h>
 
-#include "core/holder_filter.hpp"
-#include "gate/memory.hpp"
-#include "gate/redis_scripts.hpp"
+#include "core/admission/bloom_filter.hpp"
+#include "gate/memory/memory.hpp"
+#include "gate/redis/scripts.hpp"
 
 namespace seonchak {
 namespace {

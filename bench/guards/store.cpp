@@ -4,7 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/log.hpp"
-#include "store/sqlite.hpp"
+#include "store/sqlite/sqlite.hpp"
 
 namespace seonchak {
 namespace {

@@ -6,7 +6,7 @@
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/wire.hpp"
-#include "core/auditor.hpp"
+#include "core/audit/auditor.hpp"
 
 namespace seonchak {
 

@@ -9,7 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/wire.hpp"
-#include "events/kafka_dead_letter_box.hpp"
+#include "events/kafka/dead_letter_box.hpp"
 
 namespace seonchak {
 

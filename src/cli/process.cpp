@@ -7,11 +7,11 @@
 
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
-#include "core/consume.hpp"
-#include "core/progress_poller.hpp"
-#include "core/recorder.hpp"
-#include "core/recovery.hpp"
-#include "core/relay.hpp"
+#include "core/chain/consumer.hpp"
+#include "core/chain/relay.hpp"
+#include "core/claims/recorder.hpp"
+#include "core/progress/progress_poller.hpp"
+#include "core/recovery/coordinator.hpp"
 #include "http/server.hpp"
 
 namespace seonchak {

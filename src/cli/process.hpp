@@ -6,16 +6,16 @@
 #include <thread>
 #include <vector>
 
+#include "base/health.hpp"
 #include "base/metrics.hpp"
 #include "cli/config.hpp"
 #include "cli/wire.hpp"
-#include "core/campaign.hpp"
-#include "core/catalog.hpp"
-#include "core/health.hpp"
-#include "core/progress.hpp"
-#include "core/propagate.hpp"
-#include "core/refusals.hpp"
-#include "core/witness.hpp"
+#include "core/admin/coupon_admin.hpp"
+#include "core/admission/refusal_cache.hpp"
+#include "core/catalog/catalog.hpp"
+#include "core/catalog/propagator.hpp"
+#include "core/claims/unsaved_claims.hpp"
+#include "core/progress/progress.hpp"
 
 namespace seonchak {
 

@@ -5,12 +5,12 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "events/kafka.hpp"
-#include "events/memory.hpp"
-#include "gate/memory.hpp"
-#include "gate/redis.hpp"
-#include "store/postgres.hpp"
-#include "store/sqlite.hpp"
+#include "events/kafka/kafka.hpp"
+#include "events/memory/memory.hpp"
+#include "gate/memory/memory.hpp"
+#include "gate/redis/redis.hpp"
+#include "store/postgres/postgres.hpp"
+#include "store/sqlite/sqlite.hpp"
 
 namespace seonchak {
 

@@ -1,9 +1,9 @@
+#include "events/testing/event_log_contract.hpp"
+
 #include <chrono>
 #include <thread>
 
 #include <gtest/gtest.h>
-
-#include "events/event_log_contract_fixture.hpp"
 
 namespace seonchak {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <boost/json.hpp>
 
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 
 namespace seonchak {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "events/event_log_contract_fixture.hpp"
+#include "events/testing/event_log_contract.hpp"
 
 namespace seonchak {
 namespace {

@@ -1,10 +1,10 @@
+#include "gate/testing/gate_contract.hpp"
+
 #include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
 #include <thread>
-
-#include "gate/gate_contract_fixture.hpp"
 
 namespace seonchak {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gate/gate_twin_for_test.hpp"
+#include "gate/testing/gate_twin.hpp"
 
 namespace seonchak {
 namespace {

@@ -1,6 +1,6 @@
 #include <map>
 
-#include "gate/gate_contract_fixture.hpp"
+#include "gate/testing/gate_contract.hpp"
 
 namespace seonchak {
 namespace {

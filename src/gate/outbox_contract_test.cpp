@@ -2,7 +2,7 @@
 #include <optional>
 #include <thread>
 
-#include "gate/gate_contract_fixture.hpp"
+#include "gate/testing/gate_contract.hpp"
 
 namespace seonchak {
 namespace {

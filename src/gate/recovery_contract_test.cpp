@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "gate/gate_contract_fixture.hpp"
+#include "gate/testing/gate_contract.hpp"
 
 namespace seonchak::testing {
 namespace {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "http/server.hpp"
-#include "http/server_for_test.hpp"
+#include "http/testing/server.hpp"
 
 namespace seonchak {
 

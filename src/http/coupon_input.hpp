@@ -1,7 +1,7 @@
 #pragma once
 #include <string_view>
 
-#include "core/campaign.hpp"
+#include "core/admin/coupon_admin.hpp"
 #include "http/problem.hpp"
 
 namespace seonchak {

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/campaign.hpp"
-#include "core/issue.hpp"
+#include "core/admin/coupon_admin.hpp"
+#include "core/admission/issuer.hpp"
 
 namespace seonchak {
 

@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/campaign.hpp"
-#include "core/health.hpp"
-#include "core/issue.hpp"
+#include "base/health.hpp"
+#include "core/admin/coupon_admin.hpp"
+#include "core/admission/issuer.hpp"
 #include "http/http_metrics.hpp"
 #include "http/request.hpp"
 #include "http/response.hpp"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/metrics.hpp"
-#include "core/decision.hpp"
+#include "core/model/decision.hpp"
 
 namespace seonchak {
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "core/campaign.hpp"
+#include "core/admin/coupon_admin.hpp"
 #include "http/response.hpp"
 
 namespace seonchak {

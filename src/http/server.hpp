@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "base/health.hpp"
 #include "base/metrics.hpp"
-#include "core/campaign.hpp"
-#include "core/catalog.hpp"
-#include "core/health.hpp"
-#include "core/issue.hpp"
+#include "core/admin/coupon_admin.hpp"
+#include "core/admission/issuer.hpp"
+#include "core/catalog/catalog.hpp"
 #include "core/ports/gate.hpp"
-#include "core/progress.hpp"
+#include "core/progress/progress.hpp"
 
 namespace boost::asio {
 class io_context;

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include "http/server_for_test.hpp"
+#include "http/testing/server.hpp"
 
 namespace seonchak {
 

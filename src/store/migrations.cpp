@@ -10,9 +10,9 @@
 #include "base/log.hpp"
 #include "embedded/postgres_schema.hpp"
 #include "embedded/sqlite_schema.hpp"
-#include "store/postgres_connection.hpp"
-#include "store/postgres_locks.hpp"
-#include "store/sqlite_connection.hpp"
+#include "store/postgres/connection.hpp"
+#include "store/postgres/locks.hpp"
+#include "store/sqlite/connection.hpp"
 
 namespace seonchak {
 

@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include "store/database_fixture.hpp"
-#include "store/postgres_statements.hpp"
-#include "store/sqlite_connection.hpp"
-#include "store/sqlite_statements.hpp"
+#include "store/postgres/statements.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/statements.hpp"
+#include "store/testing/database.hpp"
 
 namespace seonchak {
 namespace {

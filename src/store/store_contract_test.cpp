@@ -1,10 +1,10 @@
+#include "store/testing/store_contract.hpp"
+
 #include <atomic>
 #include <map>
 #include <thread>
 
 #include <gtest/gtest.h>
-
-#include "store/store_contract_fixture.hpp"
 
 namespace seonchak {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/store_contract_fixture.hpp"
+#include "store/testing/store_contract.hpp"
 
 namespace seonchak {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "core/coupon.hpp"
-#include "core/decision.hpp"
+#include "core/model/coupon.hpp"
+#include "core/model/decision.hpp"
 #include "core/ports/per_coupon.hpp"
 
 namespace seonchak {

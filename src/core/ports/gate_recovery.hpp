@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "core/ports/gate.hpp"
 
 namespace seonchak {

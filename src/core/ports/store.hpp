@@ -8,7 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
-#include "core/coupon.hpp"
+#include "core/model/coupon.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
 

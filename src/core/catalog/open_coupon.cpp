@@ -1,0 +1,54 @@
+#include "core/catalog/open_coupon.hpp"
+
+#include "core/catalog/gate_copy.hpp"
+
+namespace seonchak {
+
+namespace {
+
+Error overtaken(const std::string& coupon_id) {
+  return {Errc::gate_epoch, "another process opens coupon " + coupon_id};
+}
+
+}  // namespace
+
+Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon) {
+  const auto identity = gate.identity(coupon.id);
+  if (!identity) return identity.error();
+  bool already_open = false;
+  auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    already_open = row.settled > 0;
+    if (already_open) return overtaken(row.id);
+    ++row.epoch;
+    row.gate = identity->name();
+    return {};
+  });
+  if (already_open) drawn = store.coupon(coupon.id);
+  if (!drawn) return drawn.error();
+  coupon = *drawn;
+  return {};
+}
+
+Result<void> settle_epoch(Store& store, Coupon& coupon) {
+  auto settled = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    if (row.epoch != coupon.epoch) return overtaken(coupon.id);
+    row.settled = row.epoch;
+    return {};
+  });
+  if (!settled) return settled.error();
+  coupon = *settled;
+  return {};
+}
+
+Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
+  if (auto installed = gate.install(committed_for_gate(coupon)); !installed) return installed.error();
+  return settle_epoch(store, coupon);
+}
+
+Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
+  if (auto drawn = draw_epoch(store, gate, coupon); !drawn) return drawn.error();
+  if (coupon.settled > 0) return {};
+  return open_drawn_coupon(store, gate, coupon);
+}
+
+}  // namespace seonchak

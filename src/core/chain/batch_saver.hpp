@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "core/chain/consume_batch.hpp"
+#include "core/ports/store.hpp"
+
+namespace seonchak {
+
+/// Brings the issued events of a batch into the store, a transaction a step: all of them together with the
+/// position when nothing stands in the way, else in parts and without it. What a recovery has overtaken is
+/// kept as a late claim.
+///
+/// Used from one thread.
+class BatchSaver {
+ public:
+  /// Per partition owned: the next offset to save.
+  using Positions = std::unordered_map<std::int32_t, std::int64_t>;
+
+  BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics);
+
+  enum class Outcome {
+    moved,   ///< the position is behind the batch: it is over
+    saved,   ///< some rows are committed, and more may follow
+    split,   ///< what was one transaction is tried in parts from here on
+    fenced,  ///< another member has moved a position: the batch is none of ours any more
+    stuck,   ///< why() must end first
+    idle,    ///< all is saved that can be while the position must not move
+  };
+
+  /// `may_move`: no record of the batch needs anything but to be saved.
+  Outcome step(ConsumeBatch& batch, const Positions& positions, bool may_move);
+
+  /// What the last step committed.
+  const SaveBatch& committed() const { return rows_; }
+
+  const Error& why() const { return why_; }
+
+  /// Another batch begins.
+  void forget();
+
+  /// The mistake "trim_before_commit" needs to know what is about to be saved.
+  std::function<void(const SaveBatch&)> before_commit;
+
+ private:
+  using Records = ConsumeBatch::Records;
+
+  void compose(const Records& records, const ConsumeBatch& batch, const Positions* moved);
+  Outcome saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves);
+  Outcome busy(const ConsumeBatch& batch, const Records& records);
+  Outcome rejected(ConsumeBatch& batch, const Records& records, const Error& error);
+  Outcome look_anew(ConsumeBatch& batch);
+  Outcome look_for_the_gone(ConsumeBatch& batch);
+  Outcome stuck(Error error);
+
+  Store& store_;
+  EventConsumer& log_;
+  CatalogReader& catalog_;
+
+  SaveBatch rows_;
+  Error why_;
+  std::vector<Records> parts_;           // the last one is next; empty: all at once
+  std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
+  bool found_gone_ = false;
+  Counter& late_;
+  Histogram& commit_seconds_;
+};
+
+}  // namespace seonchak

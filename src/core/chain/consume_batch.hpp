@@ -1,0 +1,80 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/catalog/catalog.hpp"
+#include "core/ports/event_log.hpp"
+
+namespace seonchak {
+
+/// What is still to become of a record.
+enum class Fate : std::uint8_t {
+  unknown,  ///< its coupon is not in the catalog
+  issued,   ///< to be saved as a row
+  late,     ///< decided in an epoch before its coupon's: to be kept until a recovery decides it
+  bare,     ///< to be decided by the gate
+  refused,  ///< to be dead-lettered
+  settled,  ///< nothing but that the position moves behind it
+};
+
+/// The records of one poll, until the log's position moves behind them. Used from one thread.
+class ConsumeBatch {
+ public:
+  using Records = std::vector<const LogRecord*>;
+
+  ConsumeBatch(std::vector<LogRecord> records, std::chrono::steady_clock::time_point polled_at);
+
+  std::chrono::steady_clock::time_point polled_at() const { return polled_at_; }
+  const std::vector<LogRecord>& records() const { return records_; }
+
+  /// Says what is to become of every record that is not settled, by what the catalog has now. True when each
+  /// coupon is known.
+  bool sort(CatalogReader& catalog);
+
+  /// The coupon is in no store: its records are refused from here on.
+  void gone(const std::string& coupon_id);
+
+  /// The unknown coupons are in no store either.
+  void refuse_unknown();
+
+  Records with(Fate fate) const;
+  bool has(Fate fate) const { return counts_[static_cast<std::size_t>(fate)] > 0; }
+
+  /// Issued and late records, in the log's order.
+  Records unsaved() const;
+  Fate fate_of(const LogRecord* record) const { return fates_[index_of(record)]; }
+  void settle(const LogRecord* record) { set(index_of(record), Fate::settled); }
+  void refuse(const LogRecord* record, std::string reason);
+
+  /// Refused and not acknowledged by the dead-letter topic yet.
+  const std::vector<RefusedRecord>& letters() const { return letters_; }
+  void sort_letters();  ///< in the log's order
+  std::vector<RefusedRecord> letters_sent();
+
+  /// The last record of each partition.
+  const std::unordered_map<std::int32_t, const LogRecord*>& ends() const { return ends_; }
+
+ private:
+  std::size_t index_of(const LogRecord* record) const {
+    return static_cast<std::size_t>(record - records_.data());
+  }
+  void set(std::size_t index, Fate fate);
+
+  const std::vector<LogRecord> records_;
+  const std::chrono::steady_clock::time_point polled_at_;
+  std::vector<Fate> fates_;  // of records_
+  std::size_t counts_[6] = {};
+  std::vector<RefusedRecord> letters_;
+  std::set<std::string> gone_;
+  std::unordered_map<std::int32_t, const LogRecord*> ends_;
+};
+
+/// The coupon of an issued event or a bare request.
+const std::string& coupon_of(const LogRecord& record);
+
+}  // namespace seonchak

@@ -1,0 +1,282 @@
+#include "core/chain/relay.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/planted.hpp"
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds report_wait{1};
+constexpr milliseconds check_period{1'000};
+
+/// Whether some coupon has as many entries as were asked for, so that more may wait.
+bool any_full(const std::vector<OutboxEntry>& entries, std::size_t entries_max) {
+  std::size_t of_coupon = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    of_coupon = i > 0 && entries[i].coupon_id == entries[i - 1].coupon_id ? of_coupon + 1 : 1;
+    if (of_coupon >= entries_max) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+             Metrics& metrics, Health& health, RelayOptions options)
+    : outbox_(outbox),
+      publisher_(publisher),
+      catalog_(catalog),
+      board_(board),
+      health_(health),
+      options_(std::move(options)),
+      leases_(outbox, catalog, board, options_.leases),
+      published_(metrics.counter("seonchak_relay_published_total", "Events the log has confirmed.")),
+      replays_(metrics.counter("seonchak_relay_replays_total",
+                               "Times the publisher lost its queue and the outbox was read again.")),
+      leases_count_(metrics.gauge("seonchak_relay_leases", "Coupons this relay serves at the moment.")),
+      age_seconds_(metrics.gauge("seonchak_outbox_age_seconds",
+                                 "How long the oldest entry of theirs has been waiting for the log.")) {}
+
+milliseconds Relay::step(milliseconds wait) {
+  check();
+  if (const milliseconds left = until(retry_at_); left.count() > 0) return left;
+  if (auto leased = look_after_leases(wait.count() == 0); !leased) return back_off(leased.error());
+
+  take_report(milliseconds(0));
+  publish_backlog();
+  if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
+
+  const bool too_soon = wait.count() > 0 && ticker().now() < next_read_;
+  const bool room = !too_soon && backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
+  std::size_t events = 0;
+  if (room) {
+    const bool waits = publisher_.in_flight() == 0;
+    auto read =
+        read_outbox(waits ? std::min({wait, options_.read_wait_max, until(leases_.due())}) : milliseconds(0));
+    if (!read) return back_off(read.error());
+    events = *read;
+    publish_backlog();
+  }
+  idle_ = room && events == 0;
+  // With a backlog and nothing in flight the publisher is full or starting anew: its poll waits for that to
+  // change.
+  if (publisher_.in_flight() > 0 || !backlog_.empty()) {
+    take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
+    if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
+  }
+  note_trouble();
+  return come_again(too_soon, events);
+}
+
+milliseconds Relay::come_again(bool too_soon, std::size_t events) const {
+  if (publisher_.in_flight() > 0 || !backlog_.empty() || events > 0) return milliseconds(0);
+  const milliseconds due = until(leases_.due());
+  if (too_soon) return std::min(due, until(next_read_));
+  const bool waits_in_read = !positions_.empty() && options_.read_wait_max.count() > 0;
+  return waits_in_read ? milliseconds(0) : due;
+}
+
+milliseconds Relay::until(TimePoint time) const {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - ticker().now()));
+}
+
+milliseconds Relay::back_off(const Error& error) {
+  idle_ = false;
+  leases_.renew_now();
+  log::debug("relay waits", {{"code", to_string(error.code)}, {"why", error.message}});
+  if (!trouble_) trouble_ = {ticker().now(), {}};
+  trouble_->why = error.message;
+  retry_at_ = ticker().now() + options_.backoff;
+  return options_.backoff;
+}
+
+void Relay::note_trouble() {
+  const auto none = leases_.why_none();
+  if (!none) return trouble_.reset();
+  if (!trouble_) trouble_ = {ticker().now(), {}};
+  trouble_->why = none->message;
+}
+
+void Relay::check() {
+  const auto time = ticker().now();
+  if (time < next_check_) return;
+  health_.note("log", publisher_.check());
+  next_check_ = ticker().now() + check_period;
+  tell_health(time);
+}
+
+void Relay::tell_health(TimePoint time) {
+  auto oldest = std::chrono::nanoseconds(0);
+  std::string coupon;
+  for (const auto& [id, position] : positions_) {
+    if (position.unconfirmed.empty() || time - position.unconfirmed.front().second <= oldest) continue;
+    oldest = time - position.unconfirmed.front().second;
+    coupon = id;
+  }
+  leases_count_.set(static_cast<std::int64_t>(positions_.size()));
+  age_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(oldest).count());
+  if (trouble_ && time - trouble_->since >= options_.stalled_after)
+    return health_.note("relay", Error{Errc::unavailable, "no outbox can be served: " + trouble_->why});
+  if (oldest >= options_.stalled_after)
+    return health_.note("relay",
+                        Error{Errc::unavailable, "events of coupon " + coupon + " wait for the log"});
+  health_.note("relay", {});
+}
+
+Result<void> Relay::look_after_leases(bool all_now) {
+  const auto changes = leases_.step(all_now, [this](const std::string& id, const Outbox::Progress& progress) {
+    return is_drained(id, progress);
+  });
+  if (!changes) return changes.error();
+  for (const auto& [id, progress] : *changes) {
+    if (progress) {
+      adopt(id, *progress);
+    } else {
+      positions_.erase(id);
+    }
+  }
+  if (!changes->empty() && !backlog_.empty()) keep_own_backlog();
+  return {};
+}
+
+bool Relay::is_drained(const std::string& coupon_id, const Outbox::Progress& progress) const {
+  const auto found = positions_.find(coupon_id);
+  if (found == positions_.end()) return true;
+  const Position& position = found->second;
+  if (position.epoch != progress.epoch || position.read > position.confirmed) return false;
+  if (position.confirmed > position.marked) return false;
+  // Whoever takes it up after us would begin where the store ends, and fill a log that forgets once more.
+  return publisher_.durable() || progress.persisted >= position.confirmed;
+}
+
+void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress) {
+  const auto known = positions_.find(coupon_id);
+  if (known != positions_.end() && known->second.epoch == progress.epoch) return;
+  // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
+  const std::int64_t start = publisher_.durable() ? progress.published : progress.persisted;
+  Position position{start, start, start, progress.epoch};
+  if (planted("skip_outbox_entry_on_adopt")) position.read += 1;
+  positions_.insert_or_assign(coupon_id, std::move(position));
+  next_read_ = {};
+}
+
+void Relay::keep_own_backlog() {
+  std::erase_if(backlog_, [this](const IssuedEvent& event) {
+    const auto position = positions_.find(event.coupon_id);
+    return position == positions_.end() || position->second.epoch != event.epoch;
+  });
+}
+
+void Relay::take_report(milliseconds wait) {
+  const EventPublisher::Report report = publisher_.poll(wait);
+  for (const Mark& mark : report.confirmed) {
+    const auto found = positions_.find(mark.coupon_id);
+    if (found == positions_.end() || found->second.epoch != mark.epoch) continue;
+    Position& position = found->second;
+    if (mark.sequence > position.confirmed)
+      published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
+    position.confirmed = std::max(position.confirmed, mark.sequence);
+    auto& unconfirmed = position.unconfirmed;
+    while (!unconfirmed.empty() && unconfirmed.front().first <= position.confirmed) unconfirmed.pop_front();
+  }
+  board_.published(report.confirmed);
+  if (report.lost && !planted("no_rewind")) rewind();
+}
+
+void Relay::rewind() {
+  log::warn("the publisher lost its queue: reading the outbox again");
+  replays_.add();
+  idle_ = false;
+  backlog_.clear();
+  for (auto& [id, position] : positions_) position.read = position.confirmed;
+}
+
+Result<void> Relay::mark_confirmed() {
+  std::vector<Mark> marks;
+  for (const auto& [id, position] : positions_) {
+    if (position.confirmed > position.marked) marks.push_back({id, position.confirmed, position.epoch});
+  }
+  if (marks.empty()) return {};
+  const auto answers = outbox_.mark_published(marks);
+  if (const auto down = nobody_reached(answers)) return *down;
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    // Of a coupon that cannot be used the next mark is tried, not this one for ever.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!again) positions_[marks[i].coupon_id].marked = marks[i].sequence;
+  }
+  return {};
+}
+
+Result<std::size_t> Relay::read_outbox(milliseconds wait) {
+  if (positions_.empty()) return std::size_t{0};
+  std::vector<Mark> after;
+  after.reserve(positions_.size());
+  for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
+  auto read = outbox_.read(after, options_.entries_max, wait);
+  if (!read) return read.error();
+
+  std::size_t events = 0;
+  bool somebody_waits = false;
+  for (OutboxEntry& entry : read->entries) {
+    const auto coupon = catalog_.find(entry.coupon_id);
+    somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
+    Position& position = positions_[entry.coupon_id];
+    if (entry.epoch != position.epoch) {
+      leases_.renew_now();  // recovered meanwhile: begin anew where the gate says
+      continue;
+    }
+    for (std::size_t i = 0; i < entry.users.size(); ++i) {
+      const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      if (sequence <= position.read) continue;
+      backlog_.push_back(
+          {entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
+      ++events;
+    }
+    position.read = std::max(position.read, entry.last_sequence());
+  }
+  note_read(read->entries);
+  for (const auto& [id, error] : read->failed) {
+    leases_.cannot_use(id, error);
+    positions_.erase(id);
+  }
+  if (!read->failed.empty()) keep_own_backlog();
+  const bool all_was_read = !any_full(read->entries, options_.entries_max);
+  if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
+  return events;
+}
+
+void Relay::note_read(const std::vector<OutboxEntry>& entries) {
+  const auto time = ticker().now();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool last_of_coupon = i + 1 == entries.size() || entries[i + 1].coupon_id != entries[i].coupon_id;
+    if (!last_of_coupon) continue;
+    Position& position = positions_[entries[i].coupon_id];
+    leases_.busy(entries[i].coupon_id);
+    const std::int64_t before =
+        position.unconfirmed.empty() ? position.confirmed : position.unconfirmed.back().first;
+    if (position.read > before) position.unconfirmed.emplace_back(position.read, time);
+  }
+}
+
+void Relay::publish_backlog() {
+  if (backlog_.empty()) return;
+  const std::size_t taken = publisher_.publish(backlog_);
+  backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+void Relay::release() {
+  leases_.release();
+  positions_.clear();
+  backlog_.clear();
+  retry_at_ = {};
+  idle_ = false;
+}
+
+}  // namespace seonchak

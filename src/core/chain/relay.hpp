@@ -1,0 +1,108 @@
+#pragma once
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/health.hpp"
+#include "base/metrics.hpp"
+#include "core/catalog/catalog.hpp"
+#include "core/chain/relay_leases.hpp"
+#include "core/ports/event_log.hpp"
+#include "core/ports/gate.hpp"
+#include "core/progress/progress.hpp"
+
+namespace seonchak {
+
+struct RelayOptions {
+  RelayLeasesOptions leases{};
+  std::size_t entries_max = 256;  ///< outbox entries read per coupon and step
+
+  /// The longest that one read waits, so that a new coupon does not wait long behind it. 0 where everything
+  /// is claimed in this process: then ProgressBoard::somebody_waits tells of it.
+  std::chrono::milliseconds read_wait_max{25};
+  std::chrono::milliseconds gather{25};        ///< the least time between two reads that found something,
+                                               ///< unless one did not find all there was, or a coupon's
+                                               ///< users wait for the log or the store
+  std::size_t in_flight_events_max = 100'000;  ///< queued for the log and not confirmed
+  std::chrono::milliseconds backoff{200};      ///< after an error of the gate or the log
+  std::chrono::milliseconds stalled_after{10'000};  ///< what waits for so long is told to Health
+};
+
+/// Moves issued coupons from the outbox to the event log, in the order of their sequence: at least once,
+/// never skipping. It leases the coupons that have something to move (RelayLeases), so that usually one relay
+/// serves each; two at once only write some events twice. A coupon that cannot be used stops no other.
+///
+/// Logic without I/O or sleep of its own: everything outside is a port. Used from one thread.
+class Relay {
+ public:
+  Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+        Metrics& metrics, Health& health, RelayOptions options);
+
+  /// Does what there is to do, waiting up to `wait` for something to read or for the log. Returns when to
+  /// come again: earlier when ProgressBoard::somebody_waits is notified.
+  std::chrono::milliseconds step(std::chrono::milliseconds wait);
+
+  /// True when the last step found the outbox empty and the log has confirmed everything read from it.
+  bool drained() const { return idle_ && publisher_.in_flight() == 0; }
+
+  /// Gives the leases back, so that another relay need not wait for them to run out.
+  void release();
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Position {
+    std::int64_t read = 0;       // last sequence handed to the publisher, or waiting in backlog_
+    std::int64_t confirmed = 0;  // last sequence in the log
+    std::int64_t marked = 0;     // last sequence the gate knows is in the log
+    std::int64_t epoch = 0;      // what the sequences belong to
+    std::deque<std::pair<std::int64_t, TimePoint>> unconfirmed{};  // up to which sequence was read when
+  };
+
+  Result<void> look_after_leases(bool all_now);
+  bool is_drained(const std::string& coupon_id, const Outbox::Progress& progress) const;
+  void adopt(const std::string& coupon_id, const Outbox::Progress& progress);
+  void keep_own_backlog();
+  void take_report(std::chrono::milliseconds wait);
+  void rewind();
+  Result<void> mark_confirmed();
+  Result<std::size_t> read_outbox(std::chrono::milliseconds wait);
+  void publish_backlog();
+  std::chrono::milliseconds come_again(bool too_soon, std::size_t events) const;
+  std::chrono::milliseconds back_off(const Error& error);
+  void note_read(const std::vector<OutboxEntry>& entries);
+  void note_trouble();
+  void check();
+  void tell_health(TimePoint time);
+  std::chrono::milliseconds until(TimePoint time) const;
+
+  Outbox& outbox_;
+  EventPublisher& publisher_;
+  CatalogReader& catalog_;
+  ProgressBoard& board_;
+  Health& health_;
+  const RelayOptions options_;
+
+  RelayLeases leases_;
+  std::unordered_map<std::string, Position> positions_;  // of the coupons leased
+  std::vector<IssuedEvent> backlog_;                     // read, not yet taken by the publisher
+  TimePoint next_check_{};
+  TimePoint next_read_{};
+  TimePoint retry_at_{};
+  struct Trouble {
+    TimePoint since;
+    std::string why;
+  };
+  std::optional<Trouble> trouble_;  // of the gate, or of leasing anything
+  bool idle_ = false;
+
+  Counter& published_;
+  Counter& replays_;
+  Gauge& leases_count_;
+  Gauge& age_seconds_;
+};
+
+}  // namespace seonchak

@@ -1,0 +1,194 @@
+#include "core/chain/repair.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+namespace {
+
+constexpr std::size_t entries_page = 64;
+constexpr std::size_t pages_max = 64;  ///< per coupon and call; the next call goes on
+constexpr std::chrono::milliseconds no_wait{0};
+
+}  // namespace
+
+Reconciler::Reconciler(Store& store, Outbox& outbox, Metrics& metrics, ReconcilerOptions options)
+    : store_(store),
+      outbox_(outbox),
+      options_(options),
+      sweep_(outbox, options.sweep),
+      lost_(metrics.counter("seonchak_consumer_lost_by_log_total",
+                            "Events saved from the outbox, since the log has confirmed and lost them.")) {}
+
+void Reconciler::forget() {
+  for (const auto& [id, coupon] : coupons_) others_.insert(id);
+  coupons_.clear();
+  sweep_.restart();
+  found_gap_ = false;
+}
+
+// A batch after a reassignment is of many coupons, and all of them are unknown.
+void Reconciler::expect(std::span<const CouponEpoch> coupons) {
+  std::vector<std::string> unknown;
+  for (const auto& [id, epoch] : coupons) {
+    const auto found = coupons_.find(id);
+    if (found == coupons_.end() || found->second.epoch != epoch) unknown.push_back(id);
+  }
+  if (!unknown.empty()) ask(unknown);
+}
+
+void Reconciler::ask(const std::vector<std::string>& ids) {
+  const auto progress = outbox_.progress(ids);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto& gate = progress[i];
+    if (gate && gate->epoch > 0)
+      coupons_[ids[i]] = {.epoch = gate->epoch, .through = gate->persisted, .handled_at = ticker().now()};
+  }
+}
+
+std::optional<Mark> Reconciler::handled(const IssuedEvent& event) {
+  Coupon& coupon = coupons_[event.coupon_id];
+  if (coupon.epoch != event.epoch) coupon = {.epoch = event.epoch};
+  coupon.handled_at = ticker().now();
+  coupon.seen = std::max(coupon.seen, event.sequence);
+  if (event.sequence == coupon.through + 1) coupon.through = event.sequence;
+  if (event.sequence > coupon.through) found_gap_ = true;
+  if (coupon.through == 0) return std::nullopt;
+  return Mark{event.coupon_id, coupon.through, coupon.epoch};
+}
+
+std::vector<Mark> Reconciler::step(const CatalogSnapshot& catalog, const Reader& reader, bool idle) {
+  std::vector<Mark> marks;
+  const auto time = ticker().now();
+  if (!idle || !quiet_since_) quiet_since_ = time;
+  if (const auto found = sweep_.step(catalog); found) others_.insert(found->begin(), found->end());
+  if (time < next_look_ && !found_gap_) return marks;
+  next_look_ = time + options_.period;
+  find_others(catalog);
+  if (const auto looked = look(reader, marks); !looked)
+    log::debug("not reconciled", {{"why", looked.error().message}});
+  return marks;
+}
+
+void Reconciler::find_others(const CatalogSnapshot& catalog) {
+  const auto active = outbox_.active(options_.active_max);
+  if (!active) return;
+  for (const auto& [id, hinted] : *active) {
+    if (const auto coupon = catalog.find(id); coupon && coupon->settled > 0) others_.insert(id);
+  }
+}
+
+Result<void> Reconciler::look(const Reader& reader, std::vector<Mark>& marks) {
+  std::set<std::string> looked_at = others_;
+  for (const auto& [id, coupon] : coupons_) looked_at.insert(id);
+  if (looked_at.empty()) return {};
+  const std::vector<std::string> ids(looked_at.begin(), looked_at.end());
+  const auto progress = outbox_.progress(ids);
+  if (const auto down = nobody_reached(progress)) return *down;
+  others_.clear();
+  const auto time = ticker().now();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!progress[i]) continue;
+    const Outbox::Progress& gate = *progress[i];
+    if (gate.epoch == 0) continue;
+    if (gate.published <= gate.persisted && !coupons_.contains(ids[i])) continue;
+    Coupon& coupon = coupons_[ids[i]];
+    if (coupon.epoch != gate.epoch) coupon = {.epoch = gate.epoch};
+    coupon.through = std::max(coupon.through, gate.persisted);
+    await(coupon, gate.published);
+    const auto reached = advance(coupon, ids[i], gate.published, reader);
+    if (!reached && reached.error().code == Errc::unavailable) return reached.error();
+    if (reached) {
+      cannot_trim_.erase(ids[i]);
+    } else if (cannot_trim_.insert(ids[i]).second) {
+      log::warn("an outbox is not trimmed", {{"coupon", ids[i]}, {"why", reached.error().message}});
+    }
+    const bool at_rest = gate.persisted >= std::max({gate.published, coupon.seen, coupon.through});
+    if (!at_rest) coupon.handled_at = time;
+    if (coupon.through > gate.persisted) marks.push_back({ids[i], coupon.through, gate.epoch});
+    if (time - coupon.handled_at >= options_.forget_after) coupons_.erase(ids[i]);
+  }
+  found_gap_ = false;
+  return {};
+}
+
+// What comes after is judged once all up to here is saved.
+void Reconciler::await(Coupon& coupon, std::int64_t published) const {
+  if (coupon.through < coupon.awaited || published <= coupon.awaited) return;
+  coupon.awaited = published;
+  coupon.awaited_since = ticker().now();
+}
+
+// Entry by entry from what the gate knows to be saved, up to what the log has confirmed.
+Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int64_t published,
+                                 const Reader& reader) {
+  const std::int64_t confirmed = std::max(published, coupon.seen);
+  for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
+    const Mark after{id, coupon.through, coupon.epoch};
+    auto read = outbox_.read({&after, 1}, entries_page, no_wait);
+    if (!read) return read.error();
+    if (!read->failed.empty()) return read->failed.front().error;
+    std::vector<OutboxEntry>& entries = read->entries;
+    // An entry that is not published yet may be in the store from before a recovery; it is published all the
+    // same.
+    std::erase_if(entries, [&](const OutboxEntry& entry) {
+      return entry.last_sequence() > confirmed || entry.epoch != coupon.epoch;
+    });
+    if (entries.empty()) return {};
+    const auto saved = saved_entries(entries);
+    if (!saved) return saved.error();
+    if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
+    if (*saved == entries.size()) continue;
+    const OutboxEntry& next = entries[*saved];
+    if (!is_lost(coupon, next)) return {};
+    if (auto done = save(next, reader); !done) return done;
+  }
+  return {};
+}
+
+// A later event has come without it, or nothing comes any more.
+bool Reconciler::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
+  if (entry.last_sequence() < coupon.seen) return true;
+  const auto time = ticker().now();
+  return entry.last_sequence() <= coupon.awaited && time - coupon.awaited_since >= options_.overdue &&
+         time - *quiet_since_ >= options_.overdue;
+}
+
+Result<void> Reconciler::save(const OutboxEntry& entry, const Reader& reader) {
+  SaveBatch batch{reader.group, reader.topic, {}, {}, {{entry.coupon_id, entry.epoch}}};
+  for (std::size_t i = 0; i < entry.users.size(); ++i) {
+    batch.events.push_back({entry.coupon_id, entry.users[i],
+                            entry.first_sequence + static_cast<std::int64_t>(i), entry.issued_at,
+                            entry.epoch});
+  }
+  const auto saved = store_.save(batch);
+  if (!saved) return saved.error();
+  if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "somebody holds a row of the store"};
+  if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
+  lost_.add(batch.events.size());
+  log::warn("the log has lost events that it had confirmed: saved from the outbox",
+            {{"coupon", entry.coupon_id}, {"first", entry.first_sequence}, {"last", entry.last_sequence()}});
+  return {};
+}
+
+// How many entries from the front have all their users in the store.
+Result<std::size_t> Reconciler::saved_entries(std::span<const OutboxEntry> entries) const {
+  std::vector<std::string> users;
+  for (const OutboxEntry& entry : entries) std::ranges::copy(entry.users, std::back_inserter(users));
+  const auto rows = store_.holders_among(entries.front().coupon_id, users);
+  if (!rows) return rows.error();
+  std::vector<std::string_view> saved;
+  for (const Holder& row : *rows) saved.push_back(row.user_id);
+  std::ranges::sort(saved);
+  const auto all_saved = [&](const OutboxEntry& entry) {
+    return std::ranges::all_of(
+        entry.users, [&](const std::string& user) { return std::ranges::binary_search(saved, user); });
+  };
+  return static_cast<std::size_t>(std::ranges::find_if_not(entries, all_saved) - entries.begin());
+}
+
+}  // namespace seonchak

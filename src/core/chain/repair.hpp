@@ -1,0 +1,99 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/metrics.hpp"
+#include "core/catalog/catalog.hpp"
+#include "core/chain/outbox_sweep.hpp"
+#include "core/ports/event_log.hpp"
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+
+namespace seonchak {
+
+struct ReconcilerOptions {
+  std::chrono::milliseconds period{2'000};  ///< between two looks at the coupons that are not at rest
+
+  /// The log is quiet, and an entry that it has confirmed has been seen waiting by this process, for so long:
+  /// it is lost.
+  std::chrono::milliseconds overdue{5'000};
+  std::chrono::milliseconds forget_after{60'000};  ///< a coupon at rest, of which no event came
+  std::size_t active_max = 10'000;                 ///< hints read in one look
+  OutboxSweepOptions sweep{};
+};
+
+/// Knows up to which sequence of each coupon everything is saved, which is how far its outbox may be trimmed,
+/// and makes good what the log has lost: a topic that was deleted takes along what was confirmed and not read
+/// yet. The outbox still has that, so it is saved from there.
+///
+/// It looks at coupons whose events came lately, at those with a hint that they are claimed, and, a few at a
+/// time, at all others. Waiting is measured by this process's own steady clock alone.
+///
+/// Used from one thread.
+class Reconciler {
+ public:
+  Reconciler(Store& store, Outbox& outbox, Metrics& metrics, ReconcilerOptions options = {});
+
+  /// Another consumer may have saved meanwhile: how far everything is must be asked again.
+  void forget();
+
+  /// Events of these coupons and epochs are about to be handled: those unknown are asked for together.
+  void expect(std::span<const CouponEpoch> coupons);
+
+  /// An event of its coupon's present epoch is saved, or will never be. How far that coupon is saved without
+  /// a gap now; nothing when that is not known.
+  std::optional<Mark> handled(const IssuedEvent& event);
+
+  /// Whether an event came whose predecessors did not.
+  bool found_gap() const { return found_gap_; }
+
+  /// Looks, when it is time, for marks that lag behind the store (a consumer died between its commit and the
+  /// trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to read.
+  /// `reader` is the consumer.
+  struct Reader {
+    std::string group;
+    std::string topic;
+  };
+  std::vector<Mark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  struct Coupon {
+    std::int64_t epoch = 0;
+    std::int64_t through = 0;  // everything up to here is saved
+    std::int64_t seen = 0;     // the highest sequence handled
+    TimePoint handled_at{};    // the last event, or the last time it was found not to be at rest
+    // Up to `awaited` the log has confirmed everything, as was first seen then.
+    std::int64_t awaited = 0;
+    TimePoint awaited_since{};
+  };
+
+  void find_others(const CatalogSnapshot& catalog);
+  Result<void> look(const Reader& reader, std::vector<Mark>& marks);
+  void ask(const std::vector<std::string>& ids);
+  void await(Coupon& coupon, std::int64_t published) const;
+  Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
+  bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
+  Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
+  Result<void> save(const OutboxEntry& entry, const Reader& reader);
+
+  Store& store_;
+  Outbox& outbox_;
+  const ReconcilerOptions options_;
+  OutboxSweep sweep_;
+  std::unordered_map<std::string, Coupon> coupons_;
+  std::set<std::string> others_;       // to be looked at as well: hinted, or found by the sweep
+  std::set<std::string> cannot_trim_;  // told so already
+  bool found_gap_ = false;
+  TimePoint next_look_{};
+  std::optional<TimePoint> quiet_since_;  // of the log
+  Counter& lost_;
+};
+
+}  // namespace seonchak

@@ -1,0 +1,28 @@
+#include "core/progress/progress_poller.hpp"
+
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+void ProgressPoller::step() {
+  const auto ids = board_.wanted();
+  if (ids.empty()) return ticker().sleep_for(period);
+  const auto asked_at = ticker().now();
+  const auto progress = outbox_.progress(ids);
+  if (nobody_reached(progress)) return ticker().sleep_for(backoff);
+
+  std::vector<Mark> published;
+  std::vector<Mark> persisted;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto& found = progress[i];
+    if (!found || found->epoch == 0) continue;
+    published.push_back({ids[i], found->published, found->epoch});
+    persisted.push_back({ids[i], found->persisted, found->epoch});
+  }
+  board_.shown(published, asked_at);
+  board_.published(published);
+  board_.persisted(persisted);
+  ticker().sleep_for(period);
+}
+
+}  // namespace seonchak

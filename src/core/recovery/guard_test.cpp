@@ -1,0 +1,140 @@
+#include "core/recovery/guard.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/testing/ticker.hpp"
+#include "core/testing/world.hpp"
+
+namespace seonchak {
+namespace {
+
+using std::chrono::seconds;
+
+struct Guarded : World {
+  Guarded() {
+    for (const char* id : {"a", "b", "c"}) create(id, 5);
+    (void)catalog.refresh();
+  }
+
+  bool look() {
+    const bool answered = guard.look();
+    (void)catalog.refresh();
+    return answered;
+  }
+  std::vector<std::string> suspects() {
+    const auto any = [](const std::string&) { return true; };
+    std::vector<std::string> ids = guard.suspects_in_demand(10, any);
+    std::ranges::move(guard.other_suspects(10, any), std::back_inserter(ids));
+    return ids;
+  }
+
+  HandTime time;
+  Witness witness;
+  Guard guard{store, gate, gate, catalog, witness};
+};
+
+using Ids = std::vector<std::string>;
+
+TEST(Guard, FindsWhatAnotherServerHas) {
+  Guarded world;
+  EXPECT_TRUE(world.look());
+  EXPECT_TRUE(world.suspects().empty());
+  world.memory_gate.restart_empty();
+  EXPECT_TRUE(world.look());
+  EXPECT_EQ(world.suspects().size(), 3U);
+  EXPECT_EQ(world.guard.suspect_count(), 3U);
+}
+
+TEST(Guard, SaysNothingOfAGateThatDoesNotAnswer) {
+  Guarded world;
+  world.look();
+  world.memory_gate.restart_empty();
+  world.faults.fail("identity", Fault::before, 1);
+  EXPECT_FALSE(world.look());
+  EXPECT_TRUE(world.suspects().empty());
+}
+
+TEST(Guard, NamesThoseWithDemandFirstAndClosedOnesLast) {
+  Guarded world;
+  ASSERT_TRUE(world.campaigns.close("a"));
+  world.witness.issued("c", 1, {{"u", 1, now()}});
+  (void)world.catalog.refresh();
+  world.memory_gate.restart_empty();
+  world.look();
+  EXPECT_EQ(world.suspects(), (Ids{"c", "b", "a"}));
+}
+
+TEST(Guard, WeighsADoubtBeforeItCounts) {
+  Guarded world;
+  world.look();
+  world.witness.doubt("a", 1, 0);
+  world.look();
+  EXPECT_TRUE(world.suspects().empty()) << "the gate has what was seen";
+  world.witness.doubt("a", 1, 7);
+  world.look();
+  EXPECT_EQ(world.suspects(), Ids{"a"});
+}
+
+TEST(Guard, NoticesInTimeWhatNobodyAsksFor) {
+  Guarded world;
+  world.look();
+  world.memory_gate.forget("b");
+  for (int i = 0; i < 3; ++i) world.look();
+  EXPECT_EQ(world.suspects(), Ids{"b"});
+}
+
+TEST(Guard, NoticesHoldersThatAreGoneThoughNobodyAsks) {
+  Guarded world;
+  world.issue("b", 1);
+  world.look();
+  world.memory_gate.forget_holders("b");
+  for (int i = 0; i < 3; ++i) world.look();
+  EXPECT_EQ(world.suspects(), Ids{"b"});
+}
+
+TEST(Guard, ForgetsWhatTheStoreHas) {
+  Guarded world;
+  world.issue("a", 2);
+  world.witness.issued("a", 1, {{"user1", 1, now()}});
+  world.witness.issued("a", 1, {{"user2", 2, now()}});
+  const Mark mark{"a", 1, 1};
+  (void)world.memory_gate.mark_persisted({&mark, 1});
+  world.look();
+  EXPECT_EQ(world.witness.size(), 1U);
+}
+
+TEST(Guard, AServerThatOnlyChangesTheNameOfItsHistoryIsTheSame) {
+  Guarded world;
+  world.look();
+  const std::int64_t epoch = world.sqlite->coupon("a")->epoch;
+  world.memory_gate.rename("another", false);
+  world.time.passed += seconds(1);
+  EXPECT_TRUE(world.look());
+  EXPECT_TRUE(world.look());
+  EXPECT_TRUE(world.suspects().empty());
+  const Coupon row = world.sqlite->coupon("a").value();
+  EXPECT_EQ(row.epoch, epoch);
+  EXPECT_EQ(row.gate, world.memory_gate.identity("a")->name());
+}
+
+TEST(Guard, AServerThatJoinedAnotherIsNot) {
+  Guarded world;
+  world.look();
+  world.memory_gate.rename("another", true);
+  world.look();
+  EXPECT_EQ(world.suspects().size(), 3U);
+}
+
+// It was resynchronised and promoted, and has forgotten by now whose history it had joined
+// (repl-backlog-ttl).
+TEST(Guard, NorIsOneThatWasNotWatched) {
+  Guarded world;
+  world.look();
+  world.memory_gate.rename("another", false);
+  world.time.passed += seconds(6);
+  world.look();
+  EXPECT_EQ(world.suspects().size(), 3U);
+}
+
+}  // namespace
+}  // namespace seonchak

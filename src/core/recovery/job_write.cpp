@@ -1,0 +1,149 @@
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "core/catalog/gate_copy.hpp"
+#include "core/recovery/job.hpp"
+
+namespace seonchak {
+
+namespace {
+
+Error overtaken() {
+  return {Errc::gate_epoch, "another recovery has begun"};
+}
+
+}  // namespace
+
+void RecoveryJob::take_union() {
+  std::erase_if(claims_, [&](const KnownClaim& claim) { return saved_.contains(claim.holder.user_id); });
+  saved_.clear();
+  std::int64_t holders = static_cast<std::int64_t>(known_.taken.size());
+  if (prefix_) holders += remains_.holders;
+  known_.candidates = by_credibility(std::move(claims_), coupon_.settled);
+  known_.room = coupon_.stock - holders;
+  claims_.clear();
+  rebuilt_ = rebuild(std::exchange(known_, {}));
+  std::unordered_set<std::string_view> heard;
+  for (const KnownClaim& claim : testimony_) heard.insert(claim.holder.user_id);
+  to_note_.clear();
+  for (const Holder& holder : rebuilt_.pending) {
+    if (!heard.contains(holder.user_id)) to_note_.push_back({holder, coupon_.epoch});
+  }
+  page_ = 0;
+  stage_ = to_note_.empty() ? Stage::save : Stage::note;
+}
+
+// What is saved by a recovery has a row before the log has its event. Should the gate be lost again in
+// between, the next recovery finds it in the testimony, and lets the log hear of it.
+Result<void> RecoveryJob::note() {
+  const std::size_t end = std::min(to_note_.size(), page_ + options_.noted_page);
+  const auto written =
+      ports_.store.testify(id_, coupon_.epoch, token_, std::span(to_note_).subspan(page_, end - page_));
+  if (!written) return written.error();
+  if (!*written) return overtaken();
+  page_ = end;
+  if (page_ == to_note_.size()) stage_ = Stage::recorders;  // once more, with that testimony
+  return {};
+}
+
+Result<void> RecoveryJob::save() {
+  const std::vector<Holder>& pending = rebuilt_.pending;
+  const std::size_t end = std::min(pending.size(), page_ + options_.saved_page);
+  if (page_ < end) {
+    SaveBatch batch;
+    batch.epochs.push_back({id_, coupon_.epoch});
+    for (std::size_t i = page_; i < end; ++i) {
+      const Holder& holder = pending[i];
+      batch.events.push_back({id_, holder.user_id, holder.sequence, holder.issued_at, coupon_.epoch});
+    }
+    const auto saved = ports_.store.save(batch);
+    if (!saved) return saved.error();
+    if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "the coupon's row is locked"};
+    if (*saved != SaveOutcome::saved) return overtaken();
+    page_ = end;
+  }
+  if (page_ == pending.size()) stage_ = Stage::settle;
+  return {};
+}
+
+// The epoch counts from here on, unless somebody has testified since that was read.
+Result<void> RecoveryJob::settle() {
+  bool late = false;
+  const auto settled = ports_.store.update_coupon(id_, [&](Coupon& row) -> Result<void> {
+    if (row.epoch != coupon_.epoch) return overtaken();
+    const auto heard = ports_.store.testimony_count(id_);
+    if (!heard) return heard.error();
+    late = *heard > static_cast<std::int64_t>(testimony_.size());
+    if (late) return Error{Errc::unavailable, "a witness was late"};
+    row.settled = coupon_.epoch;
+    return {};
+  });
+  if (late) {
+    stage_ = Stage::recorders;
+    return {};
+  }
+  if (!settled) return settled.error();
+  rows_after_ = intact();
+  holders_begun_ = prefix_;
+  entries_ = entries_of(id_, coupon_.epoch, rebuilt_.pending, claim_users_max);
+  page_ = 0;
+  stage_ = Stage::write_holders;
+  return {};
+}
+
+Result<void> RecoveryJob::write_holders() {
+  const auto page = ports_.store.holders(id_, rows_after_, options_.rows_page);
+  if (!page) return page.error();
+  if (auto put = ports_.gate.put_holders(id_, token_, *page, !holders_begun_); !put) return put;
+  holders_begun_ = true;
+  if (page->size() < options_.rows_page) {
+    stage_ = Stage::write_outbox;
+  } else {
+    rows_after_ = page->back().sequence;
+  }
+  return {};
+}
+
+// From the first on again after a call in doubt: an entry that was appended cannot be appended once more.
+Result<void> RecoveryJob::write_outbox() {
+  const std::size_t end = std::min(entries_.size(), page_ + options_.entries_page);
+  const auto part = std::span(entries_).subspan(page_, end - page_);
+  if (auto put = ports_.gate.put_outbox(id_, token_, part, page_ == 0); !put) {
+    page_ = 0;
+    return put;
+  }
+  page_ = end;
+  if (page_ == entries_.size()) stage_ = Stage::open;
+  return {};
+}
+
+Result<void> RecoveryJob::open() {
+  const std::int64_t pending =
+      rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
+  auto opened =
+      ports_.gate.open(committed_for_gate(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});
+  if (!opened && open_in_doubt_ && opened.error().code == Errc::gate_epoch) {
+    const auto progress = ports_.outbox.progress({&id_, 1}).front();
+    if (progress && progress->epoch == coupon_.epoch) opened = {};
+  }
+  if (!opened) {
+    open_in_doubt_ = open_in_doubt_ || opened.error().code == Errc::unavailable;
+    return opened;
+  }
+  page_ = 0;
+  stage_ = late_.empty() ? Stage::done : Stage::forget_late;
+  return {};
+}
+
+// Should this not come to its end, they are decided once more, and found to be.
+Result<void> RecoveryJob::forget_late() {
+  const std::size_t end = std::min(late_.size(), page_ + claims_piece_max);
+  const auto part = std::span(late_).subspan(page_, end - page_);
+  if (auto forgotten = ports_.store.forget_late_claims(id_, part); !forgotten) return forgotten;
+  page_ = end;
+  if (page_ == late_.size()) stage_ = Stage::done;
+  return {};
+}
+
+}  // namespace seonchak

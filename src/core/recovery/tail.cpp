@@ -1,0 +1,71 @@
+#include "core/recovery/tail.hpp"
+
+#include <utility>
+
+#include "base/ticker.hpp"
+
+namespace seonchak {
+
+// The positions come first: an event is above them, or its row or late claim is committed by now.
+Result<void> RecoveryTail::begin(std::span<const CouponEpoch> fenced) {
+  stop();
+  const auto positions = store_.highest_positions(log_.topic());
+  if (!positions) return positions.error();
+  if (auto started = log_.start(*positions); !started) return started;
+  reading_ = true;
+  auto ends = log_.ends();
+  if (!ends) {
+    stop();
+    return ends.error();
+  }
+  ends_ = std::move(*ends);
+  for (const auto& [id, epoch] : fenced) found_[id].epoch = epoch;
+  moved_ = ticker().now();
+  return {};
+}
+
+Result<RecoveryTail::Read> RecoveryTail::read() {
+  auto part = log_.read(ends_, options_.records_max, options_.wait);
+  const auto now = ticker().now();
+  if (part && (part->advanced || part->at_end)) {
+    moved_ = now;
+    keep(std::move(part->events));
+    if (!part->at_end) return Read::some;
+    reading_ = false;
+    log_.stop();
+    return Read::all;
+  }
+  if (now - moved_ < options_.stall) return Read::nothing;
+  stop();
+  if (!part) return part.error();
+  return Error{Errc::unavailable, "the log does not hand out what lies before its end"};
+}
+
+void RecoveryTail::keep(std::vector<IssuedEvent> events) {
+  for (IssuedEvent& event : events) {
+    const auto ours = found_.find(event.coupon_id);
+    if (ours == found_.end() || event.epoch == 0) continue;
+    ours->second.claims.push_back({{std::move(event.user_id), event.sequence, event.issued_at}, event.epoch});
+  }
+}
+
+bool RecoveryTail::serves(const CouponEpoch& fenced) const {
+  const auto found = found_.find(fenced.coupon_id);
+  return found != found_.end() && found->second.epoch == fenced.epoch;
+}
+
+std::vector<KnownClaim> RecoveryTail::take(const std::string& coupon_id) {
+  const auto found = found_.find(coupon_id);
+  if (found == found_.end()) return {};
+  auto claims = std::move(found->second.claims);
+  found_.erase(found);
+  return claims;
+}
+
+void RecoveryTail::stop() {
+  if (std::exchange(reading_, false)) log_.stop();
+  found_.clear();
+  ends_.clear();
+}
+
+}  // namespace seonchak

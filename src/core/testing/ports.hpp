@@ -1,0 +1,269 @@
+#pragma once
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ports/gate.hpp"
+#include "core/ports/store.hpp"
+#include "core/testing/faults.hpp"
+#include "gate/memory/memory.hpp"
+
+namespace seonchak {
+
+/// A store whose calls fail as planned. The plan knows a call by its name here.
+class FaultyStore final : public Store {
+ public:
+  FaultyStore(Store& inner, FaultPlan& faults) : inner_(inner), faults_(faults) {}
+
+  Result<Coupon> create_coupon(Coupon coupon) override {
+    return faults_.run("create_coupon", [&] { return inner_.create_coupon(std::move(coupon)); });
+  }
+  Result<Coupon> coupon(const std::string& id) override {
+    return faults_.run("coupon", [&] { return inner_.coupon(id); });
+  }
+  Result<Coupon> update_coupon(const std::string& id,
+                               const std::function<Result<void>(Coupon&)>& change) override {
+    // A transaction fails at its end: `change` has run even when nothing is committed.
+    return faults_.run("update_coupon", [&] {
+      return inner_.update_coupon(id, [&](Coupon& row) -> Result<void> {
+        if (auto changed = change(row); !changed) return changed;
+        return faults_.run("commit", [] { return Result<void>(); });
+      });
+    });
+  }
+  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  }
+  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+    return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
+  }
+  Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
+    return faults_.run("list_coupons", [&] { return inner_.list_coupons(after_id, limit); });
+  }
+  Result<SaveOutcome> save(const SaveBatch& batch) override {
+    if (on_save) on_save(batch);
+    return faults_.run("save", [&]() -> Result<SaveOutcome> {
+      const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
+      if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
+        return SaveOutcome::busy;
+      return inner_.save(batch);
+    });
+  }
+  Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override {
+    return faults_.run("positions", [&] { return inner_.positions(group, topic); });
+  }
+  Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override {
+    return faults_.run("highest_positions", [&] { return inner_.highest_positions(topic); });
+  }
+  Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
+    return faults_.run("coupons_of_user", [&] { return inner_.coupons_of_user(user_id, limit); });
+  }
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+                                      std::size_t limit) override {
+    return faults_.run("holders", [&] { return inner_.holders(coupon_id, after_sequence, limit); });
+  }
+  Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
+                                            std::span<const std::string> users) override {
+    return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
+  }
+  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+                               const std::string& process) override {
+    return faults_.run("begin_recording", [&] { return inner_.begin_recording(coupon_id, epoch, process); });
+  }
+  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                       std::span<const KnownClaim> claims) override {
+    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, process, claims); });
+  }
+  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+                             const std::string& process) override {
+    return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
+  }
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("recordings", [&] { return inner_.recordings(coupon_id, epoch); });
+  }
+  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
+    return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
+  }
+  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+    return faults_.run("testimony_count", [&] { return inner_.testimony_count(coupon_id); });
+  }
+  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id, epoch); });
+  }
+  Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
+                                              std::size_t limit) override {
+    return faults_.run("late_claims", [&] { return inner_.late_claims(coupon_id, after, limit); });
+  }
+  Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
+                                                            std::size_t limit) override {
+    return faults_.run("coupons_with_late_claims",
+                       [&] { return inner_.coupons_with_late_claims(after_id, limit); });
+  }
+  Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
+    return faults_.run("forget_late_claims", [&] { return inner_.forget_late_claims(coupon_id, claims); });
+  }
+  Result<LeaseRow> read_lease(const std::string& name) override {
+    return faults_.run("read_lease", [&] { return inner_.read_lease(name); });
+  }
+  Result<std::optional<std::int64_t>> take_lease(const std::string& name, const LeaseRow& seen,
+                                                 const std::string& holder) override {
+    return faults_.run("take_lease", [&] { return inner_.take_lease(name, seen, holder); });
+  }
+  Result<bool> beat_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("beat_lease", [&] { return inner_.beat_lease(name, token); });
+  }
+  Result<void> release_lease(const std::string& name, std::int64_t token) override {
+    return faults_.run("release_lease", [&] { return inner_.release_lease(name, token); });
+  }
+  Result<void> check() override {
+    return faults_.run("store_check", [&] { return inner_.check(); });
+  }
+
+  std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
+  std::set<std::string> busy_coupons;             ///< whose rows somebody holds
+
+ private:
+  Store& inner_;
+  FaultPlan& faults_;
+};
+
+/// A gate whose calls fail as planned.
+class FaultyGate final : public Gate, public GateControl, public Outbox {
+ public:
+  FaultyGate(MemoryGate& inner, FaultPlan& faults) : inner_(inner), faults_(faults) {}
+
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    handler(faults_.run("claim", [&] { return inner_.claim_now(std::move(batch)); }));
+  }
+  Result<void> install(const Coupon& coupon) override {
+    return faults_.run("install", [&] { return inner_.install(coupon); });
+  }
+  Result<void> configure(const Coupon& coupon) override {
+    return faults_.run("configure", [&] { return inner_.configure(coupon); });
+  }
+  Result<GateState> state(const std::string& coupon_id) override {
+    if (unusable_claims.contains(coupon_id)) return unusable(coupon_id);
+    return faults_.run("state", [&] { return inner_.state(coupon_id); });
+  }
+  PerCoupon<GateState> states(std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("states", coupon_ids.size(), [&] { return inner_.states(coupon_ids); });
+  }
+  PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
+                                             std::span<const std::string> coupon_ids) override {
+    return faults_.run_each("holdings", coupon_ids.size(),
+                            [&] { return inner_.holdings(user_id, coupon_ids); });
+  }
+  Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
+    return faults_.run("holders_page", [&] { return inner_.holders_page(coupon_id, cursor); });
+  }
+  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+                                                        std::span<const std::string> users) override {
+    return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });
+  }
+  Result<GateIdentity> identity(const std::string& coupon_id) override {
+    return faults_.run("identity", [&] { return inner_.identity(coupon_id); });
+  }
+  Result<ClaimReply> claim_now(ClaimBatch batch) override {
+    if (unusable_claims.contains(batch.coupon_id)) return unusable(batch.coupon_id);
+    return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
+  }
+  Result<void> check() override {
+    return faults_.run("gate_check", [&] { return inner_.check(); });
+  }
+
+  /// Coupons in `unusable_outboxes` fail, and no others.
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override {
+    return faults_.run("read", [&]() -> Result<OutboxRead> {
+      const bool fails =
+          std::ranges::any_of(after, [&](const Mark& mark) { return is_unusable(mark.coupon_id); });
+      auto all = inner_.read(after, entries_max, fails ? std::chrono::milliseconds(0) : wait);
+      if (!all || !fails) return all;
+      std::erase_if(all->entries, [&](const OutboxEntry& entry) { return is_unusable(entry.coupon_id); });
+      for (const Mark& mark : after) {
+        if (is_unusable(mark.coupon_id)) all->failed.push_back({mark.coupon_id, unusable(mark.coupon_id)});
+      }
+      return all;
+    });
+  }
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_published", marks.size(), [&] { return inner_.mark_published(marks); });
+  }
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
+    return faults_.run_each("mark_persisted", marks.size(), [&] { return inner_.mark_persisted(marks); });
+  }
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override {
+    return faults_.run_each("lease", coupon_ids.size(), [&] { return inner_.lease(coupon_ids, owner, ttl); });
+  }
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
+    return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
+  }
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    if (on_progress) on_progress(coupon_ids.size());
+    return faults_.run_each("progress", coupon_ids.size(), [&] {
+      auto found = inner_.progress(coupon_ids);
+      for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
+        if (is_unusable(coupon_ids[i])) found[i] = unusable(coupon_ids[i]);
+      }
+      return found;
+    });
+  }
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override {
+    return faults_.run("active", [&] { return inner_.active(limit); });
+  }
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override {
+    return faults_.run("settle_active", [&] { return inner_.settle_active(coupon_id, last_hint); });
+  }
+
+  /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
+  std::set<std::string> unusable_outboxes;
+  std::set<std::string> unusable_claims;  ///< the same of its state
+
+  std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
+
+ private:
+  bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }
+  static Error unusable(const std::string& coupon_id) {
+    return {Errc::gate_unusable, "foreign keys of coupon " + coupon_id};
+  }
+
+  MemoryGate& inner_;
+  FaultPlan& faults_;
+};
+
+/// A gate that is slow: it holds every claim until the test lets it go.
+class HoldingGate final : public Gate {
+ public:
+  explicit HoldingGate(Gate& inner) : inner_(inner) {}
+
+  void claim(ClaimBatch batch, ClaimHandler handler) override {
+    held.emplace_back(std::move(batch), std::move(handler));
+  }
+
+  /// Decides the oldest claim held.
+  void answer() {
+    auto [batch, handler] = take();
+    inner_.claim(std::move(batch), std::move(handler));
+  }
+
+  /// Fails the oldest claim held.
+  void fail(Error error) { take().second(std::move(error)); }
+
+  std::deque<std::pair<ClaimBatch, ClaimHandler>> held;
+
+ private:
+  std::pair<ClaimBatch, ClaimHandler> take() {
+    auto oldest = std::move(held.front());
+    held.pop_front();
+    return oldest;
+  }
+
+  Gate& inner_;
+};
+
+}  // namespace seonchak

@@ -1,0 +1,97 @@
+#include "events/kafka/confirmations.hpp"
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace seonchak::kafka {
+namespace {
+
+using Ticket = Confirmations::Ticket;
+
+Ticket add(Confirmations& confirmations, const std::string& coupon_id, std::int64_t sequence) {
+  const Ticket ticket = confirmations.next();
+  confirmations.add(coupon_id, sequence, 1);
+  return ticket;
+}
+
+TEST(Confirmations, ASequenceWaitsForThoseQueuedBeforeIt) {
+  Confirmations confirmations(8);
+  const Ticket first = add(confirmations, "x", 1);
+  const Ticket second = add(confirmations, "x", 2);
+  const Ticket third = add(confirmations, "x", 3);
+  confirmations.delivered(third);
+  confirmations.delivered(second);
+  EXPECT_TRUE(confirmations.take().empty());
+  EXPECT_EQ(confirmations.in_flight(), 3u);
+  confirmations.delivered(first);
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 3, 1}}));
+  EXPECT_TRUE(confirmations.take().empty());
+  EXPECT_EQ(confirmations.in_flight(), 0u);
+}
+
+TEST(Confirmations, CouponsDoNotWaitForEachOther) {
+  Confirmations confirmations(8);
+  add(confirmations, "slow", 1);
+  const Ticket fast = add(confirmations, "fast", 1);
+  confirmations.delivered(fast);
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"fast", 1, 1}}));
+}
+
+TEST(Confirmations, RoomIsBoundedAndComesBack) {
+  Confirmations confirmations(2);
+  const Ticket first = add(confirmations, "x", 1);
+  add(confirmations, "x", 2);
+  EXPECT_TRUE(confirmations.full());
+  confirmations.delivered(first);
+  EXPECT_FALSE(confirmations.full());
+  add(confirmations, "y", 1);
+  EXPECT_TRUE(confirmations.full());
+}
+
+TEST(Confirmations, ClearForgetsEverything) {
+  Confirmations confirmations(2);
+  confirmations.delivered(add(confirmations, "x", 1));
+  add(confirmations, "x", 2);
+  confirmations.clear();
+  EXPECT_EQ(confirmations.in_flight(), 0u);
+  EXPECT_TRUE(confirmations.take().empty());
+  confirmations.delivered(add(confirmations, "x", 2));
+  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 2, 1}}));
+}
+
+TEST(Confirmations, AReportWithoutAnEventAborts) {
+  Confirmations confirmations(2);
+  EXPECT_DEATH(confirmations.delivered(0), "");
+  EXPECT_DEATH(confirmations.delivered(7), "");
+}
+
+TEST(Confirmations, RandomOrderConfirmsEveryCouponInOrderToItsEnd) {
+  std::mt19937 random(17);
+  Confirmations confirmations(64);
+  std::vector<Ticket> flying;
+  std::map<std::string, std::int64_t> queued;
+  std::map<std::string, std::int64_t> confirmed;
+  for (int step = 0; step < 50'000; ++step) {
+    if (!confirmations.full() && random() % 2 == 0) {
+      const std::string coupon_id = std::to_string(random() % 3'000);  // more than are remembered when idle
+      flying.push_back(add(confirmations, coupon_id, ++queued[coupon_id]));
+    } else if (!flying.empty()) {
+      std::swap(flying[random() % flying.size()], flying.back());
+      confirmations.delivered(flying.back());
+      flying.pop_back();
+    }
+    for (const Mark& mark : confirmations.take()) {
+      EXPECT_GT(mark.sequence, confirmed[mark.coupon_id]);
+      confirmed[mark.coupon_id] = mark.sequence;
+    }
+  }
+  for (const Ticket ticket : flying) confirmations.delivered(ticket);
+  for (const Mark& mark : confirmations.take()) confirmed[mark.coupon_id] = mark.sequence;
+  EXPECT_EQ(confirmed, queued);
+}
+
+}  // namespace
+}  // namespace seonchak::kafka

@@ -1,0 +1,372 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <thread>
+#include <unordered_map>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/log.hpp"
+#include "events/kafka/client.hpp"
+#include "events/kafka/dead_letter.hpp"
+#include "events/kafka/fingerprint.hpp"
+#include "events/kafka/kafka.hpp"
+#include "events/kafka/record.hpp"
+
+namespace seonchak {
+
+namespace {
+
+using namespace kafka;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+/// How often the group's offsets are written, for lag tools.
+constexpr milliseconds lag_interval_ms{1'000};
+
+milliseconds until(SteadyClock::time_point when) {
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(when - SteadyClock::now()));
+}
+
+class KafkaConsumer : public EventConsumer {
+ public:
+  explicit KafkaConsumer(const KafkaOptions& options)
+      : options_(options), target_(parse_url(options.url)), dead_letters_(options_, target_) {
+    connect();
+  }
+
+  ~KafkaConsumer() override { disconnect(); }
+
+  Result<Polled> poll(std::size_t records_max, milliseconds wait) override {
+    raw_.clear();
+    if (auto ready = ensure_client(wait); !ready) return ready.error();
+    if (SteadyClock::now() >= lag_due_) write_lag();
+    fetch(records_max, wait);
+    if (log_fell()) waiting_for_start_ = true;
+
+    Polled polled;
+    if (failed_) replace();
+    if (std::exchange(changed_, false) || waiting_for_start_) {
+      raw_.clear();  // whoever owns the partitions now starts at the store's position
+      polled.reassigned = true;
+      polled.partitions = partitions_;
+      return polled;
+    }
+    polled.records.reserve(raw_.size());
+    for (const MessagePtr& message : raw_) {
+      polled.records.push_back(record_of(*message));
+      check_order(*message);
+    }
+    return polled;
+  }
+
+  Result<void> start_at(std::span<const LogPosition> positions) override {
+    if (partitions_.empty() || !client_) return {};
+    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+    next_.clear();
+    before_.clear();
+    suspicious_ = false;
+    for (const std::int32_t partition : partitions_) {
+      const auto named = std::ranges::find(positions, partition, &LogPosition::partition);
+      auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
+      const bool anew = made_anew_.erase(partition) > 0;
+      entry->offset = anew || named == positions.end() ? RD_KAFKA_OFFSET_BEGINNING : within_log(*named);
+      next_[partition] = std::max<std::int64_t>(0, entry->offset);
+    }
+    const auto error = rd_kafka_assign(client_.get(), list.get());
+    // Refused, only another poll can help: it repeats the reassignment, or replaces the client.
+    waiting_for_start_ = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (waiting_for_start_) trouble(error, "assign");
+    return {};
+  }
+
+  std::string fingerprint(const LogRecord& record) override {
+    const auto raw = raw_of(record);
+    return raw == raw_.end() ? std::string() : fingerprint_of(**raw);
+  }
+
+  Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    std::vector<Letter> letters;
+    for (const auto& [record, reason] : refused) {
+      const auto raw = raw_of(*record);
+      if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
+      letters.push_back({raw->get(), reason});
+    }
+    return dead_letters_.write(letters);
+  }
+
+  void committed(std::span<const LogPosition> positions) override {
+    for (const LogPosition& position : positions) lag_[position.partition] = position.next_offset;
+    if (SteadyClock::now() >= lag_due_) write_lag();
+  }
+
+  Result<void> check() override {
+    if (!client_) return Error{Errc::unavailable, "the kafka consumer failed and is being replaced"};
+    const Topic topic(rd_kafka_topic_new(client_.get(), target_.topic.c_str(), nullptr));
+    const auto count =
+        partition_count(client_.get(), topic.get(), target_, milliseconds(options_.check_timeout_ms));
+    if (!count) return count.error();
+    return {};
+  }
+
+  const std::string& group() const override { return options_.group; }
+  const std::string& topic() const override { return target_.topic; }
+
+ private:
+  static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t error,
+                           rd_kafka_topic_partition_list_t* list, void* self) {
+    static_cast<KafkaConsumer*>(self)->rebalanced(client, error, list);
+  }
+
+  static void on_error(rd_kafka_t*, int error, const char* reason, void* self) {
+    if (!logged_by_librdkafka(error)) static_cast<KafkaConsumer*>(self)->trouble(error, reason);
+  }
+
+  void connect() {
+    client_ = make_client(Role::consumer, options_, target_,
+                          {{"group.id", options_.group},
+                           {"enable.auto.commit", "false"},
+                           {"enable.auto.offset.store", "false"},
+                           {"auto.offset.reset", "earliest"},
+                           {"enable.partition.eof", "true"},
+                           {"partition.assignment.strategy", "range"},
+                           {"isolation.level", "read_committed"},
+                           {"session.timeout.ms", std::to_string(options_.session_timeout_ms)},
+                           {"heartbeat.interval.ms", std::to_string(options_.session_timeout_ms / 3)},
+                           {"queued.max.messages.kbytes", std::to_string(options_.prefetch_kilobytes_max)}},
+                          [this](rd_kafka_conf_t* conf) {
+                            rd_kafka_conf_set_opaque(conf, this);
+                            rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+                            rd_kafka_conf_set_error_cb(conf, on_error);
+                          });
+    rd_kafka_poll_set_consumer(client_.get());
+    const PartitionList topics(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(topics.get(), target_.topic.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const auto error = rd_kafka_subscribe(client_.get(), topics.get());
+        error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      throw StartupError("Kafka topic " + target_.topic + " cannot be subscribed to: " + error_text(error));
+    }
+  }
+
+  void disconnect() {
+    raw_.clear();
+    if (!client_) return;
+    write_lag();
+    close_consumer(client_.get(), milliseconds(options_.close_wait_ms));
+    client_.reset();
+    revoke();
+  }
+
+  void replace() {
+    disconnect();
+    failed_ = false;
+    changed_ = true;
+    usable_at_ = SteadyClock::now() + milliseconds(options_.recreate_pause_ms);
+  }
+
+  Result<void> ensure_client(milliseconds wait) {
+    if (client_) return {};
+    std::this_thread::sleep_for(std::min(wait, until(usable_at_)));
+    if (SteadyClock::now() < usable_at_)
+      return Error{Errc::unavailable, "the kafka consumer is being replaced"};
+    try {
+      connect();
+    } catch (const StartupError& error) {
+      client_.reset();
+      usable_at_ = SteadyClock::now() + milliseconds(options_.recreate_pause_ms);
+      return Error{Errc::unavailable, error.what()};
+    }
+    log::info("kafka consumer replaced", {{"brokers", target_.brokers}});
+    return {};
+  }
+
+  /// Fills raw_: waits for the first message only.
+  void fetch(std::size_t records_max, milliseconds wait) {
+    const auto deadline = SteadyClock::now() + wait;
+    const std::size_t bytes_max = options_.poll_kilobytes_max * 1024;
+    std::size_t bytes = 0;
+    while (raw_.size() < records_max && bytes < bytes_max) {
+      const int timeout_ms = raw_.empty() ? static_cast<int>(until(deadline).count()) : 0;
+      MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
+      if (changed_ || failed_ || !message) return;
+      if (!belongs_here(*message)) {
+        if (waiting_for_start_) return;
+      } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bytes += message->len;
+        raw_.push_back(std::move(message));
+      } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        trouble(message->err, rd_kafka_message_errstr(message.get()));
+        if (timeout_ms == 0) return;
+      }
+    }
+  }
+
+  /// False for what is read only to see whether the log still is the one that the position is of.
+  bool belongs_here(const rd_kafka_message_t& message) {
+    const bool record = message.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!record && message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF) return true;
+    switch (before_.look(message)) {
+      case RecordsBefore::Verdict::same:
+        next_[message.partition] = message.offset + 1;
+        return false;
+      case RecordsBefore::Verdict::other:
+        log::error("kafka topic was made anew under its name; reading it from its beginning",
+                   {{"topic", target_.topic}, {"partition", message.partition}, {"offset", message.offset}});
+        made_anew_.insert(message.partition);
+        waiting_for_start_ = true;
+        return false;
+      case RecordsBefore::Verdict::not_yet:
+        waiting_for_start_ = true;
+        return false;
+      case RecordsBefore::Verdict::not_asked:
+        break;
+    }
+    if (record && suspicious_) waiting_for_start_ = true;
+    return !waiting_for_start_;
+  }
+
+  /// Whether a partition ends before an end that was seen: then the log may be another one.
+  bool log_fell() {
+    bool fell = false;
+    for (const std::int32_t partition : partitions_) {
+      std::int64_t low = 0;
+      std::int64_t high = 0;
+      const auto error =
+          rd_kafka_get_watermark_offsets(client_.get(), target_.topic.c_str(), partition, &low, &high);
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) continue;
+      std::int64_t& seen = ends_[partition];
+      if (high < seen) {
+        fell = true;
+        log::warn(
+            "kafka log ends before an end that was seen; looking whether it was made anew",
+            {{"topic", target_.topic}, {"partition", partition}, {"log_end", high}, {"seen_end", seen}});
+      }
+      seen = high;
+    }
+    return fell;
+  }
+
+  std::vector<MessagePtr>::const_iterator raw_of(const LogRecord& record) const {
+    return std::ranges::find_if(raw_, [&](const MessagePtr& message) {
+      return message->partition == record.partition && message->offset == record.offset;
+    });
+  }
+
+  void rebalanced(rd_kafka_t* client, rd_kafka_resp_err_t error,
+                  const rd_kafka_topic_partition_list_t* list) {
+    write_lag();
+    revoke();
+    changed_ = true;
+    if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+      for (int i = 0; i < list->cnt; ++i) partitions_.push_back(list->elems[i].partition);
+      std::ranges::sort(partitions_);
+      // Nothing is read of new partitions until start_at says where.
+      waiting_for_start_ = !partitions_.empty();
+      if (!waiting_for_start_) rd_kafka_assign(client, list);
+    } else {
+      if (error != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) trouble(error, "rebalance");
+      rd_kafka_assign(client, nullptr);
+    }
+    log::info("kafka partitions assigned", {{"group", options_.group}, {"partitions", partitions_.size()}});
+    rd_kafka_yield(client);  // the caller of poll must know before anything else
+  }
+
+  void revoke() {
+    partitions_.clear();
+    next_.clear();
+    ends_.clear();
+    before_.clear();
+    made_anew_.clear();
+    lag_.clear();
+    waiting_for_start_ = false;
+  }
+
+  /// The offset to read from: the position's, or the one before it to see whether the log was made anew, or
+  /// the log's beginning when it was and never got that far.
+  std::int64_t within_log(const LogPosition& position) {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto error = rd_kafka_query_watermark_offsets(
+        client_.get(), target_.topic.c_str(), position.partition, &low, &high, options_.call_timeout_ms);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return before_.expect(position.partition, position.next_offset, position.fingerprint);
+    const bool lost = position.next_offset < low;
+    const bool beyond = position.next_offset > high;
+    if (position.next_offset == low) return low;
+    if (!lost && !beyond)
+      return before_.expect(position.partition, position.next_offset, position.fingerprint);
+    log::warn(beyond ? "kafka log is shorter than the stored position; reading it from its beginning"
+                     : "kafka log has dropped records that were not stored; reading what is left",
+              {{"topic", target_.topic},
+               {"partition", position.partition},
+               {"position", position.next_offset},
+               {"log_begin", low},
+               {"log_end", high}});
+    return RD_KAFKA_OFFSET_BEGINNING;
+  }
+
+  /// Says so when the log was made anew under a running consumer.
+  void check_order(const rd_kafka_message_t& message) {
+    std::int64_t& next = next_[message.partition];
+    if (message.offset < next) {
+      log::warn("kafka log began again", {{"topic", target_.topic},
+                                          {"partition", message.partition},
+                                          {"position", next},
+                                          {"offset", message.offset}});
+    }
+    next = message.offset + 1;
+  }
+
+  void write_lag() {
+    lag_due_ = SteadyClock::now() + lag_interval_ms;
+    if (lag_.empty() || !client_) return;
+    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(lag_.size())));
+    for (const auto& [partition, offset] : lag_) {
+      rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition)->offset = offset;
+    }
+    lag_.clear();
+    constexpr int asynchronous = 1;
+    rd_kafka_commit(client_.get(), list.get(), asynchronous);
+  }
+
+  void trouble(int error, const std::string& reason) {
+    suspicious_ = suspicious_ || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                  error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    if (error != RD_KAFKA_RESP_ERR__FATAL) {
+      return error_log_.warn("kafka consumer has trouble", target_, reason + ": " + error_text(error));
+    }
+    if (std::exchange(failed_, true)) return;
+    log::error("kafka consumer failed and will be replaced",
+               {{"brokers", target_.brokers}, {"reason", fatal_text(client_.get())}});
+  }
+
+  const KafkaOptions options_;
+  const Target target_;
+  DeadLetterWriter dead_letters_;
+  ErrorLog error_log_;
+  std::vector<std::int32_t> partitions_;  // owned now, in order
+  bool changed_ = false;                  // partitions_ is not reported yet
+  bool waiting_for_start_ = false;        // partitions_ is not empty and not read yet
+  bool failed_ = false;                   // the client is of no more use
+  SteadyClock::time_point usable_at_{};   // a client that fails at once must not be replaced in a hot loop
+  SteadyClock::time_point lag_due_{};
+  std::map<std::int32_t, std::int64_t> lag_;             // to be written to the group
+  std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
+  std::unordered_map<std::int32_t, std::int64_t> ends_;  // the last known
+  RecordsBefore before_;
+  std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start
+  bool suspicious_ = false;           // the topic was away: its next record may be another topic's
+  Client client_;
+  std::vector<MessagePtr> raw_;  // of the last poll; they go before the client
+};
+
+}  // namespace
+
+std::unique_ptr<EventConsumer> make_kafka_consumer(const KafkaOptions& options) {
+  return std::make_unique<KafkaConsumer>(options);
+}
+
+}  // namespace seonchak

@@ -1,0 +1,207 @@
+#include "events/kafka/dead_letter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include <librdkafka/rdkafka.h>
+
+#include "base/log.hpp"
+#include "events/kafka/admin.hpp"
+#include "events/message.hpp"
+
+namespace seonchak::kafka {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// The largest message Kafka can carry; the broker's own limit decides.
+constexpr int message_bytes_max = 1'000'000'000;
+
+constexpr int poll_ms = 100;
+
+/// What Spring puts the exception's class into.
+constexpr std::string_view exception_name = "seonchak.DeadLetter";
+
+template <class Integer>
+std::string big_endian(Integer number) {
+  std::string bytes(sizeof number, '\0');
+  for (std::size_t i = 0; i < sizeof number; ++i) {
+    bytes[i] = static_cast<char>((number >> (8 * (sizeof number - 1 - i))) & 0xff);
+  }
+  return bytes;
+}
+
+/// As Java's TimestampType prints itself.
+std::string_view timestamp_type_name(rd_kafka_timestamp_type_t type) {
+  switch (type) {
+    case RD_KAFKA_TIMESTAMP_CREATE_TIME:
+      return "CreateTime";
+    case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME:
+      return "LogAppendTime";
+    case RD_KAFKA_TIMESTAMP_NOT_AVAILABLE:
+      break;
+  }
+  return "NoTimestampType";
+}
+
+struct DestroyHeaders {
+  void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
+};
+using Headers = std::unique_ptr<rd_kafka_headers_t, DestroyHeaders>;
+
+void add(const Headers& headers, const char* name, std::string_view value) {
+  rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
+}
+
+Headers dead_letter_headers(const rd_kafka_message_t& original, const std::string& group,
+                            std::string_view reason) {
+  rd_kafka_headers_t* present = nullptr;
+  const bool some = rd_kafka_message_headers(&original, &present) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  Headers headers(some ? rd_kafka_headers_copy(present) : rd_kafka_headers_new(8));
+  rd_kafka_timestamp_type_t type{};
+  const std::int64_t timestamp = rd_kafka_message_timestamp(&original, &type);
+  add(headers, "kafka_dlt-original-topic", rd_kafka_topic_name(original.rkt));
+  add(headers, "kafka_dlt-original-partition", big_endian(original.partition));
+  add(headers, "kafka_dlt-original-offset", big_endian(original.offset));
+  add(headers, "kafka_dlt-original-timestamp", big_endian(timestamp));
+  add(headers, "kafka_dlt-original-timestamp-type", timestamp_type_name(type));
+  add(headers, "kafka_dlt-original-consumer-group", group);
+  add(headers, "kafka_dlt-exception-fqcn", exception_name);
+  add(headers, "kafka_dlt-exception-message", reason);
+  return headers;
+}
+
+}  // namespace
+
+Client make_letter_producer(const KafkaOptions& options, const Target& target,
+                            const std::function<void(rd_kafka_conf_s*)>& prepare) {
+  return make_client(Role::producer, options, target,
+                     {{"acks", "all"},
+                      {"message.timeout.ms", std::to_string(options.dead_letter_wait_ms)},
+                      {"message.max.bytes", std::to_string(message_bytes_max)},
+                      {"linger.ms", "0"},
+                      {"partitioner", "murmur2_random"}},
+                     prepare);
+}
+
+DeadLetterWriter::DeadLetterWriter(const KafkaOptions& options, const Target& target)
+    : options_(options), target_(target) {}
+
+DeadLetterWriter::~DeadLetterWriter() {
+  if (client_) rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
+Result<void> DeadLetterWriter::connect() {
+  if (client_ && partitions_ > 0) return {};
+  if (!client_) {
+    try {
+      client_ = make_letter_producer(options_, target_, [this](rd_kafka_conf_t* conf) {
+        rd_kafka_conf_set_opaque(conf, this);
+        rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+          static_cast<DeadLetterWriter*>(opaque)->report(reinterpret_cast<std::uintptr_t>(message->_private),
+                                                         message->err);
+        });
+      });
+    } catch (const StartupError& error) {
+      return Error{Errc::unavailable, error.what()};
+    }
+    topic_.reset(rd_kafka_topic_new(client_.get(), target_.dead_letter_topic().c_str(), nullptr));
+  }
+  const auto count =
+      partition_count(client_.get(), topic_.get(), target_, milliseconds(options_.call_timeout_ms));
+  if (!count && count.error().code == Errc::not_found) {
+    if (auto created = create_topics_again(client_.get(), options_, target_); !created) return created;
+    return Error{Errc::unavailable, count.error().message + ": created"};
+  }
+  if (!count) return count.error();
+  partitions_ = *count;
+  return {};
+}
+
+Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
+  if (auto ready = connect(); !ready) return ready;
+  begin(letters.size());
+  const auto until = deadline();
+  for (std::size_t i = 0; i < letters.size(); ++i)
+    send(letters[i], letters[i].reason, letters[i].original->len, i, until);
+  if (auto reported = wait(until); !reported) return reported;
+  const std::vector<int> together = outcomes_;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    Result<int> outcome = together[i];
+    // Perhaps it only was too large together with others.
+    if (*outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) outcome = write_alone(letters[i]);
+    if (!outcome) return outcome.error();
+    if (*outcome == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    partitions_ = 0;  // the topic may have changed: ask again
+    return Error{Errc::unavailable,
+                 "kafka topic " + target_.dead_letter_topic() + ": " + error_text(*outcome)};
+  }
+  return {};
+}
+
+/// Its error code: cut, if it does not fit whole.
+Result<int> DeadLetterWriter::write_alone(const Letter& letter) {
+  const std::size_t bytes = letter.original->len;
+  const std::string note = std::string(letter.reason) + std::string(cut_note) +
+                           std::to_string(value_bytes_max) + " of its " + std::to_string(bytes) +
+                           " bytes; the original offset has it whole)";
+  for (const bool cut : {false, true}) {
+    if (cut && bytes <= value_bytes_max) break;
+    begin(1);
+    const auto until = deadline();
+    send(letter, cut ? note : letter.reason, cut ? value_bytes_max : bytes, 0, until);
+    if (auto reported = wait(until); !reported) return reported.error();
+    if (outcomes_.front() != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) break;
+  }
+  return outcomes_.front();
+}
+
+void DeadLetterWriter::begin(std::size_t letters) {
+  first_ticket_ += outcomes_.size();
+  outcomes_.assign(letters, RD_KAFKA_RESP_ERR_NO_ERROR);
+  unreported_ = letters;
+}
+
+void DeadLetterWriter::report(std::uintptr_t ticket, int outcome) {
+  if (ticket < first_ticket_ || ticket - first_ticket_ >= outcomes_.size()) return;
+  outcomes_[ticket - first_ticket_] = outcome;
+  --unreported_;
+}
+
+void DeadLetterWriter::send(const Letter& letter, std::string_view reason, std::size_t value_bytes,
+                            std::size_t index, TimePoint deadline) {
+  const rd_kafka_message_s& original = *letter.original;
+  const std::int32_t partition =
+      original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
+  const std::uintptr_t ticket = first_ticket_ + index;
+  Headers headers = dead_letter_headers(original, options_.group, reason);
+  while (true) {
+    const auto error = rd_kafka_producev(
+        client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(original.key, original.key_len),
+        RD_KAFKA_V_VALUE(original.payload, value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
+        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < deadline;
+    if (!full) return report(ticket, error);
+    rd_kafka_poll(client_.get(), poll_ms);
+  }
+  static_cast<void>(headers.release());  // the message's now
+}
+
+Result<void> DeadLetterWriter::wait(TimePoint deadline) {
+  while (unreported_ > 0 && std::chrono::steady_clock::now() < deadline)
+    rd_kafka_poll(client_.get(), poll_ms);
+  if (unreported_ == 0) return {};
+  return Error{Errc::unavailable,
+               "kafka topic " + target_.dead_letter_topic() + ": no acknowledgement in time"};
+}
+
+/// librdkafka's timer for a message comes first; this is for a client that is stuck.
+DeadLetterWriter::TimePoint DeadLetterWriter::deadline() const {
+  return std::chrono::steady_clock::now() + milliseconds(2 * options_.dead_letter_wait_ms);
+}
+
+}  // namespace seonchak::kafka

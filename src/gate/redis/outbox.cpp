@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <iterator>
+#include <thread>
+
+#include "gate/redis/active.hpp"
+#include "gate/redis/client.hpp"
+#include "gate/redis/per_coupon.hpp"
+#include "gate/redis/redis.hpp"
+#include "gate/redis/scripts.hpp"
+#include "gate/redis/stream.hpp"
+
+namespace seonchak {
+
+namespace {
+
+class RedisOutbox final : public Outbox {
+ public:
+  explicit RedisOutbox(const RedisOptions& options) : client_(options) {}
+
+  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+                          std::chrono::milliseconds wait) override {
+    if (after.empty() || entries_max == 0) {
+      std::this_thread::sleep_for(wait);
+      return OutboxRead();
+    }
+    const auto reply = client_.call(read_outbox_command(after, entries_max, wait), wait);
+    if (!reply) return reply.error();
+    if (is_error(**reply) && refusal(**reply).code == Errc::gate_unusable)
+      return read_one_by_one(after, entries_max);
+    return read_outbox_entries(**reply);
+  }
+
+  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
+    std::vector<ScriptCall> calls;
+    for (const Mark& mark : marks) calls.push_back(published_call(mark));
+    return run_all(calls);
+  }
+
+  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
+    std::vector<ScriptCall> calls;
+    for (const Mark& mark : marks) calls.push_back(persisted_call(mark));
+    return run_all(calls);
+  }
+
+  PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
+                        std::chrono::milliseconds ttl) override {
+    std::vector<ScriptCall> calls;
+    for (const std::string& id : coupon_ids) calls.push_back(lease_call(id, owner, ttl));
+    return read_each<bool>(client_.call_all(calls), [](std::size_t, const redisReply& reply) -> Result<bool> {
+      if (is_error(reply)) return refusal(reply);
+      return integer_of(reply) == 1;
+    });
+  }
+
+  PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
+    std::vector<ScriptCall> calls;
+    for (const std::string& id : coupon_ids) calls.push_back(release_call(id, owner));
+    return run_all(calls);
+  }
+
+  PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) override {
+    std::vector<std::string> commands;
+    for (const std::string& id : coupon_ids) {
+      commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch",
+                                        "sequence", "rebuilt", "pending"}));
+    }
+    std::vector<std::size_t> waiting;
+    const auto read = [&](std::size_t i, const redisReply& reply) -> Result<Progress> {
+      const auto stage = read_stage(coupon_ids[i], reply);
+      if (!stage) return stage.error();
+      if (stage->something_waits) waiting.push_back(i);
+      return stage->progress;
+    };
+    auto progress = read_each<Progress>(client_.call_all(commands), read);
+    find_lost(coupon_ids, waiting, progress);
+    return progress;
+  }
+
+  Result<std::vector<ActiveCoupon>> active(std::size_t limit) override {
+    if (limit == 0) return std::vector<ActiveCoupon>();
+    const auto reply = client_.call(active_command(limit));
+    if (!reply) return reply.error();
+    return read_active(**reply);
+  }
+
+  Result<void> settle_active(const std::string& coupon_id, Time last_hint) override {
+    const auto reply = client_.call(settle_active_call(coupon_id, last_hint));
+    if (!reply) return reply.error();
+    return ran(**reply);
+  }
+
+ private:
+  /// To a script whose only answer is that it ran.
+  static Result<void> ran(const redisReply& reply) {
+    if (is_error(reply)) return refusal(reply);
+    return {};
+  }
+
+  PerCoupon<void> run_all(std::span<const ScriptCall> calls) {
+    return read_each<void>(client_.call_all(calls),
+                           [](std::size_t, const redisReply& reply) { return ran(reply); });
+  }
+
+  struct Stage {
+    Progress progress;
+    bool something_waits = false;  ///< in the outbox, for the store
+  };
+
+  static Result<Stage> read_stage(const std::string& coupon_id, const redisReply& reply) {
+    if (is_error(reply)) return refusal(reply);
+    if (size_of(reply) != 6) return malformed_progress(coupon_id);
+    if (!text_of(element(reply, 2))) return Stage();
+    const auto number = [&](std::size_t index) { return integer_of(element(reply, index)); };
+    const auto published = number(0);
+    const auto persisted = number(1);
+    const auto epoch = number(2);
+    if (!epoch) return Stage{{published.value_or(0), persisted.value_or(0), 0}, false};
+    if (!published || !persisted || !number(3)) return malformed_progress(coupon_id);
+    // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
+    const std::int64_t sequence = *number(3);
+    const std::int64_t last = sequence <= number(4).value_or(-1) ? number(5).value_or(sequence) : sequence;
+    return Stage{{*published, *persisted, *epoch}, last > *persisted};
+  }
+
+  /// Those whose outbox is gone though something waits in it. Coupons at rest cost no question.
+  void find_lost(std::span<const std::string> coupon_ids, const std::vector<std::size_t>& waiting,
+                 PerCoupon<Progress>& progress) {
+    std::vector<std::string> commands;
+    for (const std::size_t i : waiting)
+      commands.push_back(redis_command({"EXISTS", CouponKeys(coupon_ids[i]).outbox}));
+    const auto replies = client_.call_all(commands);
+    for (std::size_t n = 0; n < waiting.size(); ++n) {
+      const std::string& id = coupon_ids[waiting[n]];
+      if (replies[n] && integer_of(**replies[n]) == 0)
+        progress[waiting[n]] = Error{Errc::gate_behind, "redis has lost the outbox of coupon " + id};
+    }
+  }
+
+  static Error malformed_progress(const std::string& coupon_id) {
+    return {Errc::gate_unusable, "redis has a malformed state of coupon " + coupon_id};
+  }
+
+  /// One key that is no outbox fails a command for many.
+  Result<OutboxRead> read_one_by_one(std::span<const Mark> after, std::size_t entries_max) {
+    std::vector<std::string> commands;
+    for (const Mark& mark : after) commands.push_back(read_outbox_command({&mark, 1}, entries_max, {}));
+    const auto replies = client_.call_all(commands);
+    OutboxRead all;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      auto read = replies[i] ? read_outbox_entries(**replies[i]) : replies[i].error();
+      if (!read) {
+        all.failed.push_back({after[i].coupon_id, read.error()});
+        continue;
+      }
+      std::ranges::move(read->entries, std::back_inserter(all.entries));
+      std::ranges::move(read->failed, std::back_inserter(all.failed));
+    }
+    return all;
+  }
+
+  RedisClient client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Outbox> make_redis_outbox(const RedisOptions& options) {
+  return std::make_unique<RedisOutbox>(options);
+}
+
+}  // namespace seonchak

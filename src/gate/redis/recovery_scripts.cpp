@@ -1,0 +1,82 @@
+#include "embedded/gate_scripts.hpp"
+#include "gate/redis/scripts.hpp"
+
+namespace seonchak {
+
+namespace {
+
+std::string holder_value(const Holder& holder) {
+  return std::to_string(holder.sequence) + ':' + std::to_string(to_millis(holder.issued_at));
+}
+
+std::string join(const std::vector<std::string>& users) {
+  std::string joined;
+  for (const std::string& user : users) {
+    if (!joined.empty()) joined += ',';
+    joined += user;
+  }
+  return joined;
+}
+
+}  // namespace
+
+std::optional<Holder> read_holder(std::string_view user_id, std::string_view value) {
+  const auto colon = value.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto sequence = parse_integer(value.substr(0, colon));
+  const auto millis = parse_integer(value.substr(colon + 1));
+  if (!sequence || !millis) return std::nullopt;
+  return Holder{std::string(user_id), *sequence, from_millis(*millis)};
+}
+
+ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users) {
+  static const Script script(embedded::k_holders_lua);
+  const CouponKeys keys(coupon.id);
+  ScriptCall call(script, {keys.state, keys.holders});
+  call.add(coupon.epoch);
+  for (const std::string& user : users) call.add(user);
+  return call;
+}
+
+ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token, const std::string& expected) {
+  static const Script script(embedded::k_begin_recovery_lua);
+  const CouponKeys keys(coupon.id);
+  ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
+  call.add(token).add(to_millis(coupon.created_at)).add(expected);
+  return call;
+}
+
+ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
+                            std::span<const Holder> holders, bool first) {
+  static const Script script(embedded::k_put_holders_lua);
+  const CouponKeys keys(coupon_id);
+  ScriptCall call(script, {keys.state, keys.holders});
+  call.add(token).add(std::int64_t{first});
+  for (const Holder& holder : holders) call.add(holder.user_id).add(holder_value(holder));
+  return call;
+}
+
+ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
+                           std::span<const OutboxEntry> entries, bool first) {
+  static const Script script(embedded::k_put_outbox_lua);
+  const CouponKeys keys(coupon_id);
+  ScriptCall call(script, {keys.state, keys.outbox});
+  call.add(token).add(std::int64_t{first});
+  for (const OutboxEntry& entry : entries) {
+    call.add(entry.last_sequence()).add(entry.epoch).add(to_millis(entry.issued_at)).add(join(entry.users));
+  }
+  return call;
+}
+
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
+  static const Script script(embedded::k_open_recovered_lua);
+  const CouponKeys keys(coupon.id);
+  ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
+  call.add(token).add(coupon.epoch);
+  call.add(marks.sequence).add(marks.persisted).add(marks.pending).add(coupon.stock);
+  call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
+  call.add(std::int64_t{coupon.closed}).add(coupon.revision);
+  return call;
+}
+
+}  // namespace seonchak

@@ -1,0 +1,52 @@
+#include "gate/redis/reply.hpp"
+
+#include <charconv>
+
+#include <hiredis/hiredis.h>
+
+namespace seonchak {
+
+void ReplyDeleter::operator()(redisReply* reply) const {
+  freeReplyObject(reply);
+}
+
+bool is_error(const redisReply& reply, std::string_view code) {
+  return reply.type == REDIS_REPLY_ERROR && std::string_view(reply.str, reply.len).starts_with(code);
+}
+
+Error refusal(const redisReply& reply) {
+  const std::string_view text(reply.str, reply.len);
+  // A script that stumbles over a value ends with ERR; what the server has no place or time for has other
+  // codes.
+  const bool content = is_error(reply, "WRONGTYPE") ||
+                       (is_error(reply, "ERR") && text.find("user_script") != std::string_view::npos);
+  return {content ? Errc::gate_unusable : Errc::unavailable, "redis answered " + std::string(text)};
+}
+
+std::optional<std::string_view> text_of(const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_STRING && reply.type != REDIS_REPLY_STATUS) return std::nullopt;
+  return std::string_view(reply.str, reply.len);
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> integer_of(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_INTEGER) return reply.integer;
+  const auto text = text_of(reply);
+  return text ? parse_integer(*text) : std::nullopt;
+}
+
+std::size_t size_of(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
+}
+
+const redisReply& element(const redisReply& reply, std::size_t index) {
+  return *reply.element[index];
+}
+
+}  // namespace seonchak

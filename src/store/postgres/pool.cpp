@@ -1,0 +1,63 @@
+#include "store/postgres/pool.hpp"
+
+#include <chrono>
+
+#include "base/log.hpp"
+
+namespace seonchak {
+
+Result<PostgresPool::Lease> PostgresPool::acquire() {
+  std::unique_lock lock(mutex_);
+  const auto free = [this] { return !idle_.empty() || open_ < options_.connections_max; };
+  if (!free_.wait_for(lock, std::chrono::milliseconds(options_.connection_wait_timeout_ms), free)) {
+    return Error{Errc::unavailable,
+                 "postgresql: all " + std::to_string(options_.connections_max) + " connections are busy"};
+  }
+  while (!idle_.empty()) {
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->usable()) return Lease(*this, std::move(connection));
+    --open_;
+  }
+  ++open_;
+  lock.unlock();
+
+  auto opened = PostgresConnection::open(options_);
+  if (opened) return Lease(*this, std::move(*opened));
+  forget_one();
+  return to_error(opened.error());
+}
+
+Result<PostgresRows> PostgresPool::query(const PostgresStatement& statement, PostgresParams params) {
+  auto connection = acquire();
+  if (!connection) return connection.error();
+  const PostgresCall call{&statement, std::move(params)};
+  auto rows = (*connection)->run({&call, 1});
+  if (!rows) return to_error(rows.error());
+  return std::move(rows->front());
+}
+
+void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
+  connection->reset();
+  if (!connection->usable()) {
+    log::warn("postgresql connection lost");
+    connection.reset();
+    forget_one();
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(connection));
+  }
+  free_.notify_one();
+}
+
+void PostgresPool::forget_one() {
+  {
+    const std::lock_guard lock(mutex_);
+    --open_;
+  }
+  free_.notify_one();
+}
+
+}  // namespace seonchak
