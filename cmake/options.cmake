@@ -5,8 +5,8 @@ target_include_directories(seonchak_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(seonchak_options INTERFACE SEONCHAK_VERSION="${PROJECT_VERSION}"
                                                       BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 
-if(SEONCHAK_PLANTED_BUGS)
-  target_compile_definitions(seonchak_options INTERFACE SEONCHAK_PLANTED_BUGS)
+if(SEONCHAK_FAILPOINTS)
+  target_compile_definitions(seonchak_options INTERFACE SEONCHAK_FAILPOINTS)
 endif()
 
 if(SEONCHAK_SANITIZE)

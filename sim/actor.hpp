@@ -48,7 +48,7 @@ class Actor {
   template <class Call>
   auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
     const auto began = environment_.scheduler.now();
-    const Noted noted(bears_witness(what) ? life_ : nullptr, environment_.scheduler);
+    const Noted noted(records(what) ? life_ : nullptr, environment_.scheduler);
     travel();
     if (to_store && !reaches_store()) return failed(what, to_store, began, "no connection");
     const bool fails = faulty(faults_.fail_per_mille);
@@ -103,9 +103,9 @@ class Actor {
     const std::size_t call_;
   };
 
-  /// The calls by which a process hears of a recovery and testifies: slow ones keep it from that.
-  static bool bears_witness(std::string_view what) {
-    return what == "coupons_since" || what == "testify" || what == "begin_recording";
+  /// The calls by which a process hears of a recovery and records: slow ones keep it from that.
+  static bool records(std::string_view what) {
+    return what == "coupons_since" || what == "record_unsaved" || what == "begin_recording";
   }
   bool reaches_store() const;
   Error failed(const char* what, bool to_store, Ticker::TimePoint began, const char* why);

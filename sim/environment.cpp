@@ -7,7 +7,7 @@ namespace seonchak::sim {
 namespace {
 
 // A refresh of the catalog and a step of the recovery, aside from their calls.
-constexpr Micros witness_needs_least = times.catalog_refresh_period + times.recovery_period;
+constexpr Micros recording_needs_least = times.catalog_refresh_period + times.recovery_period;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ Environment::Environment(std::uint64_t seed, Totals& counted, bool traced)
       log({.partitions = plan.partitions, .queue_events_max = 4, .durable = plan.log_is_durable}),
       ledger(store, log,
              {.durable_log = plan.log_is_durable,
-              .witness_needs = witness_needs_least + 30 * plan.travel_max,
+              .recording_needs = recording_needs_least + 30 * plan.travel_max,
               .lease = plan.fails_over ? times.fence_lease : Micros(0)}) {
   gates.push_back(new_gate());
 }

@@ -45,15 +45,15 @@ bool Ledger::in_log(const Promise& promise) const {
 }
 
 // The limit in docs/guarantees.md: the gate lost it, the log did not have it, and the process that told of it
-// was dead, stopped or cut off from the store for as long as it could have borne witness. With a gate that
-// fails over nobody may tell of it at all once the lease has ended.
+// was dead, stopped or cut off from the store for as long as it could have recorded. With a gate
+// that fails over nobody may tell of it at all once the lease has ended.
 bool Ledger::excusable(const Promise& promise, const Known& known) const {
   if (!gate_lost_ || promise.reached_log || promise.survived || promise.logged || known.fences.empty())
     return false;
   const auto now = ticker().now();
   for (std::size_t i = 0; i < known.fences.size(); ++i) {
     const auto end = i + 1 < known.fences.size() ? known.fences[i + 1] : now;
-    if (promise.told_by->longest_free(known.fences[i], end) >= options_.witness_needs) return false;
+    if (promise.told_by->longest_free(known.fences[i], end) >= options_.recording_needs) return false;
   }
   if (options_.lease.count() == 0 || promise.pending) return true;
   return promise.told_at <= known.fences.front() + options_.lease;

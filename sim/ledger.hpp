@@ -16,7 +16,7 @@
 
 namespace seonchak::sim {
 
-/// One life of an API process, as far as its witness matters.
+/// One life of an API process, as far as what it records matters.
 class Life {
  public:
   bool alive = true;
@@ -24,7 +24,7 @@ class Life {
   /// It was stopped, dead, or without an answer from the store.
   void hinder(Ticker::TimePoint from, Ticker::TimePoint to) { hindrances_.emplace_back(from, to); }
 
-  /// A call by which it bears witness is under way, until ended(): one that takes long hinders.
+  /// A call by which it records is under way, until ended(): one that takes long hinders.
   std::size_t began(Ticker::TimePoint time) {
     calls_.emplace_back(time, Ticker::TimePoint::max());
     return calls_.size() - 1;
@@ -44,8 +44,8 @@ class Ledger {
  public:
   struct Options {
     bool durable_log = true;
-    Micros witness_needs{};  ///< a process that is free for so long after a fence has borne witness
-    Micros lease{};          ///< of answers when the gate can fail over; 0: none
+    Micros recording_needs{};  ///< a process that is free for so long after a fence has recorded
+    Micros lease{};            ///< of answers when the gate can fail over; 0: none
   };
 
   struct Promise {

@@ -5,8 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "sim/schedule.hpp"
 
 namespace {
@@ -21,8 +21,8 @@ struct Options {
 };
 
 void plant([[maybe_unused]] const std::string& bug) {
-#ifdef SEONCHAK_PLANTED_BUGS
-  planted_bug = bug;
+#ifdef SEONCHAK_FAILPOINTS
+  failpoint_name = bug;
 #endif
 }
 
@@ -68,12 +68,12 @@ int main(int argc, char** argv) {
   app.add_option("--schedules", options.schedules, "How many, from the seed on")->capture_default_str();
   app.add_option("--seed", options.seed, "The seed of the first")->capture_default_str();
   app.add_option("--bug", options.bug,
-                 "A mistake to make (docs/simulation.md); needs the build named planted");
+                 "A mistake to make (docs/simulation.md); needs the build named failpoints");
   app.add_flag("--trace", options.trace, "Print every call");
   CLI11_PARSE(app, argc, argv);
-#ifndef SEONCHAK_PLANTED_BUGS
+#ifndef SEONCHAK_FAILPOINTS
   if (!options.bug.empty()) {
-    std::fputs("this build has no planted bugs: cmake --preset planted\n", stderr);
+    std::fputs("this build has no failpoints: cmake --preset failpoints\n", stderr);
     return 2;
   }
 #endif

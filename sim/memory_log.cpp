@@ -74,14 +74,14 @@ class MemoryLog::Publisher final : public EventPublisher {
   }
 
   Report poll(std::chrono::milliseconds) override {
-    std::map<std::string, Mark> confirmed;
+    std::map<std::string, Watermark> confirmed;
     const std::lock_guard lock(shared_->mutex);
     for (const IssuedEvent& event : std::exchange(queue_, {})) {
       shared_->append(event);
       confirmed[event.coupon_id] = {event.coupon_id, event.sequence, event.epoch};
     }
     Report report;
-    for (auto& [coupon_id, mark] : confirmed) report.confirmed.push_back(std::move(mark));
+    for (auto& [coupon_id, watermark] : confirmed) report.confirmed.push_back(std::move(watermark));
     return report;
   }
 

@@ -33,14 +33,14 @@ class MemoryStore final : public Store {
                                             std::span<const std::string> users) override;
   Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                const std::string& process) override;
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                       std::span<const KnownClaim> claims) override;
+  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                              std::span<const KnownClaim> claims) override;
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process) override;
   Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
-  Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override;
+  Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override;
+  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
   Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,
@@ -82,7 +82,7 @@ class MemoryStore final : public Store {
   std::map<std::string, Rows> rows_;  // by coupon
   std::map<Position, std::int64_t> positions_;
   std::map<Position, std::string> fingerprints_;
-  std::map<std::string, Claims> testimony_;          // by coupon
+  std::map<std::string, Claims> recorded_;           // by coupon
   std::map<RecordingKey, std::int64_t> recordings_;  // pieces
   std::map<std::string, Claims> late_claims_;        // by coupon; no empty value
   LeaseTable leases_;

@@ -15,12 +15,12 @@ Result<bool> MemoryStore::begin_recording(const std::string& coupon_id, std::int
   return true;
 }
 
-Result<bool> MemoryStore::testify(const std::string& coupon_id, std::int64_t epoch,
-                                  const std::string& process, std::span<const KnownClaim> claims) {
+Result<bool> MemoryStore::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+                                         const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   const std::scoped_lock guard(coupon_mutex_, mutex_);
   if (!recovered_in(coupon_id, epoch)) return false;
-  testimony_[coupon_id].insert(claims.begin(), claims.end());
+  recorded_[coupon_id].insert(claims.begin(), claims.end());
   const auto recording = recordings_.find({coupon_id, epoch, process});
   if (recording != recordings_.end()) ++recording->second;
   return true;
@@ -43,24 +43,24 @@ Result<std::vector<Recording>> MemoryStore::recordings(const std::string& coupon
   return found;
 }
 
-Result<std::vector<KnownClaim>> MemoryStore::testimony(const std::string& coupon_id) {
+Result<std::vector<KnownClaim>> MemoryStore::recorded_claims(const std::string& coupon_id) {
   const std::lock_guard guard(mutex_);
-  const auto heard = testimony_.find(coupon_id);
-  if (heard == testimony_.end()) return std::vector<KnownClaim>();
+  const auto heard = recorded_.find(coupon_id);
+  if (heard == recorded_.end()) return std::vector<KnownClaim>();
   return std::vector<KnownClaim>(heard->second.begin(), heard->second.end());
 }
 
-Result<std::int64_t> MemoryStore::testimony_count(const std::string& coupon_id) {
+Result<std::int64_t> MemoryStore::recorded_claim_count(const std::string& coupon_id) {
   const std::lock_guard guard(mutex_);
-  const auto heard = testimony_.find(coupon_id);
-  return heard == testimony_.end() ? 0 : static_cast<std::int64_t>(heard->second.size());
+  const auto heard = recorded_.find(coupon_id);
+  return heard == recorded_.end() ? 0 : static_cast<std::int64_t>(heard->second.size());
 }
 
-Result<void> MemoryStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
+Result<void> MemoryStore::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
   const std::scoped_lock guard(coupon_mutex_, mutex_);
   const auto row = coupons_.find(coupon_id);
   if (row == coupons_.end() || row->second.epoch != epoch || row->second.settled != epoch) return {};
-  testimony_.erase(coupon_id);
+  recorded_.erase(coupon_id);
   std::erase_if(recordings_,
                 [&](const auto& recording) { return std::get<0>(recording.first) == coupon_id; });
   return {};

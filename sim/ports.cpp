@@ -40,9 +40,9 @@ Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int6
                                          const std::string& process) {
   return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
 }
-Result<bool> ActorStore::testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                                 std::span<const KnownClaim> claims) {
-  return call("testify", [&] { return store_.testify(coupon_id, epoch, process, claims); });
+Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+                                        const std::string& process, std::span<const KnownClaim> claims) {
+  return call("record_unsaved", [&] { return store_.record_unsaved(coupon_id, epoch, process, claims); });
 }
 Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
                                        const std::string& process) {
@@ -51,14 +51,14 @@ Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_
 Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
   return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
 }
-Result<std::vector<KnownClaim>> ActorStore::testimony(const std::string& coupon_id) {
-  return call("testimony", [&] { return store_.testimony(coupon_id); });
+Result<std::vector<KnownClaim>> ActorStore::recorded_claims(const std::string& coupon_id) {
+  return call("recorded_claims", [&] { return store_.recorded_claims(coupon_id); });
 }
-Result<std::int64_t> ActorStore::testimony_count(const std::string& coupon_id) {
-  return call("testimony_count", [&] { return store_.testimony_count(coupon_id); });
+Result<std::int64_t> ActorStore::recorded_claim_count(const std::string& coupon_id) {
+  return call("recorded_claim_count", [&] { return store_.recorded_claim_count(coupon_id); });
 }
-Result<void> ActorStore::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
-  return call("forget_testimony", [&] { return store_.forget_testimony(coupon_id, epoch); });
+Result<void> ActorStore::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
+  return call("forget_recorded", [&] { return store_.forget_recorded(coupon_id, epoch); });
 }
 Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
   return call("fence_coupons", [&] {
@@ -147,13 +147,13 @@ Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
 Result<void> ActorGate::check() {
   return call("check", [&](MemoryGate& gate) { return gate.check(); });
 }
-PerCoupon<void> ActorGate::mark_published(std::span<const Mark> marks) {
-  return call_each("mark_published", marks.size(),
-                   [&](MemoryGate& gate) { return gate.mark_published(marks); });
+PerCoupon<void> ActorGate::raise_published(std::span<const Watermark> watermarks) {
+  return call_each("raise_published", watermarks.size(),
+                   [&](MemoryGate& gate) { return gate.raise_published(watermarks); });
 }
-PerCoupon<void> ActorGate::mark_persisted(std::span<const Mark> marks) {
-  return call_each("mark_persisted", marks.size(),
-                   [&](MemoryGate& gate) { return gate.mark_persisted(marks); });
+PerCoupon<void> ActorGate::raise_persisted(std::span<const Watermark> watermarks) {
+  return call_each("raise_persisted", watermarks.size(),
+                   [&](MemoryGate& gate) { return gate.raise_persisted(watermarks); });
 }
 PerCoupon<bool> ActorGate::lease(std::span<const std::string> coupon_ids, const std::string& owner,
                                  std::chrono::milliseconds ttl) {
@@ -198,8 +198,9 @@ Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::stri
   return call("put_outbox",
               [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
 }
-Result<void> ActorGate::open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
-  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, marks); });
+Result<void> ActorGate::open(const Coupon& coupon, const std::string& token,
+                             const RebuiltWatermarks& watermarks) {
+  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, watermarks); });
 }
 
 Result<GateIdentity> ActorGate::identity(const std::string& coupon_id) {
@@ -211,7 +212,7 @@ Result<GateIdentity> ActorGate::identity(const std::string& coupon_id) {
   });
 }
 
-Result<OutboxRead> ActorGate::read(std::span<const Mark> after, std::size_t entries_max,
+Result<OutboxRead> ActorGate::read(std::span<const Watermark> after, std::size_t entries_max,
                                    std::chrono::milliseconds wait) {
   const auto once = [&](MemoryGate& gate) {
     return gate.read(after, entries_max, std::chrono::milliseconds(0));

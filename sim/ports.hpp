@@ -36,14 +36,14 @@ class ActorStore final : public Store {
                                             std::span<const std::string> users) override;
   Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                const std::string& process) override;
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                       std::span<const KnownClaim> claims) override;
+  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                              std::span<const KnownClaim> claims) override;
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process) override;
   Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override;
-  Result<std::int64_t> testimony_count(const std::string& coupon_id) override;
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override;
+  Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override;
+  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override;
   Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
@@ -92,10 +92,10 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override;
 
-  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+  Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override;
-  PerCoupon<void> mark_published(std::span<const Mark> marks) override;
-  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override;
+  PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override;
+  PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override;
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override;
   PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
@@ -110,7 +110,8 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
+  Result<void> open(const Coupon& coupon, const std::string& token,
+                    const RebuiltWatermarks& watermarks) override;
 
  private:
   template <class Call>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 
 namespace seonchak::sim {
 
@@ -25,7 +25,8 @@ constexpr Micros stall_least = milliseconds(50);
 constexpr Micros stall_most = milliseconds(1'600);
 
 Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
-  return Relay(common.gate, publisher, common.reader, common.board, Environment::metrics(), common.health,
+  return Relay(common.gate, publisher, common.reader, common.watermarks, Environment::metrics(),
+               common.health,
                {.leases = {.owner = actor.name(),
                            .ttl = milliseconds(300),
                            .period = milliseconds(60),
@@ -43,7 +44,7 @@ ConsumerOptions consumer_options(Random& random) {
   return {.batch_records_max = 1 + random.below(6),
           .backoff_min = milliseconds(10),
           .backoff_max = milliseconds(100),
-          .reconciler = {.period = milliseconds(150), .sweep = sweep},
+          .repair = {.period = milliseconds(150), .sweep = sweep},
           .bare = {}};
 }
 
@@ -60,13 +61,13 @@ std::string name_of_life(Actor& actor) {
   return actor.name() + '-' + std::to_string(++actor.environment().tokens);
 }
 
-RecoveryOptions recovery_options(Actor& actor) {
-  RecoveryOptions options;
+RecoveryCoordinatorOptions recovery_options(Actor& actor) {
+  RecoveryCoordinatorOptions options;
   options.look_period = times.recovery_period;
   options.retry = milliseconds(50);
   options.retry_max = milliseconds(400);
-  options.job.witness_grace =
-      actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace;
+  options.job.recording_grace =
+      actor.environment().plan.fails_over ? times.failover_grace : times.recording_grace;
   options.job.recorder_silence = milliseconds(1'500);
   options.job.recorder_period = milliseconds(15);
   options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
@@ -74,7 +75,7 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.tail.stall = milliseconds(3'000);
   options.late.period = milliseconds(100);
   options.late.retry = milliseconds(50);
-  options.lease.silence = planted("no_takeover") ? milliseconds(1'000'000) : times.lease_silence;
+  options.lease.silence = failpoint("no_takeover") ? milliseconds(1'000'000) : times.lease_silence;
   options.lease.look_period = milliseconds(150);
   options.lease.beat_period = milliseconds(150);
   options.lease.holder = name_of_life(actor);
@@ -195,22 +196,22 @@ ApiActor::Objects::Objects(ApiActor& actor)
                   .link_backoff_max = milliseconds(125)}),
       loop(actor),
       claims(actor, loop),
-      waiters(loop, common.board, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
+      waiters(loop, common.watermarks, {.timeout = milliseconds(300), .tick = milliseconds(20)}),
       refusals(common.gate, common.catalog, Environment::metrics(), {.lease = times.refusal_lease}),
       refusal_reader(refusals),
-      issuer(loop, claims, common.reader, waiters, common.board, witness, refusal_reader,
+      issuer(loop, claims, common.reader, waiters, common.watermarks, unsaved_claims, refusal_reader,
              Environment::metrics(),
              {.fence_lease = actor.environment().plan.fails_over ? times.fence_lease : milliseconds(0),
               .answer_limit = times.answer_deadline}),
-      recorder(common.store, common.catalog, witness, name_of_life(actor)),
+      recorder(common.store, common.catalog, unsaved_claims, name_of_life(actor)),
       recovery_store(actor, Caller::recovery),
       recovery_gate(actor, Caller::recovery),
       tail(actor),
-      guard(recovery_store, recovery_gate, recovery_gate, common.catalog, witness,
+      guard(recovery_store, recovery_gate, recovery_gate, common.catalog, unsaved_claims,
             {.renamed_max = milliseconds(1'500)}),
       recovery({recovery_store, recovery_gate, recovery_gate, recovery_gate, tail}, guard, common.catalog,
                common.health, Environment::metrics(), recovery_options(actor)),
-      poller(common.gate, common.board) {}
+      poller(common.gate, common.watermarks) {}
 
 void ApiActor::open() {
   objects_ = std::make_unique<Objects>(*this);
@@ -233,8 +234,8 @@ void ApiActor::open() {
   });
   start([this] {
     while (true) {
-      // Planted: somebody whose gate hangs bears no witness in time.
-      if (planted("record_after_gate") && !objects_->common.gate.check()) continue;
+      // Planted: somebody whose gate hangs records nothing in time.
+      if (failpoint("record_after_gate") && !objects_->common.gate.check()) continue;
       ticker().sleep_for(objects_->recorder.step() ? task_pause : times.recorder_period);
     }
   });
@@ -310,7 +311,7 @@ void ConsumerActor::open() {
   common_ = std::make_unique<Common>(*this);
   log_ = std::make_unique<ActorConsumer>(*this);
   consumer_ = std::make_unique<Consumer>(*log_, common_->store, common_->gate, common_->gate, common_->reader,
-                                         common_->board, Environment::metrics(), common_->health,
+                                         common_->watermarks, Environment::metrics(), common_->health,
                                          consumer_options(environment().random));
   start([this] { common_->keep_catalog(); });
   start([this] { keep_stepping(*consumer_); });

@@ -68,7 +68,7 @@ struct Common {
   ActorGate gate;
   Catalog catalog;
   CatalogReader reader;
-  ProgressBoard board;
+  Watermarks watermarks;
   Health health;
 };
 
@@ -93,8 +93,8 @@ class ApiActor final : public Actor {
     FiberLoop loop;
     ActorClaims claims;
     AckWaiters waiters;
-    Witness witness;
-    Refusals refusals;
+    UnsavedClaims unsaved_claims;
+    RefusalCache refusals;
     RefusalReader refusal_reader;
     Issuer issuer;
     Recorder recorder;
@@ -102,7 +102,7 @@ class ApiActor final : public Actor {
     ActorGate recovery_gate;
     ActorTail tail;
     Guard guard;
-    Recovery recovery;
+    RecoveryCoordinator recovery;
     ProgressPoller poller;
     bool loaded = false;
   };

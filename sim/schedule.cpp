@@ -202,7 +202,7 @@ bool Schedule::coupon_at_rest(const std::string& id) {
   if (!gate.progress({&id, 1}).front()) return false;  // it has lost a part, and nobody has noticed yet
   // Holders and outbox may be lost together: then both say nothing of what the log still has.
   if (state->persisted < state->sequence) return false;
-  const Mark all{id, 0, state->epoch};
+  const Watermark all{id, 0, state->epoch};
   if (!gate.read({&all, 1}, 1, milliseconds(0)).value().entries.empty()) return false;
   if (!environment_.store.late_claims(id, {}, 1).value().empty()) return false;
   const auto rows = environment_.store.holders(id, 0, 1'000).value();

@@ -67,7 +67,7 @@ BENCHMARK(redis_answer_of_a_batch)->Arg(1)->Arg(32)->Arg(512);
 /// Strangers asked of a filter of so many holders.
 void holder_filter(benchmark::State& state) {
   const auto holders = static_cast<std::size_t>(state.range(0));
-  HolderFilter filter(holders);
+  BloomFilter filter(holders);
   for (std::size_t i = 0; i < holders; ++i) filter.add("user-" + std::to_string(i));
   const std::vector<std::string> strangers = users_from(state.range(0), 4'096);
   std::size_t next = 0;

@@ -39,11 +39,11 @@ std::string unique_owner() {
          std::to_string(std::random_device{}());
 }
 
-CampaignOptions campaign_options(const Adapters& adapters, const Witness& witness) {
-  CampaignOptions options;
+CouponAdminOptions coupon_admin_options(const Adapters& adapters, const UnsavedClaims& unsaved_claims) {
+  CouponAdminOptions options;
   options.gate_is_durable = adapters.gate_is_durable;
   options.default_ack = adapters.gate_is_durable ? Ack::gate : Ack::store;
-  options.unsaved_here = [&witness] { return witness.coupons(); };
+  options.unsaved_here = [&unsaved_claims] { return unsaved_claims.coupons(); };
   return options;
 }
 
@@ -80,8 +80,9 @@ Process::Process(const ServeConfig& config)
       propagator_gate_(adapters_.make_control()),
       propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
-      campaigns_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
-                 *adapters_.control, catalog_, propagator_, campaign_options(adapters_, witness_)) {}
+      coupon_admin_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
+                    *adapters_.control, catalog_, propagator_,
+                    coupon_admin_options(adapters_, unsaved_claims_)) {}
 
 Process::~Process() {
   shut_down();
@@ -113,8 +114,8 @@ void Process::start() {
   AckWaitersOptions ack;
   ack.timeout = milliseconds(config_.ack_timeout_ms);
   server_ = std::make_unique<Server>(
-      options, ServerParts{&catalog_, &campaigns_, &board_, &witness_, &refusals_, adapters_.make_gate,
-                           metrics_, health_, issuer, ack, required_dependencies()});
+      options, ServerParts{&catalog_, &coupon_admin_, &watermarks_, &unsaved_claims_, &refusals_,
+                           adapters_.make_gate, metrics_, health_, issuer, ack, required_dependencies()});
   if (adapters_.log_checked.valid()) {
     adapters_.log_checked.get();
     health_.note("log", {});
@@ -162,9 +163,9 @@ void Process::relay() {
   RelayOptions options;
   options.leases.owner = unique_owner();
   if (config_.gate_is_memory()) options.read_wait_max = milliseconds(0);
-  Relay relay(*outbox, *publisher, catalog, board_, metrics_, health_, options);
+  Relay relay(*outbox, *publisher, catalog, watermarks_, metrics_, health_, options);
   const auto step = [&](milliseconds wait) { return relay.step(wait); };
-  run_role(stop_relay_, relay_stepped_at_, board_.somebody_waits(), step);
+  run_role(stop_relay_, relay_stepped_at_, watermarks_.somebody_waits(), step);
   drain_role(drain_relay_max, step, [&] { return relay.drained(); });
   relay.release();
 }
@@ -173,8 +174,8 @@ void Process::consume() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_consumer();
   CatalogReader catalog(catalog_);
-  Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog, board_,
-                    metrics_, health_);
+  Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog,
+                    watermarks_, metrics_, health_);
   const bool relay_checks_log = config_.has(Role::relay);
   auto next_check = steady_clock::now();
   Wake never;
@@ -194,12 +195,12 @@ void Process::consume() {
 
 void Process::poll_progress() {
   const auto outbox = adapters_.make_outbox();
-  ProgressPoller poller(*outbox, board_);
+  ProgressPoller poller(*outbox, watermarks_);
   while (!stop_helpers_) poller.step();
 }
 
 void Process::record() {
-  Recorder recorder(adapters_.stores[StoreLane::recovery], catalog_, witness_, unique_owner());
+  Recorder recorder(adapters_.stores[StoreLane::recovery], catalog_, unsaved_claims_, unique_owner());
   while (!stop_helpers_) {
     if (!recorder.step()) std::this_thread::sleep_for(safety_times.recorder_period);
   }
@@ -211,12 +212,13 @@ void Process::recover() {
   const auto outbox = adapters_.make_outbox();
   const auto log = adapters_.make_tail();
   Store& store = adapters_.stores[StoreLane::recovery];
-  RecoveryOptions options;
-  if (adapters_.gate_fails_over) options.job.witness_grace = safety_times.failover_grace;
+  RecoveryCoordinatorOptions options;
+  if (adapters_.gate_fails_over) options.job.recording_grace = safety_times.failover_grace;
   options.job.make_token = unique_owner;
   options.lease.holder = unique_owner();
-  Guard guard(store, *control, *outbox, catalog_, witness_);
-  Recovery recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_, options);
+  Guard guard(store, *control, *outbox, catalog_, unsaved_claims_);
+  RecoveryCoordinator recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_,
+                               options);
   while (!stop_helpers_) {
     // So short that it stops soon when it is told to.
     std::this_thread::sleep_for(std::min(recovery.step(), step_wait));
@@ -240,11 +242,11 @@ void Process::note_if_hung(const std::string& role, const std::atomic<steady_clo
   health_.note(role, Error{Errc::unavailable, "its thread has been in one step for over 10 s"});
 }
 
-Result<void> Process::coupons_carried() const {
+Result<void> Process::coupons_propagated() const {
   const std::size_t stuck = propagator_.stuck();
   if (stuck == 0) return {};
   return Error{Errc::unavailable,
-               std::to_string(stuck) + " coupons cannot be carried to the gate: see the log"};
+               std::to_string(stuck) + " coupons cannot be propagated to the gate: see the log"};
 }
 
 void Process::monitor() {
@@ -255,7 +257,7 @@ void Process::monitor() {
       health_.note("store", adapters_.stores[StoreLane::fence].check());
       if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
       if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
-      if (config_.has(Role::api)) health_.note("coupons", coupons_carried());
+      if (config_.has(Role::api)) health_.note("coupons", coupons_propagated());
       next = steady_clock::now() + monitor_period;
     }
     std::this_thread::sleep_for(monitor_tick);

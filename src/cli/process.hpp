@@ -15,7 +15,7 @@
 #include "core/catalog/catalog.hpp"
 #include "core/catalog/propagator.hpp"
 #include "core/claims/unsaved_claims.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -49,20 +49,20 @@ class Process {
   void refuse();
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
   void propagate();
-  Result<void> coupons_carried() const;
+  Result<void> coupons_propagated() const;
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;
   Adapters adapters_;
   Metrics metrics_;
   Health health_;
-  ProgressBoard board_;
-  Witness witness_;
+  Watermarks watermarks_;
+  UnsavedClaims unsaved_claims_;
   Catalog catalog_;
   const std::shared_ptr<GateControl> propagator_gate_;  // a connection that nobody else waits for
   Propagator propagator_;
-  Refusals refusals_;
-  Campaigns campaigns_;
+  RefusalCache refusals_;
+  CouponAdmin coupon_admin_;
   std::unique_ptr<Server> server_;
 
   // Roles stop in the order of the flow, so that each can pass on what it holds.

@@ -175,7 +175,7 @@ TEST(MemoryLog, ConfirmsAtOnceAndDoesNotOutliveTheProcess) {
   const auto publisher = log.publisher();
   ASSERT_EQ(publisher->publish(events("x", 1, 3)), 3u);
   EXPECT_EQ(publisher->in_flight(), 0u);
-  EXPECT_EQ(publisher->poll(0ms).confirmed, (std::vector<Mark>{{"x", 3, 4}}));
+  EXPECT_EQ(publisher->poll(0ms).confirmed, (std::vector<Watermark>{{"x", 3, 4}}));
   EXPECT_FALSE(publisher->durable());
 }
 

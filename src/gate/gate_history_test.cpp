@@ -59,7 +59,7 @@ class Model {
     return true;
   }
 
-  void mark(std::int64_t published, std::int64_t persisted) {
+  void watermark(std::int64_t published, std::int64_t persisted) {
     state_.published = std::max(state_.published, published);
     state_.persisted = std::max(state_.persisted, persisted);
     std::erase_if(outbox_, [&](const OutboxEntry& e) { return e.last_sequence() <= state_.persisted; });
@@ -92,7 +92,7 @@ class History {
       } else if (dice < 8) {
         configure(model);
       } else {
-        mark(model);
+        watermark(model);
       }
       compare_state(model);
     }
@@ -148,12 +148,12 @@ class History {
     }
   }
 
-  void mark(Model& model) {
-    const Mark published{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
-    const Mark persisted{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
-    model.mark(published.sequence, persisted.sequence);
-    ASSERT_TRUE(twin_.outbox().mark_published({&published, 1}).front());
-    ASSERT_TRUE(twin_.outbox().mark_persisted({&persisted, 1}).front());
+  void watermark(Model& model) {
+    const Watermark published{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
+    const Watermark persisted{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
+    model.watermark(published.sequence, persisted.sequence);
+    ASSERT_TRUE(twin_.outbox().raise_published({&published, 1}).front());
+    ASSERT_TRUE(twin_.outbox().raise_persisted({&persisted, 1}).front());
   }
 
   void compare_state(const Model& model) {
@@ -173,7 +173,7 @@ class History {
   }
 
   void compare_end(const Model& model) {
-    const Mark start{coupon_.id, 0};
+    const Watermark start{coupon_.id, 0};
     const auto read = twin_.outbox().read({&start, 1}, 1'000, std::chrono::milliseconds(0));
     ASSERT_TRUE(read);
     ASSERT_EQ(read->entries.size(), model.outbox().size());

@@ -61,7 +61,7 @@ TEST_P(OutboxContract, AReadStartsAfterItsMarkAndReturnsAPartlyReadEntryWhole) {
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
   claim_one(coupon, "e");
   EXPECT_EQ(read(coupon, 1).at(0).first_sequence, 2);
-  EXPECT_EQ(read(coupon, 3).at(0).first_sequence, 2) << "2 to 4 is one entry, and 4 is above the mark";
+  EXPECT_EQ(read(coupon, 3).at(0).first_sequence, 2) << "2 to 4 is one entry, and 4 is above the watermark";
   EXPECT_EQ(read(coupon, 4).at(0).first_sequence, 5);
   EXPECT_TRUE(read(coupon, 5).empty());
 }
@@ -73,7 +73,7 @@ TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
     claim_one(one, user);
     claim_one(two, user);
   }
-  const std::vector<Mark> after = {{one.id, 0}, {two.id, 2}, {unique_id("none"), 0}};
+  const std::vector<Watermark> after = {{one.id, 0}, {two.id, 2}, {unique_id("none"), 0}};
   const auto read = outbox().read(after, 2, 0ms);
   ASSERT_TRUE(read);
   EXPECT_TRUE(read->failed.empty()) << "what is not there is empty";
@@ -86,9 +86,9 @@ TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
 
 TEST_P(OutboxContract, AReadWithoutEntriesEndsAfterItsWait) {
   const Coupon coupon = installed(make_coupon(1));
-  const Mark mark{coupon.id, 0};
+  const Watermark watermark{coupon.id, 0};
   const auto start = std::chrono::steady_clock::now();
-  const auto read = outbox().read({&mark, 1}, 10, 50ms);
+  const auto read = outbox().read({&watermark, 1}, 10, 50ms);
   ASSERT_TRUE(read);
   EXPECT_TRUE(read->entries.empty());
   EXPECT_GE(std::chrono::steady_clock::now() - start, 50ms);
@@ -101,8 +101,8 @@ TEST_P(OutboxContract, AWaitingReadWakesUpForANewEntry) {
   const auto start = std::chrono::steady_clock::now();
   Result<OutboxRead> read;
   std::jthread reader([&] {
-    const Mark mark{coupon.id, 0};
-    read = outbox().read({&mark, 1}, 10, wait);
+    const Watermark watermark{coupon.id, 0};
+    read = outbox().read({&watermark, 1}, 10, wait);
   });
   std::this_thread::sleep_for(100ms);
   claim_one(coupon, "a");
@@ -126,7 +126,7 @@ TEST_P(OutboxContract, PersistedEntriesLeaveTheOutboxAndPartlyPersistedOnesStay)
   EXPECT_EQ(read(coupon, 0).at(0).first_sequence, 5);
 }
 
-TEST_P(OutboxContract, MarksOnlyRise) {
+TEST_P(OutboxContract, WatermarksOnlyRise) {
   const Coupon one = installed(make_coupon(10));
   const Coupon two = installed(make_coupon(10));
   for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
@@ -134,12 +134,12 @@ TEST_P(OutboxContract, MarksOnlyRise) {
   const auto all_good = [](const PerCoupon<void>& answers) {
     return std::ranges::all_of(answers, [](const auto& answer) { return answer.has_value(); });
   };
-  using Marks = std::vector<Mark>;
+  using Watermarks = std::vector<Watermark>;
   EXPECT_TRUE(all_good(
-      outbox().mark_published(Marks{{one.id, 3, one.epoch}, {two.id, 2, two.epoch}, {ids[2], 9, 1}})));
-  EXPECT_TRUE(all_good(outbox().mark_published(Marks{{one.id, 1, one.epoch}})));
-  EXPECT_TRUE(all_good(outbox().mark_persisted(Marks{{one.id, 2, one.epoch}, {ids[2], 9, 1}})));
-  EXPECT_TRUE(all_good(outbox().mark_persisted(Marks{{one.id, 1, one.epoch}})));
+      outbox().raise_published(Watermarks{{one.id, 3, one.epoch}, {two.id, 2, two.epoch}, {ids[2], 9, 1}})));
+  EXPECT_TRUE(all_good(outbox().raise_published(Watermarks{{one.id, 1, one.epoch}})));
+  EXPECT_TRUE(all_good(outbox().raise_persisted(Watermarks{{one.id, 2, one.epoch}, {ids[2], 9, 1}})));
+  EXPECT_TRUE(all_good(outbox().raise_persisted(Watermarks{{one.id, 1, one.epoch}})));
 
   const auto progress = outbox().progress(ids);
   ASSERT_EQ(progress.size(), 3u);
@@ -147,7 +147,7 @@ TEST_P(OutboxContract, MarksOnlyRise) {
   EXPECT_EQ(progress.at(0)->persisted, 2);
   EXPECT_EQ(progress.at(1)->published, 2);
   EXPECT_EQ(progress.at(1)->persisted, 0);
-  EXPECT_EQ(progress.at(2)->published, 0) << "a mark makes no state";
+  EXPECT_EQ(progress.at(2)->published, 0) << "a watermark makes no state";
   EXPECT_EQ(progress.at(2)->persisted, 0);
   EXPECT_EQ(control().state(ids[2]).error().code, Errc::gate_missing);
   EXPECT_EQ(control().state(one.id)->published, 3);

@@ -43,7 +43,7 @@ TEST_P(RecoveryContract, ACouponThatIsShutAnswersNobody) {
   EXPECT_EQ(control().holders_of(coupon, std::vector<std::string>{"a"}).error().code, Errc::gate_epoch);
   EXPECT_EQ(progress(coupon).epoch, 0);
   persisted(coupon, 2);
-  EXPECT_EQ(read(coupon, 0).size(), 2U) << "marks do nothing";
+  EXPECT_EQ(read(coupon, 0).size(), 2U) << "watermarks do nothing";
 }
 
 TEST_P(RecoveryContract, BeginningAgainTellsTheSameRemains) {
@@ -145,20 +145,20 @@ TEST_P(RecoveryContract, AMarkAtTheEndOfTheRebuiltOutboxReachesTheRebuiltSequenc
   ASSERT_TRUE(recovery().put_outbox(coupon.id, "t", entries, true));
   coupon.epoch = 2;
   ASSERT_TRUE(recovery().open(coupon, "t", {9, 2, 4}));
-  const auto mark = [&](std::int64_t sequence) {
-    const Mark reached{coupon.id, sequence, coupon.epoch};
-    EXPECT_TRUE(outbox().mark_published({&reached, 1}).front());
-    EXPECT_TRUE(outbox().mark_persisted({&reached, 1}).front());
+  const auto watermark = [&](std::int64_t sequence) {
+    const Watermark reached{coupon.id, sequence, coupon.epoch};
+    EXPECT_TRUE(outbox().raise_published({&reached, 1}).front());
+    EXPECT_TRUE(outbox().raise_persisted({&reached, 1}).front());
     EXPECT_EQ(progress(coupon).published, progress(coupon).persisted);
     return progress(coupon).persisted;
   };
-  EXPECT_EQ(mark(3), 3);
+  EXPECT_EQ(watermark(3), 3);
   EXPECT_EQ(read(coupon, 0).size(), 1U);
-  EXPECT_EQ(mark(4), 9) << "5 to 9 have no entry";
+  EXPECT_EQ(watermark(4), 9) << "5 to 9 have no entry";
   EXPECT_TRUE(read(coupon, 0).empty());
   EXPECT_EQ(claim_one(coupon, "new").sequence, 10);
   EXPECT_EQ(read(coupon, 0).size(), 1U);
-  EXPECT_EQ(mark(10), 10);
+  EXPECT_EQ(watermark(10), 10);
 }
 
 TEST_P(RecoveryContract, ALaterRevisionInTheGateStays) {

@@ -56,7 +56,7 @@ std::optional<std::size_t> page_size(std::string_view query) {
 
 /// The coupon as it is now; what was just written, should the gate or the store fall silent in between.
 Answer coupon_answer(const Call& call, unsigned status, const Coupon& coupon) {
-  const auto view = call.services.campaigns->show(coupon.id);
+  const auto view = call.services.coupon_admin->show(coupon.id);
   return {status, json_type, coupon_json(view ? *view : CouponView{coupon, std::nullopt})};
 }
 
@@ -64,9 +64,9 @@ Answer coupon_answer(const Call& call, unsigned status, const Coupon& coupon) {
 
 Answer create_coupon(const Call& call) {
   if (!may_be_json(call.request.content_type)) return not_json();
-  const auto input = read_new_coupon(call.request.body, call.services.campaigns->options());
+  const auto input = read_new_coupon(call.request.body, call.services.coupon_admin->options());
   if (!input) return to_answer(input.error());
-  const auto created = call.services.campaigns->create(*input);
+  const auto created = call.services.coupon_admin->create(*input);
   if (!created) return failed(call, created.error());
   Answer answer = coupon_answer(call, 201, *created);
   answer.headers = "Location: /v1/coupons/" + created->id + "\r\n";
@@ -80,7 +80,7 @@ Answer list_coupons(const Call& call) {
   if (!after.empty() && !valid_coupon_id(after)) {
     return to_answer({ProblemCode::bad_request, "after must be the id of a coupon, as \"next\" gives it."});
   }
-  const auto coupons = call.services.campaigns->list(after, *limit);
+  const auto coupons = call.services.coupon_admin->list(after, *limit);
   if (!coupons) return failed(call, coupons.error());
   const bool full = coupons->size() == *limit;
   return {200, json_type, coupon_list_json(*coupons, full ? coupons->back().id : std::string())};
@@ -88,7 +88,7 @@ Answer list_coupons(const Call& call) {
 
 Answer show_coupon(const Call& call) {
   if (!valid_coupon_id(call.id)) return no_such_coupon();
-  const auto view = call.services.campaigns->show(std::string(call.id));
+  const auto view = call.services.coupon_admin->show(std::string(call.id));
   if (!view) return failed(call, view.error());
   return {200, json_type, coupon_json(*view)};
 }
@@ -96,9 +96,9 @@ Answer show_coupon(const Call& call) {
 Answer change_coupon(const Call& call) {
   if (!valid_coupon_id(call.id)) return no_such_coupon();
   if (!may_be_json(call.request.content_type)) return not_json();
-  const auto input = read_coupon_change(call.request.body, call.services.campaigns->options());
+  const auto input = read_coupon_change(call.request.body, call.services.coupon_admin->options());
   if (!input) return to_answer(input.error());
-  const auto changed = call.services.campaigns->change(std::string(call.id), *input);
+  const auto changed = call.services.coupon_admin->change(std::string(call.id), *input);
   if (changed) return coupon_answer(call, 200, *changed);
   if (changed.error().code != Errc::invalid) return failed(call, changed.error());
   return to_answer({ProblemCode::invalid_coupon,
@@ -108,7 +108,7 @@ Answer change_coupon(const Call& call) {
 
 Answer close_coupon(const Call& call) {
   if (!valid_coupon_id(call.id)) return no_such_coupon();
-  const auto closed = call.services.campaigns->close(std::string(call.id));
+  const auto closed = call.services.coupon_admin->close(std::string(call.id));
   if (!closed) return failed(call, closed.error());
   return coupon_answer(call, 200, *closed);
 }
@@ -118,7 +118,7 @@ Answer show_user_coupons(const Call& call) {
     return to_answer(
         {ProblemCode::bad_user_id, "A user id is 1 to 64 characters from A-Z a-z 0-9 . _ : @ -"});
   }
-  const auto coupons = call.services.campaigns->coupons_of(std::string(call.id));
+  const auto coupons = call.services.coupon_admin->coupons_of(std::string(call.id));
   if (!coupons) return failed(call, coupons.error());
   return {200, json_type, user_coupons_json(call.id, *coupons)};
 }

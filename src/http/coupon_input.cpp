@@ -102,7 +102,7 @@ void throw_exception_from_error(const Problem& problem, const boost::source_loca
   boost::throw_exception(std::runtime_error(problem.detail), where);
 }
 
-Input<NewCoupon> read_new_coupon(std::string_view body, const CampaignOptions& options) {
+Input<NewCoupon> read_new_coupon(std::string_view body, const CouponAdminOptions& options) {
   auto opened = FieldReader::open(body);
   if (!opened) return opened.error();
   FieldReader& fields = *opened;
@@ -126,7 +126,7 @@ Input<NewCoupon> read_new_coupon(std::string_view body, const CampaignOptions& o
   return coupon;
 }
 
-Input<CouponChange> read_coupon_change(std::string_view body, const CampaignOptions& options) {
+Input<CouponChange> read_coupon_change(std::string_view body, const CouponAdminOptions& options) {
   auto opened = FieldReader::open(body);
   if (!opened) return opened.error();
   FieldReader& fields = *opened;

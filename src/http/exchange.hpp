@@ -14,7 +14,7 @@ namespace seonchak {
 
 /// What handlers work with; the same for every thread, and safe from any.
 struct Services {
-  Campaigns* campaigns = nullptr;  ///< null in a process that does not serve the API
+  CouponAdmin* coupon_admin = nullptr;  ///< null in a process that does not serve the API
   const Health& health;
   const Metrics& metrics;
   IssueMetrics& issue_metrics;

@@ -125,7 +125,7 @@ TEST(NewCouponInput, TellsJsonThatIsBrokenFromFieldsThatAreWrong) {
 }
 
 TEST(NewCouponInput, AsksTheCompositionAboutAck) {
-  CampaignOptions volatile_gate;
+  CouponAdminOptions volatile_gate;
   volatile_gate.gate_is_durable = false;
   const auto input = read_new_coupon(R"({"name":"x","stock":1,"ack":"gate"})", volatile_gate);
   ASSERT_FALSE(input);

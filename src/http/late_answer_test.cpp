@@ -53,8 +53,8 @@ TEST(LateAnswer, WhatTheStoreHasIsToldAtAnyTime) {
   Client client(server.address);
   ASSERT_TRUE(client.send(issue(id, "ann")));
   while (server.gate.state(id)->sequence < 1) std::this_thread::yield();
-  const Mark mark{id, 1, 1};
-  server.board.persisted({&mark, 1});
+  const Watermark watermark{id, 1, 1};
+  server.watermarks.persisted({&watermark, 1});
   EXPECT_EQ(client.receive().status, 201);
 }
 

@@ -11,7 +11,7 @@
 #include "core/admission/issuer.hpp"
 #include "core/catalog/catalog.hpp"
 #include "core/ports/gate.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -40,10 +40,10 @@ struct ServerOptions {
 /// What the server answers from. Everything pointed to must outlive it.
 struct ServerParts {
   Catalog* catalog = nullptr;  ///< this and the next four may be missing when serve_api is false
-  Campaigns* campaigns = nullptr;
-  ProgressBoard* board = nullptr;
-  Witness* witness = nullptr;
-  Refusals* refusals = nullptr;
+  CouponAdmin* coupon_admin = nullptr;
+  Watermarks* watermarks = nullptr;
+  UnsavedClaims* unsaved_claims = nullptr;
+  RefusalCache* refusals = nullptr;
   std::function<std::unique_ptr<Gate>(boost::asio::io_context&)> make_gate;  ///< called once per event loop
   Metrics& metrics;
   Health& health;

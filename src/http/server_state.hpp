@@ -18,7 +18,7 @@ struct ServerState {
         auth(options.admin_key, loopback),
         metrics(parts.metrics, router.classes()),
         issue_metrics(parts.metrics),
-        services{parts.campaigns, parts.health, parts.metrics, issue_metrics, parts.required},
+        services{parts.coupon_admin, parts.health, parts.metrics, issue_metrics, parts.required},
         operators(options.admin_threads, options.admin_queue_max),
         readers(options.reader_threads, options.reader_queue_max) {}
 

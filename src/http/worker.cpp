@@ -36,10 +36,10 @@ Worker::Worker(ServerState& state, const ServerParts& parts, const tcp::endpoint
   listen_on(acceptor_, endpoint);
   if (!state_.options.serve_api) return;
   catalog_.emplace(*parts.catalog);
-  waiters_.emplace(loop_, *parts.board, parts.ack);
+  waiters_.emplace(loop_, *parts.watermarks, parts.ack);
   refusals_.emplace(*parts.refusals);
   gate_ = parts.make_gate(context_);
-  issuer_.emplace(loop_, *gate_, *catalog_, *waiters_, *parts.board, *parts.witness, *refusals_,
+  issuer_.emplace(loop_, *gate_, *catalog_, *waiters_, *parts.watermarks, *parts.unsaved_claims, *refusals_,
                   parts.metrics, parts.issuer);
 }
 

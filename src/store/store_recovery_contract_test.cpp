@@ -53,33 +53,33 @@ TEST_P(StoreRecovery, FindsHoldersAmongUsers) {
   EXPECT_TRUE(store_->holders_among("a", {}).value().empty());
 }
 
-TEST_P(StoreRecovery, HearsWitnessesOnlyDuringTheirRecovery) {
+TEST_P(StoreRecovery, HearsRecordersOnlyDuringTheirRecovery) {
   ASSERT_TRUE(store_->create_coupon(coupon_named("a")));
   const KnownClaim one{{"u", 7, from_millis(1'700'000'000'007)}, 1};
   const KnownClaim two{{"v", 8, from_millis(1'700'000'000'008)}, 1};
   set_epochs("a", 1, 1);
-  EXPECT_FALSE(store_->testify("a", 1, "p", {&one, 1}).value());
+  EXPECT_FALSE(store_->record_unsaved("a", 1, "p", {&one, 1}).value());
   set_epochs("a", 2, 1);
-  EXPECT_FALSE(store_->testify("a", 1, "p", {&one, 1}).value()) << "of an epoch before";
-  EXPECT_FALSE(store_->testify("gone", 2, "p", {&one, 1}).value());
-  EXPECT_TRUE(store_->testify("a", 2, "p", {&one, 1}).value());
-  EXPECT_TRUE(store_->testify("a", 2, "q", std::vector<KnownClaim>{one, two}).value());
-  auto heard = store_->testimony("a").value();
+  EXPECT_FALSE(store_->record_unsaved("a", 1, "p", {&one, 1}).value()) << "of an epoch before";
+  EXPECT_FALSE(store_->record_unsaved("gone", 2, "p", {&one, 1}).value());
+  EXPECT_TRUE(store_->record_unsaved("a", 2, "p", {&one, 1}).value());
+  EXPECT_TRUE(store_->record_unsaved("a", 2, "q", std::vector<KnownClaim>{one, two}).value());
+  auto heard = store_->recorded_claims("a").value();
   std::ranges::sort(heard, {}, [](const KnownClaim& claim) { return claim.holder.sequence; });
   EXPECT_EQ(heard, (std::vector<KnownClaim>{one, two}));
-  EXPECT_TRUE(store_->testimony("b").value().empty());
-  EXPECT_EQ(store_->testimony_count("a").value(), 2);
-  EXPECT_EQ(store_->testimony_count("b").value(), 0);
+  EXPECT_TRUE(store_->recorded_claims("b").value().empty());
+  EXPECT_EQ(store_->recorded_claim_count("a").value(), 2);
+  EXPECT_EQ(store_->recorded_claim_count("b").value(), 0);
   for (const std::int64_t epoch : {1, 2}) {
-    ASSERT_TRUE(store_->forget_testimony("a", epoch));
-    EXPECT_EQ(store_->testimony("a").value().size(), 2U) << "it is the recovery's that is under way";
+    ASSERT_TRUE(store_->forget_recorded("a", epoch));
+    EXPECT_EQ(store_->recorded_claims("a").value().size(), 2U) << "it is the recovery's that is under way";
   }
   set_epochs("a", 2, 2);
-  ASSERT_TRUE(store_->forget_testimony("a", 2));
-  EXPECT_TRUE(store_->testimony("a").value().empty());
+  ASSERT_TRUE(store_->forget_recorded("a", 2));
+  EXPECT_TRUE(store_->recorded_claims("a").value().empty());
 }
 
-TEST_P(StoreRecovery, APieceOfTestimonyIsBounded) {
+TEST_P(StoreRecovery, APieceOfARecordingIsBounded) {
   ASSERT_TRUE(store_->create_coupon(coupon_named("a")));
   set_epochs("a", 2, 1);
   std::vector<KnownClaim> claims;
@@ -87,10 +87,10 @@ TEST_P(StoreRecovery, APieceOfTestimonyIsBounded) {
     const auto sequence = static_cast<std::int64_t>(i) + 1;
     claims.push_back({{"user" + std::to_string(i), sequence, from_millis(1'700'000'000'000)}, 1});
   }
-  EXPECT_EQ(store_->testify("a", 2, "p", claims).error().code, Errc::invalid);
+  EXPECT_EQ(store_->record_unsaved("a", 2, "p", claims).error().code, Errc::invalid);
   claims.pop_back();
-  EXPECT_TRUE(store_->testify("a", 2, "p", claims).value());
-  EXPECT_EQ(store_->testimony_count("a").value(), static_cast<std::int64_t>(claims_piece_max));
+  EXPECT_TRUE(store_->record_unsaved("a", 2, "p", claims).value());
+  EXPECT_EQ(store_->recorded_claim_count("a").value(), static_cast<std::int64_t>(claims_piece_max));
 }
 
 TEST_P(StoreRecovery, KnowsWhoIsStillRecording) {
@@ -104,9 +104,10 @@ TEST_P(StoreRecovery, KnowsWhoIsStillRecording) {
   EXPECT_TRUE(store_->recordings("a", 2).value().empty());
 
   for (const char* process : {"p", "q"}) EXPECT_TRUE(store_->begin_recording("a", 2, process).value());
-  for (int piece = 0; piece < 2; ++piece) EXPECT_TRUE(store_->testify("a", 2, "q", {&claim, 1}).value());
+  for (int piece = 0; piece < 2; ++piece)
+    EXPECT_TRUE(store_->record_unsaved("a", 2, "q", {&claim, 1}).value());
   EXPECT_TRUE(store_->begin_recording("a", 2, "q").value()) << "repeated, and nothing is forgotten";
-  EXPECT_TRUE(store_->testify("a", 2, "r", {&claim, 1}).value()) << "without an announcement";
+  EXPECT_TRUE(store_->record_unsaved("a", 2, "r", {&claim, 1}).value()) << "without an announcement";
   auto found = store_->recordings("a", 2).value();
   std::ranges::sort(found, {}, &Recording::process);
   EXPECT_EQ(found, (std::vector<Recording>{{"p", 0}, {"q", 2}}));
@@ -115,7 +116,7 @@ TEST_P(StoreRecovery, KnowsWhoIsStillRecording) {
   ASSERT_TRUE(store_->end_recording("a", 2, "nobody"));
   EXPECT_EQ(store_->recordings("a", 2).value(), (std::vector<Recording>{{"p", 0}}));
   set_epochs("a", 2, 2);
-  ASSERT_TRUE(store_->forget_testimony("a", 2));
+  ASSERT_TRUE(store_->forget_recorded("a", 2));
   EXPECT_TRUE(store_->recordings("a", 2).value().empty()) << "the one that died is forgotten with the rest";
 }
 

@@ -67,7 +67,7 @@ CouponStatus status_of(const CouponView& view) {
   }
 }
 
-std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions& options) {
+std::vector<FieldError> validate(const NewCoupon& coupon, const CouponAdminOptions& options) {
   std::vector<FieldError> errors;
   if (!coupon.id.empty() && !valid_coupon_id(coupon.id)) {
     errors.push_back({"id", "must be 1 to 64 of A-Z a-z 0-9 . _ -"});
@@ -86,8 +86,8 @@ std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions&
   return errors;
 }
 
-Campaigns::Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog,
-                     Propagator& propagator, CampaignOptions options)
+CouponAdmin::CouponAdmin(Store& store, Store& readers, GateControl& gate, Catalog& catalog,
+                         Propagator& propagator, CouponAdminOptions options)
     : store_(store),
       readers_(readers),
       gate_(gate),
@@ -96,7 +96,7 @@ Campaigns::Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& c
       options_(std::move(options)),
       unsaved_(gate, catalog, options_.unsaved) {}
 
-Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
+Result<Coupon> CouponAdmin::create(const NewCoupon& coupon) {
   Coupon row;
   row.id = coupon.id;
   row.name = coupon.name;
@@ -120,11 +120,11 @@ Result<Coupon> Campaigns::create(const NewCoupon& coupon) {
     log::warn("coupon created but not open yet", {{"coupon", created->id}, {"why", opened.error().message}});
   }
   (void)catalog_.refresh();
-  if (opened) (void)carry(*created);
+  if (opened) (void)propagate(*created);
   return created;
 }
 
-Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& change) {
+Result<Coupon> CouponAdmin::change(const std::string& id, const CouponChange& change) {
   if (change.stock && (*change.stock < 1 || *change.stock > stock_max)) {
     return Error{Errc::invalid, "stock " + stock_message};
   }
@@ -160,7 +160,7 @@ Result<Coupon> Campaigns::change(const std::string& id, const CouponChange& chan
 }
 
 // False when another change has not reached the gate yet, or has just done so.
-Result<bool> Campaigns::propose_stock(Coupon coupon, std::int64_t stock) {
+Result<bool> CouponAdmin::propose_stock(Coupon coupon, std::int64_t stock) {
   coupon.stock = stock;
   const auto present = gate_.state(coupon.id);
   if (!present) return present.error();
@@ -171,37 +171,37 @@ Result<bool> Campaigns::propose_stock(Coupon coupon, std::int64_t stock) {
   return state->stock <= stock;
 }
 
-Result<Coupon> Campaigns::close(const std::string& id) {
+Result<Coupon> CouponAdmin::close(const std::string& id) {
   return commit(store_.update_coupon(id, [](Coupon& row) -> Result<void> {
     row.closed = true;
     return {};
   }));
 }
 
-Result<Coupon> Campaigns::commit(const Result<Coupon>& updated) {
+Result<Coupon> CouponAdmin::commit(const Result<Coupon>& updated) {
   if (!updated) return updated;
   Coupon coupon = *updated;
   if (coupon.settled == 0) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   (void)catalog_.refresh();
-  if (auto carried = carry(coupon); !carried) return carried.error();
+  if (auto propagated = propagate(coupon); !propagated) return propagated.error();
   return coupon;
 }
 
 // The propagator has heard of the change, too, and goes on with it should this fail.
-Result<void> Campaigns::carry(const Coupon& coupon) {
+Result<void> CouponAdmin::propagate(const Coupon& coupon) {
   const auto state = gate_.state(coupon.id);
   if (!state) return state.error();
   if (!has_revision(*state, coupon)) {
     if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
     if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
   }
-  propagator_.carried(coupon);
+  propagator_.propagated(coupon);
   return {};
 }
 
-Result<CouponView> Campaigns::show(const std::string& id) {
+Result<CouponView> CouponAdmin::show(const std::string& id) {
   auto coupon = catalog_.snapshot()->find(id);
   if (!coupon) {
     auto row = readers_.coupon(id);
@@ -213,11 +213,11 @@ Result<CouponView> Campaigns::show(const std::string& id) {
   return view;
 }
 
-Result<std::vector<Coupon>> Campaigns::list(const std::string& after_id, std::size_t limit) {
+Result<std::vector<Coupon>> CouponAdmin::list(const std::string& after_id, std::size_t limit) {
   return store_.list_coupons(after_id, limit);
 }
 
-Result<std::vector<HeldCoupon>> Campaigns::coupons_of(const std::string& user_id) {
+Result<std::vector<HeldCoupon>> CouponAdmin::coupons_of(const std::string& user_id) {
   // The gate before the store: a coupon saved in between shows up in both, never in neither.
   const auto here = options_.unsaved_here ? options_.unsaved_here() : std::vector<std::string>();
   auto holdings = gate_.holdings(user_id, unsaved_.list(here));

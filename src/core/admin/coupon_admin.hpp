@@ -26,7 +26,7 @@ struct NewCoupon {
   std::int64_t stock = 0;
   std::optional<Time> opens_at;
   std::optional<Time> closes_at;
-  std::optional<Ack> ack;  ///< absent: CampaignOptions::default_ack
+  std::optional<Ack> ack;  ///< absent: CouponAdminOptions::default_ack
 };
 
 /// Absent fields stay as they are; a window bound that is present but empty is taken away.
@@ -57,7 +57,7 @@ struct HeldCoupon {
   bool persisted = false;
 };
 
-struct CampaignOptions {
+struct CouponAdminOptions {
   Ack default_ack = Ack::gate;
   /// False when the gate dies with this process; then only ack=store keeps the promise that nothing
   /// acknowledged is lost, and any other is refused.
@@ -73,15 +73,15 @@ struct CampaignOptions {
 };
 
 /// What is wrong with a new coupon; empty when nothing is.
-std::vector<FieldError> validate(const NewCoupon& coupon, const CampaignOptions& options);
+std::vector<FieldError> validate(const NewCoupon& coupon, const CouponAdminOptions& options);
 
 /// What operators do with coupons, and what a user holds. A call carries its own change to the gate; what it
-/// cannot carry is left to the propagator. Calls block on the store and the gate; safe from any thread.
-class Campaigns {
+/// cannot propagate is left to the propagator. Calls block on the store and the gate; safe from any thread.
+class CouponAdmin {
  public:
   /// `readers` is the same store, for the calls that anybody may make: show() and coupons_of().
-  Campaigns(Store& store, Store& readers, GateControl& gate, Catalog& catalog, Propagator& propagator,
-            CampaignOptions options);
+  CouponAdmin(Store& store, Store& readers, GateControl& gate, Catalog& catalog, Propagator& propagator,
+              CouponAdminOptions options);
 
   /// `coupon` must validate. When this returns, the coupon can be issued here, and elsewhere on the first
   /// request. Errors: already_exists, unavailable.
@@ -104,13 +104,13 @@ class Campaigns {
   /// Rows of the store, and what the gate has issued beyond them, newest first.
   Result<std::vector<HeldCoupon>> coupons_of(const std::string& user_id);
 
-  const CampaignOptions& options() const { return options_; }
+  const CouponAdminOptions& options() const { return options_; }
 
  private:
   Result<Coupon> commit(const Result<Coupon>& updated);
 
   /// Tells the gate of a coupon as it was just committed, so late that nobody refuses by what was before.
-  Result<void> carry(const Coupon& coupon);
+  Result<void> propagate(const Coupon& coupon);
 
   /// Puts a lower stock to the gate; false when an earlier proposal for the same revision keeps it out.
   Result<bool> propose_stock(Coupon coupon, std::int64_t stock);
@@ -120,7 +120,7 @@ class Campaigns {
   GateControl& gate_;
   Catalog& catalog_;
   Propagator& propagator_;
-  const CampaignOptions options_;
+  const CouponAdminOptions options_;
   UnsavedCoupons unsaved_;
 };
 

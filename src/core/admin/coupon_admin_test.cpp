@@ -65,7 +65,7 @@ TEST(NewCoupon, LimitsAreInclusive) {
   EXPECT_EQ(validate(coupon, {}).size(), 1U);
 }
 
-TEST(Campaigns, ANewCouponCanBeIssuedAtOnce) {
+TEST(CouponAdmin, ANewCouponCanBeIssuedAtOnce) {
   World world;
   const Coupon coupon = world.create("c", 2, Ack::log);
   EXPECT_EQ(coupon.epoch, 1);
@@ -74,14 +74,14 @@ TEST(Campaigns, ANewCouponCanBeIssuedAtOnce) {
   EXPECT_EQ(world.claim("c", "a").sequence, 1);
 }
 
-TEST(Campaigns, ANewCouponCostsTwoCommits) {
+TEST(CouponAdmin, ANewCouponCostsTwoCommits) {
   World world;
   world.create("c", 2);
   EXPECT_EQ(world.faults.calls("create_coupon"), 1U);
   EXPECT_EQ(world.faults.calls("update_coupon"), 1U);
 }
 
-TEST(Campaigns, ACouponMadeWhileTheGateIsAwayIsOpenedLater) {
+TEST(CouponAdmin, ACouponMadeWhileTheGateIsAwayIsOpenedLater) {
   for (const char* call : {"identity", "install"}) {
     World world;
     world.faults.fail(call, Fault::before, 1);
@@ -92,7 +92,7 @@ TEST(Campaigns, ACouponMadeWhileTheGateIsAwayIsOpenedLater) {
   }
 }
 
-TEST(Campaigns, AChangeIsCarriedToTheGateOnce) {
+TEST(CouponAdmin, AChangeIsPropagatedOnce) {
   World world;
   world.create("c", 2);
   const std::size_t before = world.faults.calls("configure");
@@ -101,23 +101,23 @@ TEST(Campaigns, AChangeIsCarriedToTheGateOnce) {
   EXPECT_EQ(world.faults.calls("configure"), before + 1);
 }
 
-TEST(Campaigns, NumberACouponWithoutAnId) {
+TEST(CouponAdmin, NumberACouponWithoutAnId) {
   World world;
   NewCoupon coupon = summer();
   coupon.id.clear();
-  EXPECT_EQ(world.campaigns.create(coupon)->id, "1");
-  EXPECT_EQ(world.campaigns.create(coupon)->id, "2");
+  EXPECT_EQ(world.coupon_admin.create(coupon)->id, "1");
+  EXPECT_EQ(world.coupon_admin.create(coupon)->id, "2");
 }
 
-TEST(Campaigns, RefuseAnIdThatIsTaken) {
+TEST(CouponAdmin, RefuseAnIdThatIsTaken) {
   World world;
   world.create("c", 2);
   world.claim("c", "a");
-  EXPECT_EQ(world.campaigns.create({"c", "again", 9, {}, {}, {}}).error().code, Errc::already_exists);
+  EXPECT_EQ(world.coupon_admin.create({"c", "again", 9, {}, {}, {}}).error().code, Errc::already_exists);
   EXPECT_EQ(gate_stock(world), 2);
 }
 
-TEST(Campaigns, ARaiseReachesStoreAndGate) {
+TEST(CouponAdmin, ARaiseReachesStoreAndGate) {
   World world;
   world.create("c", 1);
   EXPECT_EQ(world.change_stock("c", 2)->stock, 2);
@@ -126,7 +126,7 @@ TEST(Campaigns, ARaiseReachesStoreAndGate) {
   EXPECT_EQ(world.catalog.snapshot()->find("c")->stock, 2);
 }
 
-TEST(Campaigns, AStockBelowWhatIsIssuedChangesNothing) {
+TEST(CouponAdmin, AStockBelowWhatIsIssuedChangesNothing) {
   World world;
   world.create("c", 5);
   for (const char* user : {"a", "b", "c"}) world.claim("c", user);
@@ -137,7 +137,7 @@ TEST(Campaigns, AStockBelowWhatIsIssuedChangesNothing) {
   EXPECT_EQ(world.claim("c", "d").decision, Decision::sold_out);
 }
 
-TEST(Campaigns, ALowerStockIsInTheGateBeforeTheStoreCommits) {
+TEST(CouponAdmin, ALowerStockIsInTheGateBeforeTheStoreCommits) {
   World world;
   world.create("c", 10);
   world.faults.fail("commit", Fault::before, 1);
@@ -146,7 +146,7 @@ TEST(Campaigns, ALowerStockIsInTheGateBeforeTheStoreCommits) {
   EXPECT_EQ(store_stock(world), 10);
 }
 
-TEST(Campaigns, ALateRepeatOfTheOldRevisionDoesNotUndoALoweredStock) {
+TEST(CouponAdmin, ALateRepeatOfTheOldRevisionDoesNotUndoALoweredStock) {
   World world;
   world.create("c", 10);
   world.faults.fail("commit", Fault::before, 1);
@@ -156,7 +156,7 @@ TEST(Campaigns, ALateRepeatOfTheOldRevisionDoesNotUndoALoweredStock) {
   EXPECT_EQ(gate_stock(world), 4);
 }
 
-TEST(Campaigns, AfterALowerThatFailedARaiseWorks) {
+TEST(CouponAdmin, AfterALowerThatFailedARaiseWorks) {
   World world;
   world.create("c", 10);
   world.faults.fail("commit", Fault::before, 1);
@@ -167,7 +167,7 @@ TEST(Campaigns, AfterALowerThatFailedARaiseWorks) {
 }
 
 // The stock of 8 is in the gate alone, and more than 4 were issued under it: 4 must not get into the store.
-TEST(Campaigns, AfterALowerThatFailedAStillLowerOneIsCheckedByTheGate) {
+TEST(CouponAdmin, AfterALowerThatFailedAStillLowerOneIsCheckedByTheGate) {
   World world;
   world.create("c", 10);
   world.faults.fail("commit", Fault::before, 1);
@@ -182,22 +182,22 @@ TEST(Campaigns, AfterALowerThatFailedAStillLowerOneIsCheckedByTheGate) {
 
 // Else another process that has just read the old row could open the gate with the old stock, after the lower
 // one.
-TEST(Campaigns, ALowerStockWaitsUntilTheCouponIsOpen) {
+TEST(CouponAdmin, ALowerStockWaitsUntilTheCouponIsOpen) {
   World world;
   world.faults.fail("install", Fault::before);
-  ASSERT_TRUE(world.campaigns.create({"c", "unlucky", 10, {}, {}, {}}));
+  ASSERT_TRUE(world.coupon_admin.create({"c", "unlucky", 10, {}, {}, {}}));
   EXPECT_EQ(world.change_stock("c", 4).error().code, Errc::unavailable);
   EXPECT_EQ(store_stock(world), 10);
 }
 
-TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
+TEST(CouponAdmin, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
   for (std::uint64_t seed = 0; seed < 150 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world;
     Elsewhere elsewhere(world.store, world.gate);
     std::mt19937_64 random(seed);
     world.faults.fail_at_random(seed, 25);
-    (void)world.campaigns.create({"c", "drawn", 10, {}, {}, {}});
+    (void)world.coupon_admin.create({"c", "drawn", 10, {}, {}, {}});
     for (int i = 0; i < 25; ++i) {
       switch (random() % 4) {
         case 0:
@@ -217,26 +217,26 @@ TEST(Campaigns, NeitherFailuresNorRivalsPutMoreIntoTheGateThanTheStoreAllows) {
       ASSERT_LE(state->issued, row->stock);
     }
     world.faults.heal();
-    (void)world.campaigns.create({"c", "drawn", 10, {}, {}, {}});
+    (void)world.coupon_admin.create({"c", "drawn", 10, {}, {}, {}});
     ASSERT_TRUE(world.change_stock("c", 12));
     EXPECT_EQ(gate_stock(world), 12);
   }
 }
 
-TEST(Campaigns, AWindowBoundIsTakenAwayByAnEmptyOne) {
+TEST(CouponAdmin, AWindowBoundIsTakenAwayByAnEmptyOne) {
   World world;
   const Time later = now() + std::chrono::hours(1);
-  ASSERT_TRUE(world.campaigns.create({"c", "later", 1, later, later + std::chrono::hours(1), {}}));
+  ASSERT_TRUE(world.coupon_admin.create({"c", "later", 1, later, later + std::chrono::hours(1), {}}));
   EXPECT_EQ(world.claim("c", "a").decision, Decision::not_open);
   CouponChange change;
   change.opens_at.emplace(std::nullopt);
-  ASSERT_TRUE(world.campaigns.change("c", change));
+  ASSERT_TRUE(world.coupon_admin.change("c", change));
   EXPECT_FALSE(world.sqlite->coupon("c")->opens_at);
   EXPECT_TRUE(world.sqlite->coupon("c")->closes_at);
   EXPECT_EQ(world.claim("c", "a").decision, Decision::issued);
 }
 
-TEST(Campaigns, RefuseABadChange) {
+TEST(CouponAdmin, RefuseABadChange) {
   World world;
   world.create("c", 5);
   for (const std::int64_t bad : {std::int64_t{0}, stock_max + 1}) {
@@ -245,26 +245,26 @@ TEST(Campaigns, RefuseABadChange) {
   CouponChange change;
   change.opens_at.emplace(from_millis(2'000));
   change.closes_at.emplace(from_millis(1'000));
-  EXPECT_EQ(world.campaigns.change("c", change).error().code, Errc::invalid);
+  EXPECT_EQ(world.coupon_admin.change("c", change).error().code, Errc::invalid);
   EXPECT_EQ(world.change_stock("nothing", 1).error().code, Errc::not_found);
 }
 
-TEST(Campaigns, ClosingIsForGoodAndMayBeRepeated) {
+TEST(CouponAdmin, ClosingIsForGoodAndMayBeRepeated) {
   World world;
   world.create("c", 5);
   world.claim("c", "a");
-  ASSERT_TRUE(world.campaigns.close("c"));
-  ASSERT_TRUE(world.campaigns.close("c"));
+  ASSERT_TRUE(world.coupon_admin.close("c"));
+  ASSERT_TRUE(world.coupon_admin.close("c"));
   EXPECT_EQ(world.claim("c", "b").decision, Decision::closed);
   EXPECT_EQ(world.claim("c", "a").decision, Decision::already_issued);
   ASSERT_TRUE(world.change_stock("c", 9));
   EXPECT_EQ(world.claim("c", "b").decision, Decision::closed);
 }
 
-TEST(Campaigns, AChangeOpensACouponThatWasNeverOpened) {
+TEST(CouponAdmin, AChangeOpensACouponThatWasNeverOpened) {
   World world;
   world.faults.fail("install", Fault::before);
-  ASSERT_TRUE(world.campaigns.create({"c", "unlucky", 5, {}, {}, {}}));
+  ASSERT_TRUE(world.coupon_admin.create({"c", "unlucky", 5, {}, {}, {}}));
   world.faults.heal();
   ASSERT_TRUE(world.change_stock("c", 3));
   EXPECT_EQ(gate_stock(world), 3);

@@ -29,39 +29,39 @@ TEST(CouponStatus, ComesFromTheRowWhenTheGateDoesNotAnswer) {
   EXPECT_EQ(status_of({coupon, {}}), CouponStatus::closed);
 }
 
-TEST(Campaigns, ShowTheGatesNumbersAndDoWithoutThem) {
+TEST(CouponAdmin, ShowTheGatesNumbersAndDoWithoutThem) {
   World world;
   world.create("c", 5);
   world.claim("c", "a");
-  EXPECT_EQ(world.campaigns.show("c")->gate->issued, 1);
+  EXPECT_EQ(world.coupon_admin.show("c")->gate->issued, 1);
   world.faults.fail("state", Fault::before);
-  const auto view = world.campaigns.show("c");
+  const auto view = world.coupon_admin.show("c");
   ASSERT_TRUE(view);
   EXPECT_FALSE(view->gate);
   EXPECT_EQ(view->coupon.stock, 5);
 }
 
-TEST(Campaigns, ShowACouponThatTheCatalogHasNotSeenYet) {
+TEST(CouponAdmin, ShowACouponThatTheCatalogHasNotSeenYet) {
   World world;
   Elsewhere elsewhere(world.store, world.gate);
-  Campaigns other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
+  CouponAdmin other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
   ASSERT_TRUE(other.create({"c", "new", 5, {}, {}, {}}));
-  EXPECT_EQ(world.campaigns.show("c")->coupon.name, "new");
-  EXPECT_EQ(world.campaigns.show("nothing").error().code, Errc::not_found);
+  EXPECT_EQ(world.coupon_admin.show("c")->coupon.name, "new");
+  EXPECT_EQ(world.coupon_admin.show("nothing").error().code, Errc::not_found);
 }
 
-TEST(Campaigns, ListCouponsByPage) {
+TEST(CouponAdmin, ListCouponsByPage) {
   World world;
   for (const char* id : {"c", "a", "b"}) world.create(id, 1);
-  const auto first = world.campaigns.list("", 2);
+  const auto first = world.coupon_admin.list("", 2);
   ASSERT_EQ(first->size(), 2U);
   EXPECT_EQ(first->at(0).id, "a");
-  const auto second = world.campaigns.list("b", 2);
+  const auto second = world.coupon_admin.list("b", 2);
   ASSERT_EQ(second->size(), 1U);
   EXPECT_EQ(second->at(0).id, "c");
 }
 
-TEST(Campaigns, AUsersCouponsAreThoseSavedAndThosePending) {
+TEST(CouponAdmin, AUsersCouponsAreThoseSavedAndThosePending) {
   World world;
   for (const char* id : {"saved", "pending", "other"}) world.create(id, 5);
   const Claim saved = world.claim("saved", "kim");
@@ -70,7 +70,7 @@ TEST(Campaigns, AUsersCouponsAreThoseSavedAndThosePending) {
   const IssuedEvent event{"saved", "kim", saved.sequence, saved.issued_at, 1};
   ASSERT_TRUE(world.sqlite->save({"g", "t", {event}, {}}));
 
-  const auto held = world.campaigns.coupons_of("kim").value();
+  const auto held = world.coupon_admin.coupons_of("kim").value();
   ASSERT_EQ(held.size(), 2U);
   for (const HeldCoupon& coupon : held) {
     EXPECT_EQ(coupon.persisted, coupon.coupon_id == "saved");
@@ -80,19 +80,19 @@ TEST(Campaigns, AUsersCouponsAreThoseSavedAndThosePending) {
   EXPECT_EQ(pending.sequence, 1);
 }
 
-TEST(Campaigns, AUsersCouponsAreNotGuessedWithoutTheGateOrTheStore) {
+TEST(CouponAdmin, AUsersCouponsAreNotGuessedWithoutTheGateOrTheStore) {
   World world;
   world.faults.fail("holdings", Fault::before, 1);
-  EXPECT_EQ(world.campaigns.coupons_of("kim").error().code, Errc::unavailable);
+  EXPECT_EQ(world.coupon_admin.coupons_of("kim").error().code, Errc::unavailable);
   world.faults.fail("coupons_of_user", Fault::before, 1);
-  EXPECT_EQ(world.campaigns.coupons_of("kim").error().code, Errc::unavailable);
-  EXPECT_TRUE(world.campaigns.coupons_of("kim"));
+  EXPECT_EQ(world.coupon_admin.coupons_of("kim").error().code, Errc::unavailable);
+  EXPECT_TRUE(world.coupon_admin.coupons_of("kim"));
 }
 
-TEST(Campaigns, AUsersCouponsAreNoMoreThanTheLimit) {
+TEST(CouponAdmin, AUsersCouponsAreNoMoreThanTheLimit) {
   World world;
-  Campaigns brief(world.store, world.store, world.gate, world.catalog, world.propagator,
-                  {.user_coupons_max = 2});
+  CouponAdmin brief(world.store, world.store, world.gate, world.catalog, world.propagator,
+                    {.user_coupons_max = 2});
   for (const char* id : {"a", "b", "c"}) {
     world.create(id, 5);
     world.claim(id, "kim");

@@ -47,12 +47,12 @@ TEST(UnsavedCoupons, AClosedOneIsAmongThemUntilAllIsSaved) {
   Listing test;
   test.world.create("c", 5);
   test.world.claim("c", "kim");
-  ASSERT_TRUE(test.world.campaigns.close("c"));
+  ASSERT_TRUE(test.world.coupon_admin.close("c"));
   EXPECT_EQ(test.list(), Ids{"c"});
-  EXPECT_EQ(test.world.campaigns.coupons_of("kim")->size(), 1U);
+  EXPECT_EQ(test.world.coupon_admin.coupons_of("kim")->size(), 1U);
   test.save_all();
   EXPECT_EQ(test.list(), Ids{});
-  EXPECT_EQ(test.world.campaigns.coupons_of("kim")->size(), 1U);
+  EXPECT_EQ(test.world.coupon_admin.coupons_of("kim")->size(), 1U);
 }
 
 TEST(UnsavedCoupons, ASoldOutOneIsAmongThemUntilAllIsSavedAndAgainWithMoreStock) {
@@ -71,7 +71,7 @@ TEST(UnsavedCoupons, ASoldOutOneIsAmongThemUntilAllIsSavedAndAgainWithMoreStock)
 
 TEST(UnsavedCoupons, AWindowThatHasEndedCounts) {
   Listing test;
-  ASSERT_TRUE(test.world.campaigns.create({"c", "brief", 5, {}, test.time.wall() + 10s, {}}));
+  ASSERT_TRUE(test.world.coupon_admin.create({"c", "brief", 5, {}, test.time.wall() + 10s, {}}));
   EXPECT_EQ(test.list(), Ids{"c"});
   test.time.passed += 10s;
   EXPECT_EQ(test.list(), Ids{});
@@ -80,7 +80,7 @@ TEST(UnsavedCoupons, AWindowThatHasEndedCounts) {
 TEST(UnsavedCoupons, AGateThatDoesNotAnswerRulesNothingOut) {
   Listing test;
   test.world.create("c", 5);
-  ASSERT_TRUE(test.world.campaigns.close("c"));
+  ASSERT_TRUE(test.world.coupon_admin.close("c"));
   test.world.faults.fail("states", Fault::before);
   EXPECT_EQ(test.list(), Ids{"c"});
   test.world.faults.heal();
@@ -98,7 +98,7 @@ TEST(UnsavedCoupons, CostTheGateNothingOnceTheyAreOver) {
   Listing test;
   for (int i = 0; i < 20; ++i) {
     test.world.create("old" + std::to_string(i), 1);
-    ASSERT_TRUE(test.world.campaigns.close("old" + std::to_string(i)));
+    ASSERT_TRUE(test.world.coupon_admin.close("old" + std::to_string(i)));
   }
   UnsavedCoupons unsaved(test.world.gate, test.world.catalog, {.looked_at_max = 6});
   for (int i = 0; i < 4; ++i) {

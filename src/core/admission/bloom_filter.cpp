@@ -26,19 +26,19 @@ std::uint32_t bit_of(std::uint64_t hash, std::size_t word) {
 
 }  // namespace
 
-HolderFilter::HolderFilter(std::size_t users) : blocks_(users / users_per_block + 1) {}
+BloomFilter::BloomFilter(std::size_t users) : blocks_(users / users_per_block + 1) {}
 
-std::size_t HolderFilter::index_of(std::uint64_t hash) const {
+std::size_t BloomFilter::index_of(std::uint64_t hash) const {
   return static_cast<std::size_t>(((hash >> 32) * blocks_.size()) >> 32);
 }
 
-void HolderFilter::add(std::string_view user_id) {
+void BloomFilter::add(std::string_view user_id) {
   const std::uint64_t hash = hash_of(user_id);
   Block& block = blocks_[index_of(hash)];
   for (std::size_t word = 0; word < words; ++word) block[word] |= bit_of(hash, word);
 }
 
-bool HolderFilter::may_contain(std::string_view user_id) const {
+bool BloomFilter::may_contain(std::string_view user_id) const {
   const std::uint64_t hash = hash_of(user_id);
   const Block& block = blocks_[index_of(hash)];
   std::uint32_t missing = 0;

@@ -12,10 +12,10 @@ namespace seonchak {
 /// Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007, with the blocks of Apache Parquet.
 ///
 /// Safe from any thread once nobody adds to it any more.
-class HolderFilter {
+class BloomFilter {
  public:
   /// Has room for `users`; with more it errs more often.
-  explicit HolderFilter(std::size_t users);
+  explicit BloomFilter(std::size_t users);
 
   void add(std::string_view user_id);
   bool may_contain(std::string_view user_id) const;

@@ -3,20 +3,21 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
 
-Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-               Witness& witness, RefusalReader& refusals, Metrics& metrics, IssuerOptions options)
+Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, Watermarks& watermarks,
+               UnsavedClaims& unsaved_claims, RefusalReader& refusals, Metrics& metrics,
+               IssuerOptions options)
     : loop_(loop),
       gate_(gate),
       catalog_(catalog),
       waiters_(waiters),
-      board_(board),
-      witness_(witness),
+      watermarks_(watermarks),
+      unsaved_claims_(unsaved_claims),
       refusals_(refusals),
       options_(options),
       gate_calls_(metrics.counter("seonchak_gate_calls_total", "Atomic claim calls made to the gate.")),
@@ -82,7 +83,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
     queue.sequence_seen = 0;
   }
   ClaimBatch claims{coupon_id, epoch, queue.sequence_seen, {}, coupon ? coupon->gate : std::string()};
-  if (planted("no_fence")) claims.gate.clear();
+  if (failpoint("no_fence")) claims.gate.clear();
   claims.users.reserve(users);
   for (std::size_t i = 0; i < users; ++i) {
     batch.push_back(std::move(queue.waiting.front()));
@@ -113,17 +114,17 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   if (!reply) {
     gate_failures_.add();
     if (reply.error().code != Errc::unavailable && reply.error().code != Errc::outbox_full) {
-      witness_.doubt(coupon_id, epoch, sequence_seen);
+      unsaved_claims_.doubt(coupon_id, epoch, sequence_seen);
     }
     for (Request& request : batch) finish(request.handler, reply.error());
     return;
   }
-  if (!planted("ack_before_remembering")) remember(coupon_id, *reply, batch);
-  const Mark published{coupon_id, reply->state.published, epoch};
-  const Mark persisted{coupon_id, reply->state.persisted, epoch};
-  board_.shown({&published, 1}, called_at);
-  board_.published({&published, 1});
-  board_.persisted({&persisted, 1});
+  if (!failpoint("ack_before_remembering")) remember(coupon_id, *reply, batch);
+  const Watermark published{coupon_id, reply->state.published, epoch};
+  const Watermark persisted{coupon_id, reply->state.persisted, epoch};
+  watermarks_.shown({&published, 1}, called_at);
+  watermarks_.published({&published, 1});
+  watermarks_.persisted({&persisted, 1});
   const TimePoint as_of = catalog_.catalog().current_as_of();
   const auto coupon = catalog_.find(coupon_id);
   if (in_doubt(coupon.get(), epoch, as_of)) {
@@ -136,7 +137,7 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   for (std::size_t i = 0; i < batch.size(); ++i) {
     answer_claim(coupon.get(), reply->state, reply->claims[i], until, batch[i]);
   }
-  if (planted("ack_before_remembering")) {
+  if (failpoint("ack_before_remembering")) {
     loop_.post(
         [this, coupon_id, reply = *reply, batch = std::move(batch)] { remember(coupon_id, reply, batch); });
   }
@@ -152,9 +153,9 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
     if (claim.decision == Decision::issued) fresh.push_back(holder);
     // Issued by a call whose answer was lost, or through another process: this one may be all who was told.
     if (claim.decision == Decision::already_issued && claim.sequence > reply.state.persisted)
-      witness_.already_issued(coupon_id, reply.state.epoch, holder);
+      unsaved_claims_.already_issued(coupon_id, reply.state.epoch, holder);
   }
-  witness_.issued(coupon_id, reply.state.epoch, std::move(fresh));
+  unsaved_claims_.issued(coupon_id, reply.state.epoch, std::move(fresh));
 }
 
 bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const {
@@ -162,15 +163,15 @@ bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalo
 }
 
 bool Issuer::lease_is_over(TimePoint catalog_as_of) const {
-  if (options_.fence_lease.count() == 0 || planted("no_lease")) return false;
+  if (options_.fence_lease.count() == 0 || failpoint("no_lease")) return false;
   return ticker().now() - catalog_as_of > options_.fence_lease;
 }
 
 /// For what was true at `known_at` in its epoch: no recovery had fenced the coupon then.
 Issuer::TimePoint Issuer::valid_until(TimePoint known_at, TimePoint catalog_as_of) const {
-  if (planted("late_answer")) return TimePoint::max();
+  if (failpoint("late_answer")) return TimePoint::max();
   const TimePoint until = known_at + options_.answer_limit;
-  if (options_.fence_lease.count() == 0 || planted("no_lease")) return until;
+  if (options_.fence_lease.count() == 0 || failpoint("no_lease")) return until;
   return std::min(until, catalog_as_of + options_.fence_lease);
 }
 
@@ -201,12 +202,12 @@ void Issuer::on_ack(const std::string& coupon_id, Ack ack, std::int64_t epoch, b
   // event that the log took after that recovery had read it.
   const bool has_row = reached && ack == Ack::store;
   const TimePoint store_knew = coupon && coupon->epoch == epoch ? as_of : TimePoint();
-  const TimePoint known_at = std::max(store_knew, board_.shown_at(coupon_id, epoch));
+  const TimePoint known_at = std::max(store_knew, watermarks_.shown_at(coupon_id, epoch));
   answer.valid_until = has_row ? TimePoint::max() : valid_until(known_at, as_of);
-  // Cut off with a former master, this process may hear of marks that came too late.
+  // Cut off with a former master, this process may hear of watermarks that came too late.
   if (reached && !lease_is_over(as_of)) return finish(handler, answer);
   // Not confirmed in its own epoch: nobody knows any more what has become of it.
-  if (board_.of(coupon_id).epoch > epoch || in_doubt(coupon.get(), epoch, as_of))
+  if (watermarks_.of(coupon_id).epoch > epoch || in_doubt(coupon.get(), epoch, as_of))
     return finish(handler, Error{Errc::gate_epoch, "the coupon was recovered meanwhile"});
   if (!options_.gate_is_durable)
     return finish(handler, Error{Errc::unavailable, "the store did not confirm in time"});

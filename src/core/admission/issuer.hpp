@@ -14,7 +14,7 @@
 #include "core/claims/unsaved_claims.hpp"
 #include "core/model/times.hpp"
 #include "core/ports/gate.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -32,8 +32,9 @@ struct IssuerOptions {
 
   /// A holder is told no later than this after the gate was asked, so nobody is told of a coupon after a
   /// recovery has settled without it: whatever the gate decided in between came before that recovery's fence,
-  /// which is followed by witness_grace (1.5 s). Longer than a gate's call limit (1 s), and shorter than the
-  /// grace by what a process needs to hear of the fence and to testify (250 ms). docs/decisions/0011.
+  /// which is followed by recording_grace (1.5 s). Longer than a gate's call limit (1 s), and shorter than
+  /// the grace by what a process needs to hear of the fence and to record (250 ms).
+  /// docs/decisions/0011.
   std::chrono::milliseconds answer_limit = safety_times.answer_deadline;
 };
 
@@ -59,8 +60,9 @@ using IssueHandler = std::function<void(Result<IssueAnswer>)>;
 /// and `overloaded`. Must outlive the loop's last callback.
 class Issuer {
  public:
-  Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, ProgressBoard& board,
-         Witness& witness, RefusalReader& refusals, Metrics& metrics, IssuerOptions options = {});
+  Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waiters, Watermarks& watermarks,
+         UnsavedClaims& unsaved_claims, RefusalReader& refusals, Metrics& metrics,
+         IssuerOptions options = {});
 
   /// `user_id` must be valid_user_id. `handler` may be called before this returns.
   void issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler);
@@ -104,8 +106,8 @@ class Issuer {
   Gate& gate_;
   CatalogReader& catalog_;
   AckWaiters& waiters_;
-  ProgressBoard& board_;
-  Witness& witness_;
+  Watermarks& watermarks_;
+  UnsavedClaims& unsaved_claims_;
   RefusalReader& refusals_;
   const IssuerOptions options_;
   TextMap<Queue> queues_;  // nodes are stable

@@ -118,7 +118,7 @@ TEST(IssuerDeadline, PendingIsToldByAProcessThatHeardFromTheStore) {
 
 TEST(IssuerDeadline, PendingIsToldByAProcessThatHeardFromTheGate) {
   Pending test;
-  ProgressPoller(test.world.gate, test.world.board).step();
+  ProgressPoller(test.world.gate, test.world.watermarks).step();
   test.world.loop.fire_timers();
   EXPECT_EQ(test.world.answers, (Answers{"a issued 1 pending"}));
 }
@@ -130,19 +130,19 @@ TEST(IssuerDeadline, PendingIsNotToldByAProcessThatHeardFromNeither) {
 }
 
 TEST(IssuerDeadline, WhatTheGateIsAskedBeforeASleepCountsFromThen) {
-  ProgressBoard board;
+  Watermarks watermarks;
   const Ticker::TimePoint asked = Ticker::TimePoint() + 1h;
-  const Mark mark{"c", 0, 2};
-  board.shown({&mark, 1}, asked);
-  board.shown({&mark, 1}, asked - 1s);
-  EXPECT_EQ(board.shown_at("c", 2), asked);
-  const Mark earlier{"c", 0, 1};
-  board.shown({&earlier, 1}, asked + 1s);
-  EXPECT_EQ(board.shown_at("c", 1), Ticker::TimePoint());
-  const Mark later{"c", 0, 3};
-  board.published({&later, 1});
-  EXPECT_EQ(board.shown_at("c", 2), Ticker::TimePoint());
-  EXPECT_EQ(board.shown_at("c", 3), Ticker::TimePoint());
+  const Watermark watermark{"c", 0, 2};
+  watermarks.shown({&watermark, 1}, asked);
+  watermarks.shown({&watermark, 1}, asked - 1s);
+  EXPECT_EQ(watermarks.shown_at("c", 2), asked);
+  const Watermark earlier{"c", 0, 1};
+  watermarks.shown({&earlier, 1}, asked + 1s);
+  EXPECT_EQ(watermarks.shown_at("c", 1), Ticker::TimePoint());
+  const Watermark later{"c", 0, 3};
+  watermarks.published({&later, 1});
+  EXPECT_EQ(watermarks.shown_at("c", 2), Ticker::TimePoint());
+  EXPECT_EQ(watermarks.shown_at("c", 3), Ticker::TimePoint());
 }
 
 }  // namespace

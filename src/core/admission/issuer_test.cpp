@@ -132,7 +132,7 @@ TEST(Issuer, ARefusalNeverWaitsForTheStore) {
 TEST(Issuer, NotOpenSaysWhenItOpens) {
   Issuing world;
   const Time opens = now() + std::chrono::hours(1);
-  ASSERT_TRUE(world.campaigns.create({"c", "later", 1, opens, {}, {}}));
+  ASSERT_TRUE(world.coupon_admin.create({"c", "later", 1, opens, {}, {}}));
   std::optional<Time> told;
   world.issuer.issue("c", "a", [&](Result<IssueAnswer> answer) { told = answer.value().opens_at; });
   world.answer_all();
@@ -166,8 +166,8 @@ TEST(Issuer, LearnsFromTheGateWhatOtherProcessesHaveDone) {
   world.create("c", 10, Ack::store);
   world.ask("c", "a");
   world.answer_all();
-  const Mark mark{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.mark_persisted({&mark, 1}).front());
+  const Watermark watermark{"c", 1, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&watermark, 1}).front());
   world.ask("c", "b");
   world.answer_all();
   world.loop.run();

@@ -30,7 +30,7 @@ TEST(IssuerUnknownCoupon, MadeByAnotherProcessAMomentAgoIsFound) {
   Issuing world;
   ASSERT_TRUE(world.catalog.start());
   Elsewhere elsewhere(world.store, world.gate);
-  Campaigns other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
+  CouponAdmin other(world.store, world.store, world.gate, elsewhere.catalog, elsewhere.propagator, {});
   ASSERT_TRUE(other.create({"c", "new", 5, {}, {}, {}}));
 
   world.ask("c", "a");
@@ -52,7 +52,7 @@ TEST(IssuerUnknownCoupon, OnlyInsertedByAProcessThatDiedIsOpenedAndIssued) {
   world.ask("c", "a");
   ASSERT_TRUE(world.answered(1));
   EXPECT_EQ(world.answers, (Answers{"a gate_missing"})) << "nobody waits for the gate to be opened";
-  world.carry();
+  world.propagate();
   world.ask("c", "a");
   world.answer_all();
   EXPECT_EQ(world.answers.back(), "a issued 1");
@@ -61,14 +61,14 @@ TEST(IssuerUnknownCoupon, OnlyInsertedByAProcessThatDiedIsOpenedAndIssued) {
 TEST(IssuerUnknownCoupon, NotYetOpenInTheGateFailsClosed) {
   Issuing world;
   world.faults.fail("install", Fault::before);
-  ASSERT_TRUE(world.campaigns.create({"c", "unlucky", 5, {}, {}, {}}));
+  ASSERT_TRUE(world.coupon_admin.create({"c", "unlucky", 5, {}, {}, {}}));
   ASSERT_TRUE(world.catalog.start());
   world.ask("c", "a");
   ASSERT_TRUE(world.answered(1));
   EXPECT_EQ(world.answers, (Answers{"a gate_missing"}));
 
   world.faults.heal();
-  world.carry();
+  world.propagate();
   world.ask("c", "b");
   world.answer_all();
   EXPECT_EQ(world.answers.back(), "b issued 1");

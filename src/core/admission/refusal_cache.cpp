@@ -29,7 +29,7 @@ bool is_of(const Refusal& refusal, const Coupon& coupon) {
 
 }  // namespace
 
-Refusals::Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalsOptions options)
+RefusalCache::RefusalCache(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalCacheOptions options)
     : gate_(gate),
       catalog_(catalog),
       options_(options),
@@ -38,7 +38,7 @@ Refusals::Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, Refusa
           "Times all holders of a coupon were read from the gate, to refuse others from memory.")),
       known_(std::make_shared<const Known>()) {}
 
-TimePoint Refusals::valid_until(Decision decision, const GateState& state, TimePoint asked_at) const {
+TimePoint RefusalCache::valid_until(Decision decision, const GateState& state, TimePoint asked_at) const {
   TimePoint until = asked_at + options_.valid_max;
   // A later answer comes first in the order of precedence.
   if (decision == Decision::not_open) {
@@ -49,7 +49,7 @@ TimePoint Refusals::valid_until(Decision decision, const GateState& state, TimeP
   return until;
 }
 
-void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
+void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
   if (state.epoch != coupon.epoch || state.revision != committed_for_gate(coupon).revision) return;
   const Decision decision = decide(state, false);
   const bool refuses = decision != Decision::issued && decision != Decision::not_found;
@@ -72,17 +72,17 @@ void Refusals::seen(const Coupon& coupon, const GateState& state, TimePoint aske
   wake_.notify_one();
 }
 
-void Refusals::stop() {
+void RefusalCache::stop() {
   stopping_ = true;
   wake_.notify_all();
 }
 
-std::shared_ptr<const Refusals::Known> Refusals::known() const {
+std::shared_ptr<const RefusalCache::Known> RefusalCache::known() const {
   const std::lock_guard lock(mutex_);
   return known_;
 }
 
-void Refusals::step(std::chrono::milliseconds wait) {
+void RefusalCache::step(std::chrono::milliseconds wait) {
   TextMap<Refusal> found;
   {
     std::unique_lock lock(mutex_);
@@ -110,7 +110,7 @@ void Refusals::step(std::chrono::milliseconds wait) {
   if (failed && !stopping_) ticker().sleep_for(failure_pause);
 }
 
-Refusals::Draft Refusals::without_outdated() const {
+RefusalCache::Draft RefusalCache::without_outdated() const {
   const auto catalog = catalog_.snapshot();
   const auto published = known();
   Draft draft;
@@ -124,15 +124,15 @@ Refusals::Draft Refusals::without_outdated() const {
   return draft;
 }
 
-Result<std::shared_ptr<const HolderFilter>> Refusals::holders_of(const std::string& coupon_id,
-                                                                 const Refusal& refusal, Draft& draft) {
+Result<std::shared_ptr<const BloomFilter>> RefusalCache::holders_of(const std::string& coupon_id,
+                                                                    const Refusal& refusal, Draft& draft) {
   const auto same = draft.known.find(coupon_id);
   const std::size_t replaced = same == draft.known.end() ? 0 : same->second->holders->bytes();
   // Holders only ever join during an epoch.
   if (same != draft.known.end() && same->second->epoch == refusal.epoch &&
       same->second->issued == refusal.issued)
     return same->second->holders;
-  HolderFilter filter(static_cast<std::size_t>(refusal.issued));
+  BloomFilter filter(static_cast<std::size_t>(refusal.issued));
   const std::size_t bytes = draft.bytes - replaced + filter.bytes();
   if (bytes > options_.filter_bytes_max)
     return Error{Errc::overloaded, "no memory is left for the filter of its holders"};
@@ -144,11 +144,11 @@ Result<std::shared_ptr<const HolderFilter>> Refusals::holders_of(const std::stri
     if (auto read = read_holders(coupon_id, refusal, filter); !read) return read.error();
   }
   draft.bytes = bytes;
-  return std::make_shared<const HolderFilter>(std::move(filter));
+  return std::make_shared<const BloomFilter>(std::move(filter));
 }
 
-Result<void> Refusals::read_holders(const std::string& coupon_id, const Refusal& refusal,
-                                    HolderFilter& filter) const {
+Result<void> RefusalCache::read_holders(const std::string& coupon_id, const Refusal& refusal,
+                                        BloomFilter& filter) const {
   scans_.add();
   std::string cursor;
   do {
@@ -166,14 +166,14 @@ Result<void> Refusals::read_holders(const std::string& coupon_id, const Refusal&
   return {};
 }
 
-void Refusals::publish(Known next) {
+void RefusalCache::publish(Known next) {
   auto shared = std::make_shared<const Known>(std::move(next));
   const std::lock_guard lock(mutex_);
   known_ = std::move(shared);
   version_.fetch_add(1, std::memory_order_release);
 }
 
-const Refusals::Known& RefusalReader::known() {
+const RefusalCache::Known& RefusalReader::known() {
   const std::uint64_t version = refusals_.version();
   if (!known_ || version != version_) {
     known_ = refusals_.known();
@@ -183,14 +183,14 @@ const Refusals::Known& RefusalReader::known() {
 }
 
 const Refusal* RefusalReader::find(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of) {
-  const Refusals::Known& known = this->known();
+  const RefusalCache::Known& known = this->known();
   if (known.empty()) return nullptr;
   const auto found = known.find(coupon.id);
   if (found == known.end()) return nullptr;
   const Refusal& refusal = *found->second;
   if (!is_of(refusal, coupon) || !coupon.is_open()) return nullptr;
   const TimePoint time = ticker().now();
-  const RefusalsOptions& options = refusals_.options();
+  const RefusalCacheOptions& options = refusals_.options();
   if (refusal.term->over(time) || time - catalog_as_of > options.lease) return nullptr;
   if (refusal.holders->may_contain(user_id)) return nullptr;
   return refusal.term->take_turn(time, options.refresh_after) ? nullptr : &refusal;

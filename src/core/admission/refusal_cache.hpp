@@ -19,7 +19,7 @@
 
 namespace seonchak {
 
-struct RefusalsOptions {
+struct RefusalCacheOptions {
   /// How long a process may refuse on what it last heard from the store. A change that could let somebody in
   /// reaches the gate later than this after its commit: PropagatorOptions::loosening_delay.
   std::chrono::milliseconds lease = safety_times.refusal_lease;
@@ -42,17 +42,17 @@ struct Refusal {
   std::optional<Time> opens_at{};
   std::int64_t issued = 0;
   std::shared_ptr<const RefusalTerm> term{};
-  std::shared_ptr<const HolderFilter> holders{};  ///< never null in Refusals::known
+  std::shared_ptr<const BloomFilter> holders{};  ///< never null in RefusalCache::known
 };
 
 /// The refusals one process knows, so that those who come late cost the gate nothing. Event loops say what
 /// the gate has answered (seen); a thread of its own asks the gate for the holders and publishes (step).
 /// docs/decisions/0008 says why an answer from here is the one the gate would give. Safe from any thread.
-class Refusals {
+class RefusalCache {
  public:
   using Known = TextMap<std::shared_ptr<const Refusal>>;
 
-  Refusals(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalsOptions options = {});
+  RefusalCache(GateControl& gate, Catalog& catalog, Metrics& metrics, RefusalCacheOptions options = {});
 
   /// The gate, asked at `asked_at` by its caller, has answered with `state`. Does nothing unless `state` is
   /// of the revision that `coupon` is. When it refuses whoever is no holder, as is known already, that goes
@@ -71,7 +71,7 @@ class Refusals {
   /// Changes whenever known() does.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
-  const RefusalsOptions& options() const { return options_; }
+  const RefusalCacheOptions& options() const { return options_; }
 
  private:
   /// Until when `decision` counts that the gate, asked at `asked_at`, has given with `state`.
@@ -85,14 +85,14 @@ class Refusals {
     std::size_t outdated_bytes = 0;  // of those that are still published and not in `known`
   };
   Draft without_outdated() const;
-  Result<std::shared_ptr<const HolderFilter>> holders_of(const std::string& coupon_id, const Refusal& refusal,
-                                                         Draft& draft);
-  Result<void> read_holders(const std::string& coupon_id, const Refusal& refusal, HolderFilter& filter) const;
+  Result<std::shared_ptr<const BloomFilter>> holders_of(const std::string& coupon_id, const Refusal& refusal,
+                                                        Draft& draft);
+  Result<void> read_holders(const std::string& coupon_id, const Refusal& refusal, BloomFilter& filter) const;
   void publish(Known next);
 
   GateControl& gate_;
   Catalog& catalog_;
-  const RefusalsOptions options_;
+  const RefusalCacheOptions options_;
   Counter& scans_;
 
   mutable std::mutex mutex_;
@@ -106,7 +106,7 @@ class Refusals {
 /// One thread's view of the refusals.
 class RefusalReader {
  public:
-  explicit RefusalReader(Refusals& refusals) : refusals_(refusals) {}
+  explicit RefusalReader(RefusalCache& refusals) : refusals_(refusals) {}
 
   /// The refusal of this user, if it is certain that the gate would refuse too; null otherwise. `coupon` was
   /// found in the catalog after `catalog_as_of` had been read: with the other order a thread that stood still
@@ -114,14 +114,14 @@ class RefusalReader {
   const Refusal* find(const Coupon& coupon, std::string_view user_id,
                       std::chrono::steady_clock::time_point catalog_as_of);
 
-  /// As Refusals::seen, and free when nobody is refused and nothing is known of the coupon.
+  /// As RefusalCache::seen, and free when nobody is refused and nothing is known of the coupon.
   void seen(const Coupon& coupon, const GateState& state, std::chrono::steady_clock::time_point asked_at);
 
  private:
-  const Refusals::Known& known();
+  const RefusalCache::Known& known();
 
-  Refusals& refusals_;
-  std::shared_ptr<const Refusals::Known> known_;
+  RefusalCache& refusals_;
+  std::shared_ptr<const RefusalCache::Known> known_;
   std::uint64_t version_ = 0;
 };
 

@@ -14,7 +14,7 @@ void pass(Refusing& test, std::chrono::milliseconds time) {
   test.refresh();
 }
 
-TEST(RefusalsAgain, OneUserASecondAsksTheGateWhileTheOthersAreRefused) {
+TEST(RefusalCacheAgain, OneUserASecondAsksTheGateWhileTheOthersAreRefused) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -33,7 +33,7 @@ TEST(RefusalsAgain, OneUserASecondAsksTheGateWhileTheOthersAreRefused) {
   EXPECT_NE(test.world.metrics.text().find("seonchak_holder_scans_total 1\n"), std::string::npos);
 }
 
-TEST(RefusalsAgain, WithoutAnAnswerOfTheGateTheyEnd) {
+TEST(RefusalCacheAgain, WithoutAnAnswerOfTheGateTheyEnd) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -52,7 +52,7 @@ TEST(RefusalsAgain, WithoutAnAnswerOfTheGateTheyEnd) {
   }
 }
 
-TEST(RefusalsAgain, NobodyIsAskedForWithoutDemand) {
+TEST(RefusalCacheAgain, NobodyIsAskedForWithoutDemand) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -61,10 +61,10 @@ TEST(RefusalsAgain, NobodyIsAskedForWithoutDemand) {
   EXPECT_EQ(test.ask("x"), "x sold_out") << "the filter is still there";
 }
 
-TEST(RefusalsAgain, AGlitchOfTheGatesClockClosesNothingForGood) {
+TEST(RefusalCacheAgain, AGlitchOfTheGatesClockClosesNothingForGood) {
   Refusing test;
   const NewCoupon coupon{"late", "Late", 2, {}, test.time.wall() + 2h, Ack::gate};
-  ASSERT_TRUE(test.world.campaigns.create(coupon));
+  ASSERT_TRUE(test.world.coupon_admin.create(coupon));
   EXPECT_EQ(test.ask("a", "late"), "a issued 1 gate");
   test.time.wall_ahead = 3h;
   EXPECT_EQ(test.ask("x", "late"), "x closed gate");
@@ -81,7 +81,7 @@ TEST(RefusalsAgain, AGlitchOfTheGatesClockClosesNothingForGood) {
 }
 
 // An answer that the gate gave before its clock was mended comes after one that it gave later.
-TEST(RefusalsAgain, AnOlderAnswerRevivesNothing) {
+TEST(RefusalCacheAgain, AnOlderAnswerRevivesNothing) {
   Refusing test;
   test.sell_out();
   test.learn();

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Refusals, AfterTheLastOneLosersCostTheGateNothing) {
+TEST(RefusalCache, AfterTheLastOneLosersCostTheGateNothing) {
   Refusing test;
   test.sell_out();
   EXPECT_EQ(test.ask("x"), "x sold_out gate") << "nobody has asked yet who the holders are";
@@ -25,7 +25,7 @@ TEST(Refusals, AfterTheLastOneLosersCostTheGateNothing) {
   EXPECT_EQ(test.ask("y"), "y sold_out");
 }
 
-TEST(Refusals, AHolderGetsTheFirstSequenceAgain) {
+TEST(RefusalCache, AHolderGetsTheFirstSequenceAgain) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -34,14 +34,14 @@ TEST(Refusals, AHolderGetsTheFirstSequenceAgain) {
   EXPECT_EQ(test.ask("b"), "b already_issued 2 gate");
 }
 
-TEST(Refusals, ACouponThatIsNotSoldOutIsTheGatesMatter) {
+TEST(RefusalCache, ACouponThatIsNotSoldOutIsTheGatesMatter) {
   Refusing test;
   EXPECT_EQ(test.ask("a"), "a issued 1 gate");
   test.learn();
   EXPECT_EQ(test.ask("b"), "b issued 2 gate");
 }
 
-TEST(Refusals, ARefillIsHeardOf) {
+TEST(RefusalCache, ARefillIsHeardOf) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -54,7 +54,7 @@ TEST(Refusals, ARefillIsHeardOf) {
   EXPECT_EQ(test.ask("x"), "x already_issued 3 gate");
 }
 
-TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
+TEST(RefusalCache, WhoHasNotHeardFromTheStoreAsksTheGate) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -67,7 +67,7 @@ TEST(Refusals, WhoHasNotHeardFromTheStoreAsksTheGate) {
 }
 
 // The gate is told of a refill when nobody can refuse by what was before any more.
-TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
+TEST(RefusalCache, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
   Refusing test;
   constexpr auto delay = safety_times.loosening_delay;
   Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = delay});
@@ -89,7 +89,7 @@ TEST(Refusals, NobodyIsLetInWhileAnotherProcessMayStillRefuse) {
   EXPECT_EQ(test.world.memory_gate.state("c")->stock, 3);
 }
 
-TEST(Refusals, ALowerStockIsInForceAtOnce) {
+TEST(RefusalCache, ALowerStockIsInForceAtOnce) {
   Refusing test;
   Elsewhere other(test.world.store, test.world.gate, {.loosening_delay = 1h});
   ASSERT_TRUE(test.world.sqlite->update_coupon("c", [](Coupon& row) -> Result<void> {
@@ -100,7 +100,7 @@ TEST(Refusals, ALowerStockIsInForceAtOnce) {
   EXPECT_EQ(test.world.memory_gate.state("c")->stock, 1);
 }
 
-TEST(Refusals, AStockThatWasOnlyProposedRefusesNobodyFromMemory) {
+TEST(RefusalCache, AStockThatWasOnlyProposedRefusesNobodyFromMemory) {
   Refusing test;
   EXPECT_EQ(test.ask("a"), "a issued 1 gate");
   Coupon proposed = test.world.sqlite->coupon("c").value();
@@ -111,20 +111,20 @@ TEST(Refusals, AStockThatWasOnlyProposedRefusesNobodyFromMemory) {
   EXPECT_EQ(test.ask("x"), "x sold_out gate");
 }
 
-TEST(Refusals, ClosedIsAnsweredFromMemoryToo) {
+TEST(RefusalCache, ClosedIsAnsweredFromMemoryToo) {
   Refusing test;
   EXPECT_EQ(test.ask("a"), "a issued 1 gate");
-  ASSERT_TRUE(test.world.campaigns.close("c"));
+  ASSERT_TRUE(test.world.coupon_admin.close("c"));
   EXPECT_EQ(test.ask("x"), "x closed gate");
   test.learn();
   EXPECT_EQ(test.ask("x"), "x closed");
   EXPECT_EQ(test.ask("a"), "a already_issued 1 gate");
 }
 
-TEST(Refusals, TheGatesClockOpensAndCloses) {
+TEST(RefusalCache, TheGatesClockOpensAndCloses) {
   Refusing test;
   NewCoupon coupon{"later", "Later", 1, test.time.wall() + 500ms, test.time.wall() + 5s, Ack::gate};
-  ASSERT_TRUE(test.world.campaigns.create(coupon));
+  ASSERT_TRUE(test.world.coupon_admin.create(coupon));
   EXPECT_EQ(test.ask("x", "later"), "x not_open gate");
   test.learn();
   test.time.passed += 498ms;
@@ -140,10 +140,10 @@ TEST(Refusals, TheGatesClockOpensAndCloses) {
   EXPECT_EQ(test.ask("y", "later"), "y closed gate") << "closed comes before sold out";
 }
 
-TEST(Refusals, WhetherItIsOpenIsAskedEverySecond) {
+TEST(RefusalCache, WhetherItIsOpenIsAskedEverySecond) {
   Refusing test;
   NewCoupon coupon{"later", "Later", 1, test.time.wall() + 1h, {}, Ack::gate};
-  ASSERT_TRUE(test.world.campaigns.create(coupon));
+  ASSERT_TRUE(test.world.coupon_admin.create(coupon));
   EXPECT_EQ(test.ask("x", "later"), "x not_open gate");
   test.learn();
   EXPECT_EQ(test.ask("x", "later"), "x not_open");
@@ -152,7 +152,7 @@ TEST(Refusals, WhetherItIsOpenIsAskedEverySecond) {
   EXPECT_EQ(test.ask("x", "later"), "x not_open gate");
 }
 
-TEST(Refusals, ARecoveryEndsThem) {
+TEST(RefusalCache, ARecoveryEndsThem) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -165,7 +165,7 @@ TEST(Refusals, ARecoveryEndsThem) {
 }
 
 // A gate that lost its state must not make strangers of its holders.
-TEST(Refusals, HoldersThatAreReadFromALostStateDoNotCount) {
+TEST(RefusalCache, HoldersThatAreReadFromALostStateDoNotCount) {
   Refusing test;
   test.sell_out();
   test.world.memory_gate.forget("c");
@@ -173,7 +173,7 @@ TEST(Refusals, HoldersThatAreReadFromALostStateDoNotCount) {
   EXPECT_EQ(test.ask("a"), "a gate_missing gate");
 }
 
-TEST(Refusals, AFailureToReadTheHoldersIsMadeGoodLater) {
+TEST(RefusalCache, AFailureToReadTheHoldersIsMadeGoodLater) {
   for (const char* call : {"holders_page", "state"}) {
     Refusing test;
     test.sell_out();
@@ -185,7 +185,7 @@ TEST(Refusals, AFailureToReadTheHoldersIsMadeGoodLater) {
   }
 }
 
-TEST(Refusals, AStepPublishesOnce) {
+TEST(RefusalCache, AStepPublishesOnce) {
   Refusing test;
   test.sell_out();
   test.learn();
@@ -200,10 +200,11 @@ TEST(Refusals, AStepPublishesOnce) {
   EXPECT_EQ(test.world.refusals.known()->size(), 1U);
 }
 
-TEST(Refusals, WhatIsOutdatedMakesRoomForTheFilterOfAnother) {
+TEST(RefusalCache, WhatIsOutdatedMakesRoomForTheFilterOfAnother) {
   Refusing test;
   constexpr std::size_t one_filter = 32;
-  Refusals small(test.world.gate, test.world.catalog, test.world.metrics, {.filter_bytes_max = one_filter});
+  RefusalCache small(test.world.gate, test.world.catalog, test.world.metrics,
+                     {.filter_bytes_max = one_filter});
   const auto learn = [&](const std::string& id) {
     small.seen(*test.world.reader.find(id), test.world.memory_gate.state(id).value(), test.time.now());
     small.step(0ms);
@@ -218,9 +219,9 @@ TEST(Refusals, WhatIsOutdatedMakesRoomForTheFilterOfAnother) {
   EXPECT_TRUE(learn("d"));
 }
 
-TEST(Refusals, WithoutMemoryForTheFilterTheGateIsAsked) {
+TEST(RefusalCache, WithoutMemoryForTheFilterTheGateIsAsked) {
   Refusing test;
-  Refusals small(test.world.gate, test.world.catalog, test.world.metrics, {.filter_bytes_max = 16});
+  RefusalCache small(test.world.gate, test.world.catalog, test.world.metrics, {.filter_bytes_max = 16});
   test.sell_out();
   const auto state = test.world.memory_gate.state("c").value();
   small.seen(*test.world.reader.find("c"), state, test.time.now());

@@ -32,7 +32,7 @@ class Comparison {
     repeated_rows();
     log_order();
     if (compares_gate_) {
-      marks();
+      watermarks();
       gate_sequences();
       rows();
       outbox();
@@ -104,7 +104,7 @@ class Comparison {
       add(BreachKind::gate_stock_above_store, against("gate", facts_.after->stock, "store", stock));
   }
 
-  void marks() {
+  void watermarks() {
     const GateState& state = *facts_.after;
     if (state.published > state.sequence) {
       add(BreachKind::published_above_sequence,
@@ -114,7 +114,7 @@ class Comparison {
       add(BreachKind::persisted_above_sequence,
           against("persisted", state.persisted, "sequence", state.sequence));
     }
-    // The consumer may be faster than the relay's mark, and a relay that was killed never sets it.
+    // The consumer may be faster than the relay's watermark, and a relay that was killed never sets it.
     if (state.persisted > state.published) {
       result_.notes.push_back(against("persisted", state.persisted, "published", state.published) +
                               ": the relay has not marked yet what is in the store already");

@@ -20,7 +20,7 @@ enum class BreachKind {
   gate_stock_above_store,    ///< the gate would issue more than the store allows
   holders_above_stock,       ///< more users hold the coupon in the gate than there are coupons
   rows_above_stock,          ///< more rows than coupons
-  published_above_sequence,  ///< a mark beyond what was ever issued
+  published_above_sequence,  ///< a watermark beyond what was ever issued
   persisted_above_sequence,
   holder_above_sequence,    ///< a sequence the gate has not come to yet, or none at all
   sequence_twice_in_gate,   ///< two holders with one sequence

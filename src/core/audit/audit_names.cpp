@@ -20,9 +20,9 @@ Name name_of(BreachKind kind) {
     case BreachKind::rows_above_stock:
       return {"rows_above_stock", "over-issued: more rows in the store than stock"};
     case BreachKind::published_above_sequence:
-      return {"published_above_sequence", "the mark `published` is beyond what was issued"};
+      return {"published_above_sequence", "the watermark `published` is beyond what was issued"};
     case BreachKind::persisted_above_sequence:
-      return {"persisted_above_sequence", "the mark `persisted` is beyond what was issued"};
+      return {"persisted_above_sequence", "the watermark `persisted` is beyond what was issued"};
     case BreachKind::holder_above_sequence:
       return {"holder_above_sequence", "a holder in the gate has a sequence that was never issued"};
     case BreachKind::sequence_twice_in_gate:

@@ -95,7 +95,7 @@ TEST(Audit, AGateThatWouldIssueMoreThanTheStoreAllows) {
   EXPECT_EQ(sound.breaches(), Texts{"gate_stock_above_store"});
 }
 
-TEST(Audit, MarksBeyondWhatWasIssued) {
+TEST(Audit, WatermarksBeyondWhatWasIssued) {
   Sound sound;
   sound.facts.after->published = 6;
   EXPECT_EQ(sound.breaches(), Texts{"published_above_sequence"});

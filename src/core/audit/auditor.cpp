@@ -206,7 +206,7 @@ class Auditor {
   }
 
   Result<void> read_outbox(const std::string& id, CouponFacts& facts) {
-    Mark after{id, 0, facts.before ? facts.before->epoch : 0};
+    Watermark after{id, 0, facts.before ? facts.before->epoch : 0};
     while (true) {
       auto page = ports_.outbox->read({&after, 1}, entries_page, no_wait);
       if (!page) return page.error();

@@ -96,8 +96,9 @@ struct Meddler final : GateRecovery {
                           std::span<const OutboxEntry> entries, bool first) override {
     return inner_.put_outbox(id, token, entries, first);
   }
-  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override {
-    return inner_.open(coupon, token, marks);
+  Result<void> open(const Coupon& coupon, const std::string& token,
+                    const RebuiltWatermarks& watermarks) override {
+    return inner_.open(coupon, token, watermarks);
   }
 
  private:

@@ -37,7 +37,7 @@ TEST(Catalog, IsUpToDateWhileTheGateHangs) {
   };
   ASSERT_TRUE(world.sqlite->create_coupon(row("new")));
   ASSERT_TRUE(world.catalog.refresh());
-  std::thread propagating([&] { world.carry(); });
+  std::thread propagating([&] { world.propagate(); });
   called.get_future().wait();
 
   ASSERT_TRUE(world.sqlite->update_coupon("good", [](Coupon& fenced) -> Result<void> {

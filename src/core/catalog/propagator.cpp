@@ -37,7 +37,7 @@ Propagator::Propagator(Store& store, GateControl& gate, Catalog& catalog, Metric
       gate_(gate),
       catalog_(catalog),
       options_(options),
-      pending_gauge_(metrics.gauge("seonchak_coupons_not_carried",
+      pending_gauge_(metrics.gauge("seonchak_coupons_not_propagated",
                                    "Coupons whose latest change this process has not told the gate of yet.")),
       stuck_gauge_(metrics.gauge("seonchak_coupons_stuck",
                                  "Those of them with which several attempts in a row have failed.")) {
@@ -70,7 +70,7 @@ void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons)
   wake_.notify_one();
 }
 
-void Propagator::carried(const Coupon& coupon) {
+void Propagator::propagated(const Coupon& coupon) {
   const std::lock_guard lock(mutex_);
   const auto found = pending_.find(coupon.id);
   if (found == pending_.end() || found->second.coupon->revision > coupon.revision) return;
@@ -152,7 +152,7 @@ void Propagator::step(milliseconds wait) {
   Attempts attempts = take_due(wait);
   if (attempts.empty()) return;
   const auto states = look_at(attempts);
-  const bool opened = states && carry_all(attempts, *states);
+  const bool opened = states && propagate_all(attempts, *states);
   if (!states) pause_all();
   put_back(attempts);
   // What was opened is issued from here once this process has heard of it.
@@ -170,12 +170,12 @@ std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) 
 
 // Whether any was opened. What fails for want of an answer will fail for the next one, too: that one is left
 // for the next step.
-bool Propagator::carry_all(Attempts& attempts, const States& states) {
+bool Propagator::propagate_all(Attempts& attempts, const States& states) {
   bool opened = false;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     Attempt& attempt = attempts[i];
     const bool was_open = attempt.work.coupon->settled > 0;
-    const auto outcome = carry(attempt, states[i]);
+    const auto outcome = propagate(attempt, states[i]);
     if (outcome) {
       link_failures_ = 0;
       opened = opened || (!was_open && attempt.done);
@@ -191,7 +191,7 @@ bool Propagator::carry_all(Attempts& attempts, const States& states) {
   return opened;
 }
 
-Result<void> Propagator::carry(Attempt& attempt, const Result<GateState>& state) {
+Result<void> Propagator::propagate(Attempt& attempt, const Result<GateState>& state) {
   const Coupon& coupon = *attempt.work.coupon;
   if (coupon.settled == 0) return open(attempt, state);
   if (!state) return state.error();
@@ -245,7 +245,7 @@ void Propagator::put_back(const Attempts& attempts) {
     const auto now = ticker().now();
     for (const Attempt& attempt : attempts) {
       const auto found = pending_.find(attempt.id);
-      // Somebody else has carried it, or there is another change of it.
+      // Somebody else has propagated it, or there is another change of it.
       if (found == pending_.end() || found->second.due) continue;
       Pending& pending = found->second;
       const bool newer = pending.coupon->revision != attempt.work.coupon->revision;
@@ -284,19 +284,20 @@ void Propagator::say(const Stuck& stuck) const {
   std::size_t named = 0;
   for (const Attempt* attempt : stuck.now) {
     if (++named > options_.names_logged_per_step_max) break;
-    log::warn("coupon not carried to the gate yet", {{"coupon", attempt->id},
-                                                     {"code", to_string(attempt->error->code)},
-                                                     {"why", attempt->error->message}});
+    log::warn("coupon not propagated to the gate yet", {{"coupon", attempt->id},
+                                                        {"code", to_string(attempt->error->code)},
+                                                        {"why", attempt->error->message}});
   }
   if (stuck.now.size() > named)
-    log::warn("more coupons not carried to the gate yet", {{"coupons", stuck.now.size() - named + 1}});
+    log::warn("more coupons not propagated to the gate yet", {{"coupons", stuck.now.size() - named + 1}});
   named = 0;
   for (const Attempt* attempt : stuck.no_more) {
     if (++named > options_.names_logged_per_step_max) break;
-    log::info("coupon carried to the gate after all", {{"coupon", attempt->id}});
+    log::info("coupon propagated to the gate after all", {{"coupon", attempt->id}});
   }
   if (stuck.no_more.size() > named)
-    log::info("more coupons carried to the gate after all", {{"coupons", stuck.no_more.size() - named + 1}});
+    log::info("more coupons propagated to the gate after all",
+              {{"coupons", stuck.no_more.size() - named + 1}});
 }
 
 void Propagator::pause_all() {

@@ -66,7 +66,7 @@ class Propagator {
   void stop();
 
   /// Somebody else has told the gate of this revision of a coupon.
-  void carried(const Coupon& coupon);
+  void propagated(const Coupon& coupon);
 
   /// Coupons that the gate has not been told of.
   std::size_t pending() const;
@@ -107,8 +107,8 @@ class Propagator {
   void count();
   Attempts take_due(std::chrono::milliseconds wait);
   std::optional<States> look_at(const Attempts& attempts);
-  bool carry_all(Attempts& attempts, const States& states);
-  Result<void> carry(Attempt& attempt, const Result<GateState>& state);
+  bool propagate_all(Attempts& attempts, const States& states);
+  Result<void> propagate(Attempt& attempt, const Result<GateState>& state);
   Result<void> open(Attempt& attempt, const Result<GateState>& state);
   Result<Coupon> drawn_for(const Pending& work);
   void put_back(const Attempts& attempts);

@@ -114,7 +114,7 @@ TEST(Propagator, ACouponIsNotOpenBeforeItsGateIs) {
   ASSERT_TRUE(world.refresh());
   EXPECT_FALSE(world.catalog.snapshot()->find("c")->is_open());
   world.faults.heal();
-  world.carry();
+  world.propagate();
   EXPECT_TRUE(world.catalog.snapshot()->find("c")->is_open());
 }
 
@@ -143,7 +143,7 @@ TEST(Propagator, AnOpeningWhoseFateIsUnknownIsNotRepeatedInItsEpoch) {
   EXPECT_EQ(world.sqlite->coupon("c")->settled, 2);
 }
 
-TEST(Propagator, CarriesAChangeThatItsMakerDidNot) {
+TEST(Propagator, PropagatesAChangeThatItsMakerDidNot) {
   World world;
   world.create("c", 1);
   commit_stock(world, "c", 2);
@@ -155,19 +155,19 @@ TEST(Propagator, CarriesAChangeThatItsMakerDidNot) {
   EXPECT_EQ(world.memory_gate.state("c")->stock, 2);
 }
 
-TEST(Propagator, WhatSomebodyElseHasCarriedIsNotCarriedAgain) {
+TEST(Propagator, WhatSomebodyElseHasPropagatedIsNotPropagatedAgain) {
   World world;
   world.create("c", 1);
   commit_stock(world, "c", 2);
   ASSERT_TRUE(world.catalog.refresh());
   EXPECT_EQ(world.propagator.pending(), 1U);
-  world.propagator.carried(*world.sqlite->coupon("c"));
+  world.propagator.propagated(*world.sqlite->coupon("c"));
   EXPECT_EQ(world.propagator.pending(), 0U);
   commit_stock(world, "c", 3);
   Coupon older = *world.sqlite->coupon("c");
   ASSERT_TRUE(world.catalog.refresh());
   older.revision -= 1;
-  world.propagator.carried(older);
+  world.propagator.propagated(older);
   EXPECT_EQ(world.propagator.pending(), 1U);
 }
 

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -45,7 +45,7 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
 
   compose(records, batch, moves ? &positions : nullptr);
   if (before_commit) before_commit(rows_);
-  if (planted("offset_first")) (void)store_.save({rows_.group, rows_.topic, {}, rows_.positions});
+  if (failpoint("offset_first")) (void)store_.save({rows_.group, rows_.topic, {}, rows_.positions});
   const auto began = ticker().now();
   const auto outcome = store_.save(rows_);
   commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
@@ -73,7 +73,7 @@ void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, cons
   for (const LogRecord* record : records) {
     const auto& event = std::get<IssuedEvent>(record->message);
     if (batch.fate_of(record) == Fate::late) {
-      if (planted("late_dropped")) continue;
+      if (failpoint("late_dropped")) continue;
       rows_.late.push_back(
           {event.coupon_id, {{event.user_id, event.sequence, event.issued_at}, event.epoch}});
       continue;
@@ -81,7 +81,7 @@ void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, cons
     rows_.events.push_back(event);
     if (event.coupon_id == std::exchange(before, event.coupon_id)) continue;
     const auto coupon = catalog_.find(event.coupon_id);
-    if (coupon && !planted("no_epoch_check_in_save") &&
+    if (coupon && !failpoint("no_epoch_check_in_save") &&
         std::ranges::find(rows_.epochs, coupon->id, &CouponEpoch::coupon_id) == rows_.epochs.end()) {
       rows_.epochs.push_back({coupon->id, coupon->epoch});
     }

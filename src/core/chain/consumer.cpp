@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -12,18 +12,18 @@ namespace seonchak {
 using std::chrono::milliseconds;
 
 Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate,
-                   CatalogReader& catalog, ProgressBoard& board, Metrics& metrics, Health& health,
+                   CatalogReader& catalog, Watermarks& watermarks, Metrics& metrics, Health& health,
                    ConsumerOptions options)
     : log_(log),
       outbox_(outbox),
       store_(store),
       catalog_(catalog),
-      board_(board),
+      watermarks_(watermarks),
       health_(health),
       options_(options),
       bare_(gate, catalog, options.bare),
       saver_(store, log, catalog, metrics),
-      reconciler_(store, outbox, metrics, options.reconciler),
+      repair_(store, outbox, metrics, options.repair),
       store_and_log_{{}, options.backoff_min},
       outside_{{}, options.backoff_min},
       saved_(metrics.counter("seonchak_consumer_saved_total",
@@ -34,10 +34,10 @@ Consumer::Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl
                                "Waits for the store, the gate or the log to come back.")),
       stalled_seconds_(metrics.gauge("seonchak_consumer_stalled_seconds",
                                      "How long the batch under way has been waiting; 0 when none is.")) {
-  if (planted("trim_before_commit")) {
+  if (failpoint("trim_before_commit")) {
     saver_.before_commit = [this](const SaveBatch& rows) {
       for (const IssuedEvent& event : rows.events) raise({event.coupon_id, event.sequence, event.epoch});
-      mark_persisted();
+      raise_persisted();
     };
   }
 }
@@ -60,8 +60,8 @@ milliseconds Consumer::step(milliseconds wait) {
     if (!batch_) poll(wait);
     if (batch_) go_on();
   }
-  mark_persisted();
-  reconcile();
+  raise_persisted();
+  repair();
   tell_health();
   return until(store_and_log_.retry_at);
 }
@@ -112,7 +112,7 @@ void Consumer::resume_from_store() {
 
 void Consumer::resume() {
   position_.clear();
-  reconciler_.forget();
+  repair_.forget();
   auto positions = store_.positions(log_.group(), log_.topic());
   if (!positions) return hold(store_and_log_, "store", positions.error());
   std::erase_if(*positions, [&](const LogPosition& position) {
@@ -201,48 +201,50 @@ void Consumer::after_commit(const SaveBatch& rows) {
   // Only events of the present epoch say how far the outbox of that epoch has come.
   std::unordered_map<std::string_view, std::int64_t> epochs;
   for (const CouponEpoch& coupon : rows.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
-  reconciler_.expect(rows.epochs);
+  repair_.expect(rows.epochs);
   for (const IssuedEvent& event : rows.events) {
     const auto present = epochs.find(event.coupon_id);
     if (present != epochs.end() && present->second == event.epoch) handled(event);
   }
-  board_.persisted(unmarked());
+  watermarks_.persisted(unmarked());
   if (!positions.empty()) log_.committed(positions);
 }
 
 void Consumer::handled(const IssuedEvent& event) {
-  if (const auto mark = reconciler_.handled(event)) raise(*mark);
+  if (const auto watermark = repair_.handled(event)) raise(*watermark);
 }
 
-void Consumer::raise(const Mark& mark) {
-  Mark& known = unmarked_.try_emplace(mark.coupon_id, mark).first->second;
-  if (mark.epoch > known.epoch || (mark.epoch == known.epoch && mark.sequence > known.sequence)) known = mark;
+void Consumer::raise(const Watermark& watermark) {
+  Watermark& known = unmarked_.try_emplace(watermark.coupon_id, watermark).first->second;
+  if (watermark.epoch > known.epoch ||
+      (watermark.epoch == known.epoch && watermark.sequence > known.sequence))
+    known = watermark;
 }
 
-std::vector<Mark> Consumer::unmarked() const {
-  std::vector<Mark> marks;
-  for (const auto& [coupon_id, mark] : unmarked_) marks.push_back(mark);
-  return marks;
+std::vector<Watermark> Consumer::unmarked() const {
+  std::vector<Watermark> watermarks;
+  for (const auto& [coupon_id, watermark] : unmarked_) watermarks.push_back(watermark);
+  return watermarks;
 }
 
-void Consumer::mark_persisted() {
+void Consumer::raise_persisted() {
   if (unmarked_.empty()) return;
-  const std::vector<Mark> marks = unmarked();
-  const auto answers = outbox_.mark_persisted(marks);
-  for (std::size_t i = 0; i < marks.size(); ++i) {
-    // Of a coupon that cannot be used the reconciler raises the mark again, later.
+  const std::vector<Watermark> watermarks = unmarked();
+  const auto answers = outbox_.raise_persisted(watermarks);
+  for (std::size_t i = 0; i < watermarks.size(); ++i) {
+    // Of a coupon that cannot be used the repair raises the watermark again, later.
     const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
     if (!answers[i])
       log::debug("outbox not trimmed yet",
-                 {{"coupon", marks[i].coupon_id}, {"why", answers[i].error().message}});
-    if (!again) unmarked_.erase(marks[i].coupon_id);
+                 {{"coupon", watermarks[i].coupon_id}, {"why", answers[i].error().message}});
+    if (!again) unmarked_.erase(watermarks[i].coupon_id);
   }
 }
 
-void Consumer::reconcile() {
-  const auto marks = reconciler_.step(catalog_.current(), {log_.group(), log_.topic()}, idle_);
-  for (const Mark& mark : marks) raise(mark);
-  board_.persisted(marks);
+void Consumer::repair() {
+  const auto watermarks = repair_.step(catalog_.current(), {log_.group(), log_.topic()}, idle_);
+  for (const Watermark& watermark : watermarks) raise(watermark);
+  watermarks_.persisted(watermarks);
 }
 
 // The same wait is logged once, however often it is tried again.

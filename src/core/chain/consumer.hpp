@@ -15,7 +15,7 @@
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -26,7 +26,7 @@ struct ConsumerOptions {
   std::chrono::milliseconds backoff_min{50};  ///< between tries of the store, the gate or the log
   std::chrono::milliseconds backoff_max{2'000};
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
-  ReconcilerOptions reconciler{};
+  RepairOptions repair{};
   BareRequestOptions bare{};
 };
 
@@ -53,7 +53,7 @@ struct ConsumerOptions {
 class Consumer {
  public:
   Consumer(EventConsumer& log, Store& store, Outbox& outbox, GateControl& gate, CatalogReader& catalog,
-           ProgressBoard& board, Metrics& metrics, Health& health, ConsumerOptions options = {});
+           Watermarks& watermarks, Metrics& metrics, Health& health, ConsumerOptions options = {});
 
   /// Does one bounded thing: takes the next batch, waiting up to `wait` for its first record, or goes on with
   /// the one under way. Returns when to come again.
@@ -79,10 +79,10 @@ class Consumer {
   bool somebody_waits();
   void after_commit(const SaveBatch& rows);
   void handled(const IssuedEvent& event);
-  void raise(const Mark& mark);
-  std::vector<Mark> unmarked() const;
-  void mark_persisted();
-  void reconcile();
+  void raise(const Watermark& watermark);
+  std::vector<Watermark> unmarked() const;
+  void raise_persisted();
+  void repair();
   void hold(Hold& held, std::string_view what, const Error& error);
   void progressed();
   void tell_health();
@@ -92,18 +92,18 @@ class Consumer {
   Outbox& outbox_;
   Store& store_;
   CatalogReader& catalog_;
-  ProgressBoard& board_;
+  Watermarks& watermarks_;
   Health& health_;
   const ConsumerOptions options_;
 
   BareRequests bare_;
   BatchSaver saver_;
-  Reconciler reconciler_;
+  Repair repair_;
 
   BatchSaver::Positions position_;
-  std::optional<ConsumeBatch> batch_;                   // under way
-  std::optional<std::vector<std::int32_t>> to_resume_;  // partitions to be started at the store's positions
-  std::unordered_map<std::string, Mark> unmarked_;      // committed, the gate not yet told
+  std::optional<ConsumeBatch> batch_;                    // under way
+  std::optional<std::vector<std::int32_t>> to_resume_;   // partitions to be started at the store's positions
+  std::unordered_map<std::string, Watermark> unmarked_;  // committed, the gate not yet told
   TimePoint next_poll_{};
   Hold store_and_log_;     // without them nothing goes on
   Hold outside_;           // the gate and the dead-letter topic: only the position waits for them

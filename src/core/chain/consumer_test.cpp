@@ -38,7 +38,7 @@ TEST(Consumer, SavesABatchAndTrimsTheOutbox) {
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   EXPECT_TRUE(world.outbox("c").empty());
   EXPECT_EQ(world.progress("c").persisted, 5);
-  EXPECT_EQ(world.board.of("c").persisted, 5);
+  EXPECT_EQ(world.watermarks.of("c").persisted, 5);
   EXPECT_EQ(world.position(), 5);
 }
 
@@ -67,7 +67,7 @@ TEST(Consumer, ACommitInDoubtIsHarmless) {
   life.steps(4);
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   EXPECT_TRUE(world.outbox("c").empty());
-  EXPECT_EQ(world.board.of("c").persisted, 5) << "those who wait for the store must hear of it";
+  EXPECT_EQ(world.watermarks.of("c").persisted, 5) << "those who wait for the store must hear of it";
   EXPECT_EQ(world.position(), 5);
 }
 
@@ -114,7 +114,7 @@ TEST(Consumer, ARestartDoesNotReadAgainWhatIsSaved) {
 
 TEST(Consumer, ACrashBetweenCommitAndTrimIsHealedWithoutFurtherEvents) {
   Logged world(5);
-  world.faults.fail("mark_persisted", Fault::before);
+  world.faults.fail("raise_persisted", Fault::before);
   ConsumerLife(world, world.log).steps(3);
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   EXPECT_EQ(world.outbox("c").size(), 5U);
@@ -128,14 +128,14 @@ TEST(Consumer, ACrashBetweenCommitAndTrimIsHealedWithoutFurtherEvents) {
 TEST(Consumer, AFailedTrimIsRepeated) {
   Logged world(5);
   ConsumerLife life(world, world.log);
-  world.faults.fail("mark_persisted", Fault::before, 2);
+  world.faults.fail("raise_persisted", Fault::before, 2);
   life.steps(5);
   EXPECT_TRUE(world.outbox("c").empty());
 }
 
 TEST(Consumer, OutlivesAnyFailureOnItsWay) {
   for (const char* call :
-       {"consumer_poll", "start_at", "positions", "save", "mark_persisted", "progress", "holders"}) {
+       {"consumer_poll", "start_at", "positions", "save", "raise_persisted", "progress", "holders"}) {
     for (const Fault fault : {Fault::before, Fault::after}) {
       Logged world(5);
       ConsumerLife life(world, world.log, 2);
@@ -255,7 +255,7 @@ TEST(Consumer, SavesFromTheOutboxWhatTheLogHasLostAtItsEnd) {
   ConsumerLife life(world, anew);
   life.steps(3);
   EXPECT_TRUE(world.saved_sequences("c").empty()) << "it may just not have come yet";
-  time.passed += ReconcilerOptions().overdue;
+  time.passed += RepairOptions().overdue;
   life.steps(2);
   EXPECT_EQ(world.saved_sequences("c"), one_to(2));
   EXPECT_EQ(world.progress("c").persisted, 2);
@@ -274,7 +274,7 @@ TEST(Consumer, WhatTheLogHasLostIsSavedWhateverTheWallClockSays) {
     time.wall_ahead = skew;
     ConsumerLife life(world, anew);
     life.steps(3);
-    time.passed += ReconcilerOptions().overdue - std::chrono::milliseconds(1);
+    time.passed += RepairOptions().overdue - std::chrono::milliseconds(1);
     life.steps(2);
     EXPECT_TRUE(world.saved_sequences("c").empty()) << skew.count();
     time.passed += std::chrono::milliseconds(1);

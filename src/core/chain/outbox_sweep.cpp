@@ -40,7 +40,7 @@ Result<std::vector<std::string>> OutboxSweep::step(const CatalogSnapshot& catalo
   const std::size_t count = std::min(round_.size(), options_.coupons_per_look);
   const std::span<const std::string> ids(round_.end() - static_cast<std::ptrdiff_t>(count), round_.end());
   if (count > 0) {
-    std::vector<Mark> from_start;
+    std::vector<Watermark> from_start;
     for (const std::string& id : ids) from_start.push_back({id, 0, 0});
     const auto read = outbox_.read(from_start, 1, std::chrono::milliseconds(0));
     if (!read) return read.error();

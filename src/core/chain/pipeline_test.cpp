@@ -58,7 +58,7 @@ class History {
 
   void create() {
     for (const char* id : {"c", "d"}) {
-      (void)world_.campaigns.create({id, "drawn", 1 + static_cast<std::int64_t>(pick(30)), {}, {}, {}});
+      (void)world_.coupon_admin.create({id, "drawn", 1 + static_cast<std::int64_t>(pick(30)), {}, {}, {}});
     }
     note_stock();
   }

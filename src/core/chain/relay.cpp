@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -28,15 +28,15 @@ bool any_full(const std::vector<OutboxEntry>& entries, std::size_t entries_max) 
 
 }  // namespace
 
-Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, Watermarks& watermarks,
              Metrics& metrics, Health& health, RelayOptions options)
     : outbox_(outbox),
       publisher_(publisher),
       catalog_(catalog),
-      board_(board),
+      watermarks_(watermarks),
       health_(health),
       options_(std::move(options)),
-      leases_(outbox, catalog, board, options_.leases),
+      leases_(outbox, catalog, watermarks, options_.leases),
       published_(metrics.counter("seonchak_relay_published_total", "Events the log has confirmed.")),
       replays_(metrics.counter("seonchak_relay_replays_total",
                                "Times the publisher lost its queue and the outbox was read again.")),
@@ -162,7 +162,7 @@ void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress
   // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
   const std::int64_t start = publisher_.durable() ? progress.published : progress.persisted;
   Position position{start, start, start, progress.epoch};
-  if (planted("skip_outbox_entry_on_adopt")) position.read += 1;
+  if (failpoint("skip_outbox_entry_on_adopt")) position.read += 1;
   positions_.insert_or_assign(coupon_id, std::move(position));
   next_read_ = {};
 }
@@ -176,18 +176,18 @@ void Relay::keep_own_backlog() {
 
 void Relay::take_report(milliseconds wait) {
   const EventPublisher::Report report = publisher_.poll(wait);
-  for (const Mark& mark : report.confirmed) {
-    const auto found = positions_.find(mark.coupon_id);
-    if (found == positions_.end() || found->second.epoch != mark.epoch) continue;
+  for (const Watermark& watermark : report.confirmed) {
+    const auto found = positions_.find(watermark.coupon_id);
+    if (found == positions_.end() || found->second.epoch != watermark.epoch) continue;
     Position& position = found->second;
-    if (mark.sequence > position.confirmed)
-      published_.add(static_cast<std::uint64_t>(mark.sequence - position.confirmed));
-    position.confirmed = std::max(position.confirmed, mark.sequence);
+    if (watermark.sequence > position.confirmed)
+      published_.add(static_cast<std::uint64_t>(watermark.sequence - position.confirmed));
+    position.confirmed = std::max(position.confirmed, watermark.sequence);
     auto& unconfirmed = position.unconfirmed;
     while (!unconfirmed.empty() && unconfirmed.front().first <= position.confirmed) unconfirmed.pop_front();
   }
-  board_.published(report.confirmed);
-  if (report.lost && !planted("no_rewind")) rewind();
+  watermarks_.published(report.confirmed);
+  if (report.lost && !failpoint("no_rewind")) rewind();
 }
 
 void Relay::rewind() {
@@ -199,24 +199,24 @@ void Relay::rewind() {
 }
 
 Result<void> Relay::mark_confirmed() {
-  std::vector<Mark> marks;
+  std::vector<Watermark> watermarks;
   for (const auto& [id, position] : positions_) {
-    if (position.confirmed > position.marked) marks.push_back({id, position.confirmed, position.epoch});
+    if (position.confirmed > position.marked) watermarks.push_back({id, position.confirmed, position.epoch});
   }
-  if (marks.empty()) return {};
-  const auto answers = outbox_.mark_published(marks);
+  if (watermarks.empty()) return {};
+  const auto answers = outbox_.raise_published(watermarks);
   if (const auto down = nobody_reached(answers)) return *down;
-  for (std::size_t i = 0; i < marks.size(); ++i) {
-    // Of a coupon that cannot be used the next mark is tried, not this one for ever.
+  for (std::size_t i = 0; i < watermarks.size(); ++i) {
+    // Of a coupon that cannot be used the next watermark is tried, not this one for ever.
     const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
-    if (!again) positions_[marks[i].coupon_id].marked = marks[i].sequence;
+    if (!again) positions_[watermarks[i].coupon_id].marked = watermarks[i].sequence;
   }
   return {};
 }
 
 Result<std::size_t> Relay::read_outbox(milliseconds wait) {
   if (positions_.empty()) return std::size_t{0};
-  std::vector<Mark> after;
+  std::vector<Watermark> after;
   after.reserve(positions_.size());
   for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
   auto read = outbox_.read(after, options_.entries_max, wait);

@@ -13,7 +13,7 @@
 #include "core/chain/relay_leases.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -22,7 +22,7 @@ struct RelayOptions {
   std::size_t entries_max = 256;  ///< outbox entries read per coupon and step
 
   /// The longest that one read waits, so that a new coupon does not wait long behind it. 0 where everything
-  /// is claimed in this process: then ProgressBoard::somebody_waits tells of it.
+  /// is claimed in this process: then Watermarks::somebody_waits tells of it.
   std::chrono::milliseconds read_wait_max{25};
   std::chrono::milliseconds gather{25};        ///< the least time between two reads that found something,
                                                ///< unless one did not find all there was, or a coupon's
@@ -39,11 +39,11 @@ struct RelayOptions {
 /// Logic without I/O or sleep of its own: everything outside is a port. Used from one thread.
 class Relay {
  public:
-  Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, ProgressBoard& board,
+  Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, Watermarks& watermarks,
         Metrics& metrics, Health& health, RelayOptions options);
 
   /// Does what there is to do, waiting up to `wait` for something to read or for the log. Returns when to
-  /// come again: earlier when ProgressBoard::somebody_waits is notified.
+  /// come again: earlier when Watermarks::somebody_waits is notified.
   std::chrono::milliseconds step(std::chrono::milliseconds wait);
 
   /// True when the last step found the outbox empty and the log has confirmed everything read from it.
@@ -82,7 +82,7 @@ class Relay {
   Outbox& outbox_;
   EventPublisher& publisher_;
   CatalogReader& catalog_;
-  ProgressBoard& board_;
+  Watermarks& watermarks_;
   Health& health_;
   const RelayOptions options_;
 

@@ -14,11 +14,11 @@ constexpr std::chrono::milliseconds acks_period{1'000};
 
 }  // namespace
 
-RelayLeases::RelayLeases(Outbox& outbox, CatalogReader& catalog, ProgressBoard& board,
+RelayLeases::RelayLeases(Outbox& outbox, CatalogReader& catalog, Watermarks& watermarks,
                          RelayLeasesOptions options)
     : outbox_(outbox),
       catalog_(catalog),
-      board_(board),
+      watermarks_(watermarks),
       options_(std::move(options)),
       sweep_(outbox, options_.sweep) {}
 
@@ -32,9 +32,9 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::step(bool all_now, const D
   const bool renews = time >= next_renewal_;
   const bool looks = all_now || time >= next_hints_;
   Ids fresh = std::exchange(swept_, {});
-  if (const std::uint64_t wants = board_.wants(); looks || wants != wants_seen_) {
+  if (const std::uint64_t wants = watermarks_.wants(); looks || wants != wants_seen_) {
     wants_seen_ = wants;
-    for (const std::string& id : board_.wanted()) add(id, fresh);
+    for (const std::string& id : watermarks_.wanted()) add(id, fresh);
   }
   if (looks) {
     if (const auto found = find_hinted(renews ? options_.all_hints_max : options_.hints_max, fresh); !found)

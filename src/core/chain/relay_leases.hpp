@@ -11,7 +11,7 @@
 #include "core/catalog/catalog.hpp"
 #include "core/chain/outbox_sweep.hpp"
 #include "core/ports/gate.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -40,7 +40,7 @@ struct RelayLeasesOptions {
 /// Used from one thread.
 class RelayLeases {
  public:
-  RelayLeases(Outbox& outbox, CatalogReader& catalog, ProgressBoard& board, RelayLeasesOptions options);
+  RelayLeases(Outbox& outbox, CatalogReader& catalog, Watermarks& watermarks, RelayLeasesOptions options);
 
   struct Change {
     std::string coupon_id;
@@ -90,7 +90,7 @@ class RelayLeases {
 
   Outbox& outbox_;
   CatalogReader& catalog_;
-  ProgressBoard& board_;
+  Watermarks& watermarks_;
   const RelayLeasesOptions options_;
 
   OutboxSweep sweep_;

@@ -15,7 +15,7 @@ struct OnDemand : World {
   explicit OnDemand(RelayOptions options = {})
       : reader(catalog),
         publisher(log.publisher(), faults, true, 10'000),
-        relay(gate, publisher, reader, board, metrics, health, named(std::move(options))) {
+        relay(gate, publisher, reader, watermarks, metrics, health, named(std::move(options))) {
     for (const char* call : {"lease", "release", "settle_active", "progress"})
       EXPECT_EQ(faults.calls(call), 0U);
   }
@@ -41,7 +41,7 @@ struct OnDemand : World {
 
   std::size_t calls() const {
     std::size_t sum = 0;
-    for (const char* call : {"active", "settle_active", "read", "release", "mark_published"})
+    for (const char* call : {"active", "settle_active", "read", "release", "raise_published"})
       sum += faults.calls(call);
     return sum + coupons_asked;
   }
@@ -137,7 +137,7 @@ TEST(RelayLeases, WhoWaitsInThisProcessIsNoticedAtOnce) {
   world.lose_hints();
   world.issue("c", 1);
   world.lose_hints();
-  world.board.want("c");
+  world.watermarks.want("c");
   EXPECT_LE(world.time_to_publish("c", 1), 1ms);
 }
 
@@ -158,7 +158,7 @@ TEST(RelayLeases, ANewRelayFindsWhatWaitsInAThousandCouponsWithinASecondOrSo) {
   world.create_many(500, true);
   world.issue("open999", 2);
   const std::int64_t epoch = 1;
-  const Mark none{"old499", 0, epoch};
+  const Watermark none{"old499", 0, epoch};
   ASSERT_TRUE(world.memory_gate.read({&none, 1}, 1, no_wait));
   world.lose_hints();
   EXPECT_LE(world.time_to_publish("open999", 2), 1'200ms);
@@ -223,8 +223,8 @@ TEST(RelayLeases, WhatALogInMemoryWouldForgetIsKeptUntilTheStoreHasIt) {
   world.issue("c", 2);
   for (int i = 0; i < 20; ++i, time.passed += 1s) life.relay.step(no_wait);
   EXPECT_EQ(logged_sequences(log, "c"), one_to(2)) << "taken up anew, it would come a second time";
-  const Mark saved{"c", 2, 1};
-  ASSERT_TRUE(world.memory_gate.mark_persisted({&saved, 1}).front());
+  const Watermark saved{"c", 2, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&saved, 1}).front());
   for (int i = 0; i < 3; ++i, time.passed += 1s) life.relay.step(no_wait);
   EXPECT_EQ(world.faults.calls("settle_active"), 1U);
 }

@@ -26,7 +26,7 @@ TEST(Relay, PublishesEachEventOnceInTheOrderOfItsSequence) {
   EXPECT_EQ(logged_sequences(log, "c"), one_to(15));
   EXPECT_EQ(logged_sequences(log, "d"), one_to(10));
   EXPECT_EQ(world.progress("c").published, 15);
-  EXPECT_EQ(world.board.of("d").published, 10);
+  EXPECT_EQ(world.watermarks.of("d").published, 10);
 }
 
 TEST(Relay, AnEventIsWhatTheGateDecided) {
@@ -89,7 +89,7 @@ TEST(Relay, IsNotDrainedWhenTheLastStepLostTheQueue) {
 }
 
 TEST(Relay, OutlivesAnyFailureOfTheGate) {
-  for (const char* call : {"lease", "progress", "read", "mark_published"}) {
+  for (const char* call : {"lease", "progress", "read", "raise_published"}) {
     for (const Fault fault : {Fault::before, Fault::after}) {
       World world;
       MemoryLog log;
@@ -227,8 +227,8 @@ TEST(Relay, ARestartInTheMiddleOfABatchPublishesTheRestOfIt) {
   MemoryLog log;
   world.create("c", 100);
   ASSERT_TRUE(world.memory_gate.claim_now({"c", 1, 0, {"a", "b", "c"}}));
-  const Mark published{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.mark_published({&published, 1}).front());
+  const Watermark published{"c", 1, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
   RelayLife(world, log, {.durable = true}).drain();
   EXPECT_EQ(logged_sequences(log, "c"), (Sequences{2, 3}));
 }
@@ -239,8 +239,8 @@ TEST(Relay, ARestartBeginsAtPersistedWhenTheLogDiedToo) {
   world.issue("c", 3);
   MemoryLog before;
   RelayLife(world, before).drain();
-  const Mark saved{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.mark_persisted({&saved, 1}).front());
+  const Watermark saved{"c", 1, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&saved, 1}).front());
 
   MemoryLog after;
   RelayLife(world, after).drain();

@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds no_wait{0};
 
 }  // namespace
 
-Reconciler::Reconciler(Store& store, Outbox& outbox, Metrics& metrics, ReconcilerOptions options)
+Repair::Repair(Store& store, Outbox& outbox, Metrics& metrics, RepairOptions options)
     : store_(store),
       outbox_(outbox),
       options_(options),
@@ -24,7 +24,7 @@ Reconciler::Reconciler(Store& store, Outbox& outbox, Metrics& metrics, Reconcile
       lost_(metrics.counter("seonchak_consumer_lost_by_log_total",
                             "Events saved from the outbox, since the log has confirmed and lost them.")) {}
 
-void Reconciler::forget() {
+void Repair::forget() {
   for (const auto& [id, coupon] : coupons_) others_.insert(id);
   coupons_.clear();
   sweep_.restart();
@@ -32,7 +32,7 @@ void Reconciler::forget() {
 }
 
 // A batch after a reassignment is of many coupons, and all of them are unknown.
-void Reconciler::expect(std::span<const CouponEpoch> coupons) {
+void Repair::expect(std::span<const CouponEpoch> coupons) {
   std::vector<std::string> unknown;
   for (const auto& [id, epoch] : coupons) {
     const auto found = coupons_.find(id);
@@ -41,7 +41,7 @@ void Reconciler::expect(std::span<const CouponEpoch> coupons) {
   if (!unknown.empty()) ask(unknown);
 }
 
-void Reconciler::ask(const std::vector<std::string>& ids) {
+void Repair::ask(const std::vector<std::string>& ids) {
   const auto progress = outbox_.progress(ids);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto& gate = progress[i];
@@ -50,7 +50,7 @@ void Reconciler::ask(const std::vector<std::string>& ids) {
   }
 }
 
-std::optional<Mark> Reconciler::handled(const IssuedEvent& event) {
+std::optional<Watermark> Repair::handled(const IssuedEvent& event) {
   Coupon& coupon = coupons_[event.coupon_id];
   if (coupon.epoch != event.epoch) coupon = {.epoch = event.epoch};
   coupon.handled_at = ticker().now();
@@ -58,23 +58,23 @@ std::optional<Mark> Reconciler::handled(const IssuedEvent& event) {
   if (event.sequence == coupon.through + 1) coupon.through = event.sequence;
   if (event.sequence > coupon.through) found_gap_ = true;
   if (coupon.through == 0) return std::nullopt;
-  return Mark{event.coupon_id, coupon.through, coupon.epoch};
+  return Watermark{event.coupon_id, coupon.through, coupon.epoch};
 }
 
-std::vector<Mark> Reconciler::step(const CatalogSnapshot& catalog, const Reader& reader, bool idle) {
-  std::vector<Mark> marks;
+std::vector<Watermark> Repair::step(const CatalogSnapshot& catalog, const Reader& reader, bool idle) {
+  std::vector<Watermark> watermarks;
   const auto time = ticker().now();
   if (!idle || !quiet_since_) quiet_since_ = time;
   if (const auto found = sweep_.step(catalog); found) others_.insert(found->begin(), found->end());
-  if (time < next_look_ && !found_gap_) return marks;
+  if (time < next_look_ && !found_gap_) return watermarks;
   next_look_ = time + options_.period;
   find_others(catalog);
-  if (const auto looked = look(reader, marks); !looked)
-    log::debug("not reconciled", {{"why", looked.error().message}});
-  return marks;
+  if (const auto looked = look(reader, watermarks); !looked)
+    log::debug("nothing repaired", {{"why", looked.error().message}});
+  return watermarks;
 }
 
-void Reconciler::find_others(const CatalogSnapshot& catalog) {
+void Repair::find_others(const CatalogSnapshot& catalog) {
   const auto active = outbox_.active(options_.active_max);
   if (!active) return;
   for (const auto& [id, hinted] : *active) {
@@ -82,7 +82,7 @@ void Reconciler::find_others(const CatalogSnapshot& catalog) {
   }
 }
 
-Result<void> Reconciler::look(const Reader& reader, std::vector<Mark>& marks) {
+Result<void> Repair::look(const Reader& reader, std::vector<Watermark>& watermarks) {
   std::set<std::string> looked_at = others_;
   for (const auto& [id, coupon] : coupons_) looked_at.insert(id);
   if (looked_at.empty()) return {};
@@ -109,7 +109,7 @@ Result<void> Reconciler::look(const Reader& reader, std::vector<Mark>& marks) {
     }
     const bool at_rest = gate.persisted >= std::max({gate.published, coupon.seen, coupon.through});
     if (!at_rest) coupon.handled_at = time;
-    if (coupon.through > gate.persisted) marks.push_back({ids[i], coupon.through, gate.epoch});
+    if (coupon.through > gate.persisted) watermarks.push_back({ids[i], coupon.through, gate.epoch});
     if (time - coupon.handled_at >= options_.forget_after) coupons_.erase(ids[i]);
   }
   found_gap_ = false;
@@ -117,18 +117,18 @@ Result<void> Reconciler::look(const Reader& reader, std::vector<Mark>& marks) {
 }
 
 // What comes after is judged once all up to here is saved.
-void Reconciler::await(Coupon& coupon, std::int64_t published) const {
+void Repair::await(Coupon& coupon, std::int64_t published) const {
   if (coupon.through < coupon.awaited || published <= coupon.awaited) return;
   coupon.awaited = published;
   coupon.awaited_since = ticker().now();
 }
 
 // Entry by entry from what the gate knows to be saved, up to what the log has confirmed.
-Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int64_t published,
-                                 const Reader& reader) {
+Result<void> Repair::advance(Coupon& coupon, const std::string& id, std::int64_t published,
+                             const Reader& reader) {
   const std::int64_t confirmed = std::max(published, coupon.seen);
   for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
-    const Mark after{id, coupon.through, coupon.epoch};
+    const Watermark after{id, coupon.through, coupon.epoch};
     auto read = outbox_.read({&after, 1}, entries_page, no_wait);
     if (!read) return read.error();
     if (!read->failed.empty()) return read->failed.front().error;
@@ -151,14 +151,14 @@ Result<void> Reconciler::advance(Coupon& coupon, const std::string& id, std::int
 }
 
 // A later event has come without it, or nothing comes any more.
-bool Reconciler::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
+bool Repair::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
   if (entry.last_sequence() < coupon.seen) return true;
   const auto time = ticker().now();
   return entry.last_sequence() <= coupon.awaited && time - coupon.awaited_since >= options_.overdue &&
          time - *quiet_since_ >= options_.overdue;
 }
 
-Result<void> Reconciler::save(const OutboxEntry& entry, const Reader& reader) {
+Result<void> Repair::save(const OutboxEntry& entry, const Reader& reader) {
   SaveBatch batch{reader.group, reader.topic, {}, {}, {{entry.coupon_id, entry.epoch}}};
   for (std::size_t i = 0; i < entry.users.size(); ++i) {
     batch.events.push_back({entry.coupon_id, entry.users[i],
@@ -176,7 +176,7 @@ Result<void> Reconciler::save(const OutboxEntry& entry, const Reader& reader) {
 }
 
 // How many entries from the front have all their users in the store.
-Result<std::size_t> Reconciler::saved_entries(std::span<const OutboxEntry> entries) const {
+Result<std::size_t> Repair::saved_entries(std::span<const OutboxEntry> entries) const {
   std::vector<std::string> users;
   for (const OutboxEntry& entry : entries) std::ranges::copy(entry.users, std::back_inserter(users));
   const auto rows = store_.holders_among(entries.front().coupon_id, users);

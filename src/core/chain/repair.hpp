@@ -17,7 +17,7 @@
 
 namespace seonchak {
 
-struct ReconcilerOptions {
+struct RepairOptions {
   std::chrono::milliseconds period{2'000};  ///< between two looks at the coupons that are not at rest
 
   /// The log is quiet, and an entry that it has confirmed has been seen waiting by this process, for so long:
@@ -36,9 +36,9 @@ struct ReconcilerOptions {
 /// time, at all others. Waiting is measured by this process's own steady clock alone.
 ///
 /// Used from one thread.
-class Reconciler {
+class Repair {
  public:
-  Reconciler(Store& store, Outbox& outbox, Metrics& metrics, ReconcilerOptions options = {});
+  Repair(Store& store, Outbox& outbox, Metrics& metrics, RepairOptions options = {});
 
   /// Another consumer may have saved meanwhile: how far everything is must be asked again.
   void forget();
@@ -48,19 +48,19 @@ class Reconciler {
 
   /// An event of its coupon's present epoch is saved, or will never be. How far that coupon is saved without
   /// a gap now; nothing when that is not known.
-  std::optional<Mark> handled(const IssuedEvent& event);
+  std::optional<Watermark> handled(const IssuedEvent& event);
 
   /// Whether an event came whose predecessors did not.
   bool found_gap() const { return found_gap_; }
 
-  /// Looks, when it is time, for marks that lag behind the store (a consumer died between its commit and the
-  /// trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to read.
-  /// `reader` is the consumer.
+  /// Looks, when it is time, for watermarks that lag behind the store (a consumer died between its commit and
+  /// the trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to
+  /// read. `reader` is the consumer.
   struct Reader {
     std::string group;
     std::string topic;
   };
-  std::vector<Mark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
+  std::vector<Watermark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -75,7 +75,7 @@ class Reconciler {
   };
 
   void find_others(const CatalogSnapshot& catalog);
-  Result<void> look(const Reader& reader, std::vector<Mark>& marks);
+  Result<void> look(const Reader& reader, std::vector<Watermark>& watermarks);
   void ask(const std::vector<std::string>& ids);
   void await(Coupon& coupon, std::int64_t published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
@@ -85,7 +85,7 @@ class Reconciler {
 
   Store& store_;
   Outbox& outbox_;
-  const ReconcilerOptions options_;
+  const RepairOptions options_;
   OutboxSweep sweep_;
   std::unordered_map<std::string, Coupon> coupons_;
   std::set<std::string> others_;       // to be looked at as well: hinted, or found by the sweep

@@ -3,19 +3,23 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 
 namespace seonchak {
 
-Recorder::Recorder(Store& store, Catalog& catalog, Witness& witness, std::string process,
+Recorder::Recorder(Store& store, Catalog& catalog, UnsavedClaims& unsaved_claims, std::string process,
                    RecorderOptions options)
-    : store_(store), catalog_(catalog), witness_(witness), process_(std::move(process)), options_(options) {}
+    : store_(store),
+      catalog_(catalog),
+      unsaved_claims_(unsaved_claims),
+      process_(std::move(process)),
+      options_(options) {}
 
 // The catalog is read first: an answer that comes after it in an earlier epoch is not given to the user.
 bool Recorder::step() {
-  if (planted("no_witness")) return false;
+  if (failpoint("no_recording")) return false;
   const CatalogSnapshot& catalog = catalog_.current();
-  std::vector<std::string> ids = witness_.coupons();
+  std::vector<std::string> ids = unsaved_claims_.coupons();
   std::ranges::sort(ids);
   std::erase_if(known_, [&](const auto& item) { return !std::ranges::binary_search(ids, item.first); });
   bool more = announce(catalog, ids);
@@ -35,7 +39,7 @@ bool Recorder::step() {
 }
 
 bool Recorder::has_more(const std::string& coupon_id, const Known& known) const {
-  return !witness_.claims(coupon_id, known.recorded, Witness::every_epoch, 1).claims.empty();
+  return !unsaved_claims_.claims(coupon_id, known.recorded, UnsavedClaims::every_epoch, 1).claims.empty();
 }
 
 // A recovery waits for those who have said that they have something to say.
@@ -57,13 +61,13 @@ bool Recorder::announce(const CatalogSnapshot& catalog, const std::vector<std::s
 // False when nothing was written.
 bool Recorder::record(const Coupon& coupon, Known& known) {
   if (known.announced != coupon.epoch) return false;
-  const auto page =
-      witness_.claims(coupon.id, known.recorded, Witness::every_epoch, options_.claims_per_statement);
+  const auto page = unsaved_claims_.claims(coupon.id, known.recorded, UnsavedClaims::every_epoch,
+                                           options_.claims_per_statement);
   if (page.claims.empty()) {
     withdraw(coupon.id, known);
     return false;
   }
-  const auto heard = store_.testify(coupon.id, coupon.epoch, process_, page.claims);
+  const auto heard = store_.record_unsaved(coupon.id, coupon.epoch, process_, page.claims);
   if (!heard) return false;
   if (!*heard) {
     known.announced = 0;
@@ -82,14 +86,15 @@ void Recorder::withdraw(const std::string& coupon_id, Known& known) {
 // What was recorded has been decided by the recovery, which is over. The rest it went on without.
 bool Recorder::hand_over(const Coupon& coupon, Known& known) {
   if (known.announced != 0) withdraw(coupon.id, known);
-  witness_.forget(coupon.id, coupon.epoch, known.recorded);
-  const auto page = witness_.claims(coupon.id, known.recorded, coupon.epoch, options_.claims_per_statement);
+  unsaved_claims_.forget(coupon.id, coupon.epoch, known.recorded);
+  const auto page =
+      unsaved_claims_.claims(coupon.id, known.recorded, coupon.epoch, options_.claims_per_statement);
   if (page.claims.empty()) return false;
   SaveBatch batch;
   for (const KnownClaim& claim : page.claims) batch.late.push_back({coupon.id, claim});
   const auto saved = store_.save(batch);
   if (!saved || *saved != SaveOutcome::saved) return false;
-  witness_.forget(coupon.id, coupon.epoch, page.last);
+  unsaved_claims_.forget(coupon.id, coupon.epoch, page.last);
   return true;
 }
 

@@ -19,12 +19,12 @@ struct RecorderOptions {
 /// Writes down in the store what this process was told and does not know to be there: while a coupon is being
 /// recovered, for that recovery; once it is open again, what that recovery went on without, as late claims.
 ///
-/// It touches the store alone, so that a gate that hangs keeps nobody from bearing witness. Used from one
-/// thread, its own.
+/// It touches the store alone, so that a gate that hangs keeps nobody from recording. Used from
+/// one thread, its own.
 class Recorder {
  public:
   /// `process` is the name of this life of this process; no other has it.
-  Recorder(Store& store, Catalog& catalog, Witness& witness, std::string process,
+  Recorder(Store& store, Catalog& catalog, UnsavedClaims& unsaved_claims, std::string process,
            RecorderOptions options = {});
 
   /// Says of every coupon under recovery that there is something to come, then writes the next piece. To be
@@ -33,7 +33,7 @@ class Recorder {
 
  private:
   struct Known {
-    std::uint64_t recorded = 0;  // the place in the witness up to which the store has it
+    std::uint64_t recorded = 0;  // the place in the unsaved claims up to which the store has it
     std::int64_t announced = 0;  // the epoch of the recovery that waits for us; 0: none
     std::int64_t refused = 0;    // the store knows of no recovery in this epoch: the catalog is behind
   };
@@ -46,7 +46,7 @@ class Recorder {
 
   Store& store_;
   CatalogReader catalog_;
-  Witness& witness_;
+  UnsavedClaims& unsaved_claims_;
   const std::string process_;
   const RecorderOptions options_;
   std::map<std::string, Known> known_;  // by coupon; of those of which anything is remembered

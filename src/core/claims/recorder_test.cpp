@@ -26,11 +26,11 @@ struct Recorded : World {
   }
   void told(const std::string& id, std::int64_t epoch, int first, int count) {
     for (int i = first; i < first + count; ++i)
-      witness.issued(id, epoch, {{"u" + std::to_string(i), i, now()}});
+      unsaved_claims.issued(id, epoch, {{"u" + std::to_string(i), i, now()}});
   }
 
-  Witness witness;
-  Recorder recorder{store, catalog, witness, "me", {.claims_per_statement = 10}};
+  UnsavedClaims unsaved_claims;
+  Recorder recorder{store, catalog, unsaved_claims, "me", {.claims_per_statement = 10}};
 };
 
 TEST(Recorder, WritesInPiecesAndSaysSoFirst) {
@@ -42,21 +42,21 @@ TEST(Recorder, WritesInPiecesAndSaysSoFirst) {
   world.fence("c");
   EXPECT_TRUE(world.recorder.step());
   EXPECT_EQ(world.sqlite->recordings("c", 2).value(), (std::vector<Recording>{{"me", 1}}));
-  EXPECT_EQ(world.sqlite->testimony_count("c").value(), 10);
+  EXPECT_EQ(world.sqlite->recorded_claim_count("c").value(), 10);
   while (world.recorder.step()) {
   }
-  EXPECT_EQ(world.sqlite->testimony_count("c").value(), 25);
+  EXPECT_EQ(world.sqlite->recorded_claim_count("c").value(), 25);
   EXPECT_TRUE(world.sqlite->recordings("c", 2)->empty());
-  const auto calls = world.faults.calls("testify");
+  const auto calls = world.faults.calls("record_unsaved");
   EXPECT_FALSE(world.recorder.step());
-  EXPECT_EQ(world.faults.calls("testify"), calls) << "once";
+  EXPECT_EQ(world.faults.calls("record_unsaved"), calls) << "once";
   world.told("c", 1, 26, 1);
   while (world.recorder.step()) {
   }
-  EXPECT_EQ(world.sqlite->testimony_count("c").value(), 26) << "an answer that came late";
+  EXPECT_EQ(world.sqlite->recorded_claim_count("c").value(), 26) << "an answer that came late";
 }
 
-TEST(Recorder, BearsWitnessWhileTheGateHangs) {
+TEST(Recorder, RecordsWhileTheGateHangs) {
   Recorded world;
   world.create("c", 100);
   world.told("c", 1, 1, 3);
@@ -65,7 +65,7 @@ TEST(Recorder, BearsWitnessWhileTheGateHangs) {
     world.faults.fail(call, Fault::before);
   while (world.recorder.step()) {
   }
-  EXPECT_EQ(world.sqlite->testimony_count("c").value(), 3);
+  EXPECT_EQ(world.sqlite->recorded_claim_count("c").value(), 3);
 }
 
 TEST(Recorder, ForgetsWhatItRecordedOnceThatIsDecidedAndHandsOverTheRest) {
@@ -80,7 +80,7 @@ TEST(Recorder, ForgetsWhatItRecordedOnceThatIsDecidedAndHandsOverTheRest) {
   world.told("c", 2, 6, 1);
   while (world.recorder.step()) {
   }
-  EXPECT_EQ(world.witness.size(), 1U) << "what was issued since";
+  EXPECT_EQ(world.unsaved_claims.size(), 1U) << "what was issued since";
   const auto late = world.sqlite->late_claims("c", {}, 10).value();
   ASSERT_EQ(late.size(), 2U);
   EXPECT_EQ(late[0].holder.user_id, "u4");
@@ -92,11 +92,11 @@ TEST(Recorder, TriesAgainAfterAnOutage) {
   world.create("c", 100);
   world.told("c", 1, 1, 25);
   world.fence("c");
-  for (const char* call : {"begin_recording", "testify", "end_recording"}) {
+  for (const char* call : {"begin_recording", "record_unsaved", "end_recording"}) {
     world.faults.fail(call, Fault::after, 2);
   }
   for (int i = 0; i < 20; ++i) (void)world.recorder.step();
-  EXPECT_EQ(world.sqlite->testimony_count("c").value(), 25);
+  EXPECT_EQ(world.sqlite->recorded_claim_count("c").value(), 25);
   EXPECT_TRUE(world.sqlite->recordings("c", 2)->empty());
 }
 

@@ -5,19 +5,19 @@
 
 namespace seonchak {
 
-void Witness::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
+void UnsavedClaims::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
   if (holders.empty()) return;
   const MutexLock lock(mutex_);
   add(coupon_id, {epoch, std::move(holders)});
 }
 
-void Witness::already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder) {
+void UnsavedClaims::already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder) {
   const MutexLock lock(mutex_);
   if (!told_again_.emplace(coupon_id, epoch, holder.sequence).second) return;
   add(coupon_id, {epoch, {holder}, true});
 }
 
-void Witness::add(const std::string& coupon_id, Chunk chunk) {
+void UnsavedClaims::add(const std::string& coupon_id, Chunk chunk) {
   size_ += chunk.holders.size();
   chunk.place = ++last_place_;
   Remembered& remembered = coupons_[coupon_id];
@@ -26,14 +26,14 @@ void Witness::add(const std::string& coupon_id, Chunk chunk) {
   while (size_ > holders_max_) forget_oldest();
 }
 
-void Witness::drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) {
+void UnsavedClaims::drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) {
   size_ -= chunk.holders.size();
   if (chunk.told_again) told_again_.erase({coupon_id, chunk.epoch, chunk.holders.front().sequence});
   const auto epoch = remembered.epochs.find(chunk.epoch);
   if (--epoch->second == 0) remembered.epochs.erase(epoch);
 }
 
-void Witness::forget_oldest() {
+void UnsavedClaims::forget_oldest() {
   const auto longest =
       std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.chunks.size(); });
   Remembered& remembered = longest->second;
@@ -43,7 +43,7 @@ void Witness::forget_oldest() {
 }
 
 template <class Done>
-void Witness::forget_if(const std::string& coupon_id, Done done) {
+void UnsavedClaims::forget_if(const std::string& coupon_id, Done done) {
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return;
   Remembered& remembered = found->second;
@@ -56,21 +56,21 @@ void Witness::forget_if(const std::string& coupon_id, Done done) {
   if (remembered.chunks.empty()) coupons_.erase(found);
 }
 
-void Witness::persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence) {
+void UnsavedClaims::persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence) {
   const MutexLock lock(mutex_);
   forget_if(coupon_id, [&](const Chunk& chunk) {
     return chunk.epoch == epoch && chunk.holders.back().sequence <= sequence;
   });
 }
 
-void Witness::forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last) {
+void UnsavedClaims::forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last) {
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || !found->second.has_before(epoch)) return;
   forget_if(coupon_id, [&](const Chunk& chunk) { return chunk.epoch < epoch && chunk.place <= last; });
 }
 
-std::vector<std::string> Witness::coupons() const {
+std::vector<std::string> UnsavedClaims::coupons() const {
   const MutexLock lock(mutex_);
   std::vector<std::string> ids;
   ids.reserve(coupons_.size());
@@ -78,8 +78,8 @@ std::vector<std::string> Witness::coupons() const {
   return ids;
 }
 
-Witness::Page Witness::claims(const std::string& coupon_id, std::uint64_t after, std::int64_t before,
-                              std::size_t claims_max) const {
+UnsavedClaims::Page UnsavedClaims::claims(const std::string& coupon_id, std::uint64_t after,
+                                          std::int64_t before, std::size_t claims_max) const {
   Page page{{}, after};
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
@@ -94,7 +94,7 @@ Witness::Page Witness::claims(const std::string& coupon_id, std::uint64_t after,
   return page;
 }
 
-void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {
+void UnsavedClaims::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {
   const MutexLock lock(mutex_);
   Doubt& doubt = doubts_[coupon_id];
   if (epoch < doubt.epoch) return;
@@ -102,12 +102,12 @@ void Witness::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64
   doubt.sequence_seen = std::max(doubt.sequence_seen, sequence_seen);
 }
 
-std::map<std::string, Witness::Doubt> Witness::take_doubts() {
+std::map<std::string, UnsavedClaims::Doubt> UnsavedClaims::take_doubts() {
   const MutexLock lock(mutex_);
   return std::exchange(doubts_, {});
 }
 
-std::size_t Witness::size() const {
+std::size_t UnsavedClaims::size() const {
   const MutexLock lock(mutex_);
   return size_;
 }

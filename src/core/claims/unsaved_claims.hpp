@@ -16,10 +16,10 @@ namespace seonchak {
 
 /// What this process was told is issued and does not know to be in the store: should the gate lose it, the
 /// process can say so. Also which coupons' gates it has reason to doubt. Safe from any thread.
-class Witness {
+class UnsavedClaims {
  public:
   /// Beyond `holders_max` the oldest are forgotten.
-  explicit Witness(std::size_t holders_max = 1'000'000) : holders_max_(holders_max) {}
+  explicit UnsavedClaims(std::size_t holders_max = 1'000'000) : holders_max_(holders_max) {}
 
   /// New holders of one gate call, in order of sequence.
   void issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders);

@@ -33,7 +33,7 @@ struct SafetyTimes {
 
   /// From the fence of a recovery to its union. By its end every live process has heard of the fence, has all
   /// the answers that the shut gate had given, and has written them down.
-  Ms witness_grace{1'500};
+  Ms recording_grace{1'500};
 
   /// A process whose gate can fail over answers on a catalog younger than this only: cut off with the old
   /// master it would not hear of the fence.
@@ -66,7 +66,7 @@ constexpr SafetyTimes scaled(const SafetyTimes& times, std::int64_t numerator, s
           .catalog_refresh_period = scale(times.catalog_refresh_period),
           .recovery_period = scale(times.recovery_period),
           .recorder_period = scale(times.recorder_period),
-          .witness_grace = scale(times.witness_grace),
+          .recording_grace = scale(times.recording_grace),
           .fence_lease = scale(times.fence_lease),
           .failover_grace = scale(times.failover_grace),
           .refusal_lease = scale(times.refusal_lease),
@@ -78,12 +78,13 @@ constexpr SafetyTimes scaled(const SafetyTimes& times, std::int64_t numerator, s
 /// What the gate decided before it was shut is known, or given up, before the union: a call that was under
 /// way at the fence ends within its limit, and what it answered is written down at the next look.
 constexpr bool late_answers_are_recorded(const SafetyTimes& times) {
-  return std::max(times.gate_call_limit, times.answer_deadline) + times.recovery_period < times.witness_grace;
+  return std::max(times.gate_call_limit, times.answer_deadline) + times.recovery_period <
+         times.recording_grace;
 }
 
 /// A process that hears of the fence at its next refresh writes down what it knows before the union.
 constexpr bool the_fence_is_heard_of(const SafetyTimes& times) {
-  return times.catalog_refresh_period + times.recovery_period < times.witness_grace &&
+  return times.catalog_refresh_period + times.recovery_period < times.recording_grace &&
          times.recorder_period <= times.recovery_period;
 }
 
@@ -94,20 +95,21 @@ constexpr bool good_replies_are_in_time(const SafetyTimes& times) {
 
 /// Recordings have to be announced and waited for: the grace alone does not cover a slow store.
 constexpr bool recordings_are_announced(const SafetyTimes& times) {
-  return times.witness_grace < times.store_call_limit;
+  return times.recording_grace < times.store_call_limit;
 }
 
 /// Who is cut off from the store stops answering, and what it answered last is written down if it is back by
 /// then. A process that is well answers through three refreshes that fail.
 constexpr bool the_cut_off_fall_silent(const SafetyTimes& times) {
   return times.fence_lease + times.recovery_period < times.failover_grace &&
-         times.witness_grace <= times.failover_grace && 4 * times.catalog_refresh_period <= times.fence_lease;
+         times.recording_grace <= times.failover_grace &&
+         4 * times.catalog_refresh_period <= times.fence_lease;
 }
 
 /// Nobody refuses by what was before once somebody may be let in: neither by a change nor by the end of a
 /// recovery. A process that is well refuses from memory through two refreshes that fail.
 constexpr bool refusals_end_in_time(const SafetyTimes& times) {
-  return times.refusal_lease < times.loosening_delay && times.refusal_lease < times.witness_grace &&
+  return times.refusal_lease < times.loosening_delay && times.refusal_lease < times.recording_grace &&
          3 * times.catalog_refresh_period <= times.refusal_lease;
 }
 

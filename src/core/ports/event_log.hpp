@@ -65,9 +65,10 @@ class EventPublisher {
   virtual std::size_t publish(std::span<const IssuedEvent> events) = 0;
 
   struct Report {
-    std::vector<Mark>
-        confirmed;      ///< per coupon: every event up to this sequence that was queued is in the log
-    bool lost = false;  ///< what was queued and not confirmed is gone: publish it again, from the last mark
+    std::vector<Watermark>
+        confirmed;  ///< per coupon: every event up to this sequence that was queued is in the log
+    bool lost =
+        false;  ///< what was queued and not confirmed is gone: publish it again, from the last watermark
   };
 
   /// Waits up to `wait` for news of queued events.

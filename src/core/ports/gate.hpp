@@ -162,12 +162,12 @@ struct OutboxEntry {
 };
 
 /// Up to which sequence of a coupon something has been done, in one epoch.
-struct Mark {
+struct Watermark {
   std::string coupon_id;
   std::int64_t sequence = 0;
   std::int64_t epoch = 0;
 
-  bool operator==(const Mark&) const = default;
+  bool operator==(const Watermark&) const = default;
 };
 
 /// What was read of many outboxes.
@@ -193,15 +193,15 @@ class Outbox {
   /// Entries with a last sequence above `after[i].sequence` for each coupon named, oldest first within a
   /// coupon, at most `entries_max` per coupon. Waits up to `wait` when there is neither an entry nor a
   /// failure. A coupon fails when its next entry cannot be read; entries before that one come first.
-  virtual Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+  virtual Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                                   std::chrono::milliseconds wait) = 0;
 
-  /// Raises `published` to each mark; a mark lower than the present one, or of another epoch, changes
-  /// nothing.
-  virtual PerCoupon<void> mark_published(std::span<const Mark> marks) = 0;
+  /// Raises `published` to each watermark; a watermark lower than the present one, or of another epoch,
+  /// changes nothing.
+  virtual PerCoupon<void> raise_published(std::span<const Watermark> watermarks) = 0;
 
-  /// Raises `persisted` to each mark, as above, and trims the entries that lie wholly at or below it.
-  virtual PerCoupon<void> mark_persisted(std::span<const Mark> marks) = 0;
+  /// Raises `persisted` to each watermark, as above, and trims the entries that lie wholly at or below it.
+  virtual PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) = 0;
 
   /// Becomes, or stays, the one relay of each coupon for `ttl`: whether `owner` leases it now.
   virtual PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
@@ -214,7 +214,7 @@ class Outbox {
   struct Progress {
     std::int64_t published = 0;
     std::int64_t persisted = 0;
-    std::int64_t epoch = 0;  ///< what the marks belong to; 0 without a state, and while it is recovered
+    std::int64_t epoch = 0;  ///< what the watermarks belong to; 0 without a state, and while it is recovered
   };
   /// Errors: gate_behind when something waits for the store and the outbox is gone.
   virtual PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) = 0;

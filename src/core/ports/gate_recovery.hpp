@@ -31,7 +31,7 @@ struct Remains {
 };
 
 /// How far a coupon has come when it is opened again.
-struct RebuiltMarks {
+struct RebuiltWatermarks {
   std::int64_t sequence = 0;   ///< the highest one known
   std::int64_t persisted = 0;  ///< becomes `published` and `persisted`: the outbox lies above
   std::int64_t pending = 0;    ///< the last one in the outbox, or `sequence` when that is empty
@@ -39,10 +39,11 @@ struct RebuiltMarks {
 
 /// Writes a coupon's state anew from what is known of it; docs/decisions/0007 says in which order.
 ///
-/// From begin() to open() no claim and no mark reaches the coupon. Every write names the token of begin():
-/// after another begin() it fails with gate_epoch, so of two recoveries only the later one goes on. Calls
-/// block, up to the adapter's time limit; used from one thread. Every call may fail with `unavailable`, and
-/// with `gate_unusable` when what the gate has under the coupon's names is not what a gate of ours writes.
+/// From begin() to open() no claim and no watermark reaches the coupon. Every write names the token of
+/// begin(): after another begin() it fails with gate_epoch, so of two recoveries only the later one goes on.
+/// Calls block, up to the adapter's time limit; used from one thread. Every call may fail with `unavailable`,
+/// and with `gate_unusable` when what the gate has under the coupon's names is not what a gate of ours
+/// writes.
 class GateRecovery {
  public:
   virtual ~GateRecovery() = default;
@@ -71,10 +72,11 @@ class GateRecovery {
                                   std::span<const OutboxEntry> entries, bool first) = 0;
 
   /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
-  /// unless the gate has later ones. Nothing waits between marks.pending and marks.sequence: a mark that
-  /// reaches the one has reached the other. Leaves a hint for Outbox::active first. Errors: gate_behind when
-  /// holders or the outbox have been lost since they were put, or since begin().
-  virtual Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) = 0;
+  /// unless the gate has later ones. Nothing waits between watermarks.pending and watermarks.sequence: a
+  /// watermark that reaches the one has reached the other. Leaves a hint for Outbox::active first. Errors:
+  /// gate_behind when holders or the outbox have been lost since they were put, or since begin().
+  virtual Result<void> open(const Coupon& coupon, const std::string& token,
+                            const RebuiltWatermarks& watermarks) = 0;
 };
 
 }  // namespace seonchak

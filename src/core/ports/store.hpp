@@ -55,7 +55,7 @@ struct LateClaim {
 /// A process that has announced that it will write down what it knows, and has not said that this was all.
 struct Recording {
   std::string process;
-  std::int64_t pieces = 0;  ///< testify() calls that have taken effect since
+  std::int64_t pieces = 0;  ///< record_unsaved() calls that have taken effect since
 
   bool operator==(const Recording&) const = default;
 };
@@ -163,8 +163,8 @@ class Store {
   /// Writes down what a process remembers of such a coupon, at most claims_piece_max claims (more are
   /// `invalid`), and counts the piece for its recording, if there is one of that name; repeating it is
   /// harmless. False, and nothing written, when no recovery in that epoch is under way.
-  virtual Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                               std::span<const KnownClaim> claims) = 0;
+  virtual Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+                                      const std::string& process, std::span<const KnownClaim> claims) = 0;
 
   /// Says that this was all.
   virtual Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
@@ -174,13 +174,13 @@ class Store {
   virtual Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) = 0;
 
   /// What all processes have written down of a coupon.
-  virtual Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) = 0;
+  virtual Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) = 0;
 
   /// How much that is.
-  virtual Result<std::int64_t> testimony_count(const std::string& coupon_id) = 0;
+  virtual Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) = 0;
 
   /// Forgets it and its recordings, unless the coupon is not open in `epoch`: then it is the next recovery's.
-  virtual Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) = 0;
+  virtual Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) = 0;
 
   /// Late claims of a coupon in order of (sequence, epoch, user), those above `after` ({} for the first
   /// page), at most `limit`.

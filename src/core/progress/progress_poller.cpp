@@ -5,23 +5,23 @@
 namespace seonchak {
 
 void ProgressPoller::step() {
-  const auto ids = board_.wanted();
+  const auto ids = watermarks_.wanted();
   if (ids.empty()) return ticker().sleep_for(period);
   const auto asked_at = ticker().now();
   const auto progress = outbox_.progress(ids);
   if (nobody_reached(progress)) return ticker().sleep_for(backoff);
 
-  std::vector<Mark> published;
-  std::vector<Mark> persisted;
+  std::vector<Watermark> published;
+  std::vector<Watermark> persisted;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto& found = progress[i];
     if (!found || found->epoch == 0) continue;
     published.push_back({ids[i], found->published, found->epoch});
     persisted.push_back({ids[i], found->persisted, found->epoch});
   }
-  board_.shown(published, asked_at);
-  board_.published(published);
-  board_.persisted(persisted);
+  watermarks_.shown(published, asked_at);
+  watermarks_.published(published);
+  watermarks_.persisted(persisted);
   ticker().sleep_for(period);
 }
 

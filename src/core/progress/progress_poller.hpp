@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "core/ports/gate.hpp"
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 namespace seonchak {
 
@@ -13,14 +13,14 @@ class ProgressPoller {
   static constexpr std::chrono::milliseconds period{5};
   static constexpr std::chrono::milliseconds backoff{200};  ///< after an error of the gate
 
-  ProgressPoller(Outbox& outbox, ProgressBoard& board) : outbox_(outbox), board_(board) {}
+  ProgressPoller(Outbox& outbox, Watermarks& watermarks) : outbox_(outbox), watermarks_(watermarks) {}
 
   /// Asks for the coupons somebody waits for, then sleeps one period.
   void step();
 
  private:
   Outbox& outbox_;
-  ProgressBoard& board_;
+  Watermarks& watermarks_;
 };
 
 }  // namespace seonchak

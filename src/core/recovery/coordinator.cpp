@@ -20,8 +20,8 @@ bool may_pass(const Error& error) {
 
 }  // namespace
 
-Recovery::Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, Metrics& metrics,
-                   RecoveryOptions options)
+RecoveryCoordinator::RecoveryCoordinator(Ports ports, Guard& guard, Catalog& catalog, Health& health,
+                                         Metrics& metrics, RecoveryCoordinatorOptions options)
     : ports_(ports),
       guard_(guard),
       catalog_(catalog),
@@ -39,7 +39,7 @@ Recovery::Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, 
       age_(metrics.gauge("seonchak_recovery_age_seconds",
                          "For how long the gate of some coupon has not been the trusted one.")) {}
 
-milliseconds Recovery::step() {
+milliseconds RecoveryCoordinator::step() {
   const auto now = ticker().now();
   busy_ = false;
   if (now >= next_look_) look(now);
@@ -55,7 +55,7 @@ milliseconds Recovery::step() {
 }
 
 // Until the lease is lost.
-void Recovery::work(TimePoint began) {
+void RecoveryCoordinator::work(TimePoint began) {
   shut(Share::demand);
   if (leads_) advance(Share::demand, began + options_.demand_share);
   if (leads_) shut(Share::others);
@@ -66,12 +66,12 @@ void Recovery::work(TimePoint began) {
   if (leads_) decide_late();
 }
 
-void Recovery::stop() {
+void RecoveryCoordinator::stop() {
   give_up();
   if (std::exchange(leads_, false)) lease_.release();
 }
 
-void Recovery::look(TimePoint now) {
+void RecoveryCoordinator::look(TimePoint now) {
   next_look_ = now + options_.look_period;
   gate_answers_ = guard_.look();
   late_.look();
@@ -80,7 +80,7 @@ void Recovery::look(TimePoint now) {
 }
 
 // So that this process hears of its own commits soon; at once when its users wait for that.
-void Recovery::refresh() {
+void RecoveryCoordinator::refresh() {
   const auto now = ticker().now();
   if (!refresh_due_ && (!committed_ || now < next_refresh_)) return;
   refresh_due_ = committed_ = false;
@@ -88,13 +88,13 @@ void Recovery::refresh() {
   (void)catalog_.catalog().refresh();
 }
 
-bool Recovery::has_work() const {
+bool RecoveryCoordinator::has_work() const {
   return !jobs_.empty() || late_.waiting() || !next_suspects(Share::demand, 1).empty() ||
          !next_suspects(Share::others, 1).empty();
 }
 
 // Whose turn it is to be shut.
-std::vector<std::string> Recovery::next_suspects(Share share, std::size_t most) const {
+std::vector<std::string> RecoveryCoordinator::next_suspects(Share share, std::size_t most) const {
   const auto wanted = [&](const std::string& id) { return !jobs_.contains(id) && !postponed(id); };
   return share == Share::demand ? guard_.suspects_in_demand(most, wanted)
                                 : guard_.other_suspects(most, wanted);
@@ -102,34 +102,34 @@ std::vector<std::string> Recovery::next_suspects(Share share, std::size_t most) 
 
 // Looking for work is no sign of life: who holds the lease beats with each piece that it has finished, so one
 // that hangs, or gets nowhere, is replaced.
-bool Recovery::hold_lease() {
+bool RecoveryCoordinator::hold_lease() {
   if (!leads_) leads_ = lease_.step().held;
   return leads_;
 }
 
-void Recovery::give_up() {
+void RecoveryCoordinator::give_up() {
   jobs_.clear();
   tail_.stop();
 }
 
 // False when another has taken over.
-bool Recovery::progressed() {
+bool RecoveryCoordinator::progressed() {
   leads_ = lease_.beat();
   if (!leads_) give_up();
   return leads_;
 }
 
-bool Recovery::belongs(const std::string& coupon_id, Share share) const {
+bool RecoveryCoordinator::belongs(const std::string& coupon_id, Share share) const {
   return guard_.in_demand(coupon_id) == (share == Share::demand);
 }
 
-bool Recovery::postponed(const std::string& coupon_id) const {
+bool RecoveryCoordinator::postponed(const std::string& coupon_id) const {
   const auto found = backoff_.find(coupon_id);
   return found != backoff_.end() && ticker().now() < found->second.until;
 }
 
 // Each state is logged once.
-Recovery::TimePoint Recovery::failed(const std::string& coupon_id, const Error& error) {
+RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& coupon_id, const Error& error) {
   const auto [place, first] = backoff_.try_emplace(coupon_id);
   Backoff& backoff = place->second;
   if (first || backoff.why != error.code) {
@@ -143,7 +143,7 @@ Recovery::TimePoint Recovery::failed(const std::string& coupon_id, const Error& 
 }
 
 // Those with demand are admitted at once, whatever else is under way.
-void Recovery::shut(Share share) {
+void RecoveryCoordinator::shut(Share share) {
   const std::size_t room = options_.jobs_max - std::min(options_.jobs_max, jobs_.size());
   const std::size_t most =
       share == Share::demand ? options_.jobs_max : std::min(options_.shuts_per_step, room);
@@ -168,7 +168,7 @@ void Recovery::shut(Share share) {
 }
 
 // One transaction for many; who was overtaken is left out of it.
-void Recovery::fence() {
+void RecoveryCoordinator::fence() {
   std::vector<CouponFence> fences;
   for (const auto& [id, job] : jobs_) {
     if (job.stage() != Stage::fence || postponed(id) || fences.size() >= fences_at_once_) continue;
@@ -195,7 +195,7 @@ void Recovery::fence() {
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
-void Recovery::read_tail() {
+void RecoveryCoordinator::read_tail() {
   std::vector<CouponEpoch> waiting;
   bool urgent = false;
   bool serves_urgent = false;
@@ -219,7 +219,7 @@ void Recovery::read_tail() {
 }
 
 // The others may be further.
-void Recovery::tail_failed(const Error& error) {
+void RecoveryCoordinator::tail_failed(const Error& error) {
   tail_.stop();
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     const bool waits = it->second.stage() == Stage::tail;
@@ -228,14 +228,14 @@ void Recovery::tail_failed(const Error& error) {
   }
 }
 
-bool Recovery::can_advance(const RecoveryJob& job) const {
+bool RecoveryCoordinator::can_advance(const RecoveryJob& job) const {
   const bool in_a_batch =
       job.stage() == Stage::shut || job.stage() == Stage::fence || job.stage() == Stage::tail;
   return !in_a_batch && job.due() <= ticker().now();
 }
 
 // A piece of each in turn.
-void Recovery::advance(Share share, TimePoint end) {
+void RecoveryCoordinator::advance(Share share, TimePoint end) {
   std::size_t pieces = 0;
   while (true) {
     std::vector<std::string> ids;
@@ -256,7 +256,7 @@ void Recovery::advance(Share share, TimePoint end) {
 }
 
 // False when the lease is lost, and all jobs with it.
-bool Recovery::advance(RecoveryJob& job) {
+bool RecoveryCoordinator::advance(RecoveryJob& job) {
   const auto advanced = job.advance();
   if (!advanced) {
     const auto until = failed(job.id(), advanced.error());
@@ -271,7 +271,7 @@ bool Recovery::advance(RecoveryJob& job) {
   return progressed();
 }
 
-void Recovery::finish(const RecoveryJob& job) {
+void RecoveryCoordinator::finish(const RecoveryJob& job) {
   const std::string& id = job.id();
   const Rebuilt& rebuilt = job.rebuilt();
   unheard_[id] = {id, rebuilt.pending.empty() ? 0 : rebuilt.pending.back().sequence, job.coupon().epoch};
@@ -293,32 +293,32 @@ void Recovery::finish(const RecoveryJob& job) {
   done_with(id);
 }
 
-void Recovery::done_with(const std::string& coupon_id) {
+void RecoveryCoordinator::done_with(const std::string& coupon_id) {
   const auto ended = jobs_.extract(coupon_id);  // the id may be the job's own
   backoff_.erase(coupon_id);
   guard_.cleared(coupon_id);
 }
 
-void Recovery::decide_late() {
+void RecoveryCoordinator::decide_late() {
   if (late_.decide() && progressed()) busy_ = true;
 }
 
 // The log has heard of what a recovery saved: the next one need not tell it again.
-void Recovery::forget_heard() {
+void RecoveryCoordinator::forget_heard() {
   std::erase_if(unheard_, [&](const auto& item) {
-    const Mark& mark = item.second;
+    const Watermark& watermark = item.second;
     const auto progress = guard_.progress(item.first);
-    if (!progress || progress->epoch < mark.epoch) return false;
-    if (progress->epoch == mark.epoch) {
-      if (progress->persisted < mark.sequence) return false;
-      if (!ports_.store.forget_testimony(item.first, mark.epoch)) return false;
+    if (!progress || progress->epoch < watermark.epoch) return false;
+    if (progress->epoch == watermark.epoch) {
+      if (progress->persisted < watermark.sequence) return false;
+      if (!ports_.store.forget_recorded(item.first, watermark.epoch)) return false;
     }
     guard_.unwatch(item.first);
     return true;
   });
 }
 
-void Recovery::note_health() {
+void RecoveryCoordinator::note_health() {
   const auto oldest = guard_.oldest();
   if (!oldest) {
     age_.set(0);
@@ -332,7 +332,7 @@ void Recovery::note_health() {
                                                         std::to_string(age) + " s"});
 }
 
-Recovery::TimePoint Recovery::next_due() const {
+RecoveryCoordinator::TimePoint RecoveryCoordinator::next_due() const {
   TimePoint next = next_look_;
   for (const auto& [id, job] : jobs_) {
     if (job.stage() != Stage::fence) next = std::min(next, job.due());
@@ -340,7 +340,7 @@ Recovery::TimePoint Recovery::next_due() const {
   return next;
 }
 
-milliseconds Recovery::until(TimePoint time) {
+milliseconds RecoveryCoordinator::until(TimePoint time) {
   return std::max(milliseconds(1), std::chrono::ceil<milliseconds>(time - ticker().now()));
 }
 

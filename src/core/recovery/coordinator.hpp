@@ -23,7 +23,7 @@
 
 namespace seonchak {
 
-struct RecoveryOptions {
+struct RecoveryCoordinatorOptions {
   std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
   std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
@@ -43,11 +43,11 @@ struct RecoveryOptions {
 
 /// Makes good the gate of coupons of which the guard says that it is not the trusted one, and decides late
 /// claims: docs/decisions/0007 and 0015. Every API process has one; a lease in the store leaves the work to
-/// one of them, and the others bear witness (Recorder).
+/// one of them, and the others record their unsaved claims (Recorder).
 ///
 /// Each coupon has a job of its own: none waits for another, but for its turn. Those with demand come first.
 /// Logic without I/O of its own: everything outside is a port. Used from one thread.
-class Recovery {
+class RecoveryCoordinator {
  public:
   struct Ports {
     Store& store;
@@ -57,8 +57,8 @@ class Recovery {
     EventLogTail& log;
   };
 
-  Recovery(Ports ports, Guard& guard, Catalog& catalog, Health& health, Metrics& metrics,
-           RecoveryOptions options);
+  RecoveryCoordinator(Ports ports, Guard& guard, Catalog& catalog, Health& health, Metrics& metrics,
+                      RecoveryCoordinatorOptions options);
 
   /// Looks when it is time, and does a bounded part of what there is to do. Returns when to come again.
   std::chrono::milliseconds step();
@@ -111,15 +111,16 @@ class Recovery {
   Guard& guard_;
   CatalogReader catalog_;
   Health& health_;
-  const RecoveryOptions options_;
+  const RecoveryCoordinatorOptions options_;
   RecoveryTail tail_;
   LateClaims late_;
   Lease lease_;
 
   Jobs jobs_;
   std::map<std::string, Backoff> backoff_;
-  std::map<std::string, Mark> unheard_;  // recovered here; the testimony stays until this is persisted
-  std::string turn_;                     // the job that was advanced last
+  std::map<std::string, Watermark>
+      unheard_;       // recovered here; the recorded claims stay until this is persisted
+  std::string turn_;  // the job that was advanced last
   std::size_t fences_at_once_;
   bool gate_answers_ = false;
   bool leads_ = false;

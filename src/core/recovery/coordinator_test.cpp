@@ -14,10 +14,10 @@ TEST(Recovery, BringsBackWhoWasOnlyToldAgain) {
   world.claim("c", "u");
   EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
   EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
-  EXPECT_EQ(world.witness.size(), 1U);
+  EXPECT_EQ(world.unsaved_claims.size(), 1U);
   world.memory_gate.restart_empty();
   EXPECT_EQ(world.outcome("c", "u"), "u gate_missing");
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u"), "u already_issued 1");
   world.save_all();
@@ -28,7 +28,7 @@ TEST(Recovery, LeavesASoundGateAlone) {
   Recovering world;
   world.create("c", 10);
   world.sell("c", 1, 4);
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.memory_gate.state("c")->epoch, 1);
   EXPECT_EQ(world.sqlite->coupon("c")->epoch, 1);
@@ -41,7 +41,7 @@ TEST(Recovery, BringsBackWhatTheStoreHas) {
   world.save_all();
   world.memory_gate.restart_empty();
   EXPECT_EQ(world.outcome("c", "u1"), "u1 gate_missing");
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u1"), "u1 already_issued 1");
   EXPECT_EQ(world.outcome("c", "x"), "x issued 4");
@@ -56,7 +56,7 @@ TEST(Recovery, BringsBackWhatOnlyThisProcessWasTold) {
   world.create("c", 10);
   world.sell("c", 1, 6);
   world.memory_gate.forget("c");
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   for (int i = 1; i < 6; ++i) {
     const std::string user = "u" + std::to_string(i);
@@ -65,7 +65,7 @@ TEST(Recovery, BringsBackWhatOnlyThisProcessWasTold) {
   world.save_all();
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   recovery->step();
-  EXPECT_EQ(world.witness.size(), 0U) << "the store has them";
+  EXPECT_EQ(world.unsaved_claims.size(), 0U) << "the store has them";
 }
 
 TEST(Recovery, HowMuchTheConsumersHaveNotSavedHasNoLimit) {
@@ -75,7 +75,7 @@ TEST(Recovery, HowMuchTheConsumersHaveNotSavedHasNoLimit) {
   world.sell("c", 1, 6);
   RelayLife(world, world.log).drain();
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
 }
@@ -90,7 +90,7 @@ TEST(Recovery, BringsBackHoldersThatAloneAreLost) {
   world.memory_gate.forget_holders("c");
   EXPECT_EQ(world.outcome("c", "x"), "x gate_behind");
   EXPECT_EQ(world.outcome("c", "u1"), "u1 gate_behind");
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   for (int i = 1; i < 6; ++i) {
     const std::string user = "u" + std::to_string(i);
@@ -106,7 +106,7 @@ TEST(Recovery, BringsBackAnOutboxThatAloneIsLostThoughNobodyAsks) {
   Recovering world;
   world.create("c", 6);
   world.sell("c", 1, 6);
-  Witness knows_nothing;
+  UnsavedClaims knows_nothing;
   const auto recovery = world.make_recovery(knows_nothing);
   world.memory_gate.forget_outbox("c");
   EXPECT_TRUE(world.recover(*recovery));
@@ -122,7 +122,7 @@ TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {
   world.sell("c", 1, 6);
   RelayLife(world, world.log).drain();
   world.memory_gate.restart_empty();
-  Witness knows_nothing;
+  UnsavedClaims knows_nothing;
   const auto recovery = world.make_recovery(knows_nothing);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "u5"), "u5 already_issued 5");
@@ -138,7 +138,7 @@ TEST(Recovery, KnowsItsRowsAreSavedThoughTheyLieAboveTheOutbox) {
   world.sell("c", 1, 3);
   ASSERT_TRUE(world.sqlite->save({"other", "log", {{"c", "u2", 2, now(), 1}}, {}, {}}));
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.memory_gate.state("c")->sequence, 2);
   world.save_all();
@@ -151,28 +151,28 @@ TEST(Recovery, TheLogHearsOfWhatARecoverySavedThoughTheGateIsLostAgain) {
   world.create("c", 10);
   world.sell("c", 1, 4);
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.saved_sequences("c"), one_to(3)) << "before any event was published";
   world.memory_gate.restart_empty();
-  Witness knows_nothing;
+  UnsavedClaims knows_nothing;
   const auto another = world.make_recovery(knows_nothing);
   EXPECT_TRUE(world.recover(*another));
-  EXPECT_EQ(world.sqlite->testimony("c")->size(), 3U);
+  EXPECT_EQ(world.sqlite->recorded_claims("c")->size(), 3U);
   RelayLife(world, world.log).drain();
   EXPECT_EQ(logged_sequences(world.log, "c"), one_to(3));
   world.save_all();
   another->step();
-  EXPECT_TRUE(world.sqlite->testimony("c")->empty()) << "it is persisted, so the log has it";
+  EXPECT_TRUE(world.sqlite->recorded_claims("c")->empty()) << "it is persisted, so the log has it";
 }
 
-TEST(Recovery, AnotherProcessBearsWitnessMeanwhile) {
+TEST(Recovery, AnotherProcessRecordsMeanwhile) {
   Recovering world(std::chrono::milliseconds(50));
   world.create("c", 10);
-  Witness other;
+  UnsavedClaims other;
   other.issued("c", 1, {{"v", 1, now()}, {"w", 2, now()}});
   world.memory_gate.restart_empty();
-  const auto first = world.make_recovery(world.witness);
+  const auto first = world.make_recovery(world.unsaved_claims);
   const auto second = world.make_recovery(other);
   first->step();
   ASSERT_TRUE(first->recovering());
@@ -187,10 +187,10 @@ TEST(Recovery, AnotherProcessBearsWitnessMeanwhile) {
 TEST(Recovery, AProcessThatMissedItClaimsForItsUsers) {
   Recovering world;
   world.create("c", 3);
-  Witness stopped;
+  UnsavedClaims stopped;
   stopped.issued("c", 1, {{"v", 1, now()}, {"w", 2, now()}});
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "x"), "x issued 1");
   const auto late = world.make_recovery(stopped);
@@ -210,7 +210,7 @@ TEST(Recovery, AnEventOfTheLostGateIsNotSavedBesideItsSuccessor) {
   // A log that could not be read in full: the event comes to light after the recovery.
   MemoryLog elsewhere;
   world.tail = elsewhere.tail();
-  Witness knows_nothing;
+  UnsavedClaims knows_nothing;
   const auto recovery = world.make_recovery(knows_nothing);
   EXPECT_TRUE(world.recover(*recovery));
   EXPECT_EQ(world.outcome("c", "x"), "x issued 1");
@@ -229,7 +229,7 @@ TEST(Recovery, GoesOnAfterAnOutageOfTheStore) {
   world.create("c", 10);
   world.sell("c", 1, 4);
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   for (const char* call : {"coupon", "commit", "positions", "holders", "holders_among"}) {
     world.faults.fail(call, Fault::before, 1);
   }

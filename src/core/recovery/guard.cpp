@@ -21,13 +21,13 @@ bool is_whole(const GateState& state, const Coupon& coupon) {
 
 }  // namespace
 
-Guard::Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalog, Witness& witness,
-             GuardOptions options)
+Guard::Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalog,
+             UnsavedClaims& unsaved_claims, GuardOptions options)
     : store_(store),
       control_(control),
       outbox_(outbox),
       catalog_(catalog),
-      witness_(witness),
+      unsaved_claims_(unsaved_claims),
       options_(options) {}
 
 bool Guard::look() {
@@ -79,9 +79,9 @@ bool Guard::see_identity(const CatalogSnapshot& catalog) {
 }
 
 void Guard::see_demand() {
-  for (auto& [id, doubt] : witness_.take_doubts()) doubts_[id] = doubt;
+  for (auto& [id, doubt] : unsaved_claims_.take_doubts()) doubts_[id] = doubt;
   demand_.clear();
-  for (std::string& id : witness_.coupons()) demand_.insert(std::move(id));
+  for (std::string& id : unsaved_claims_.coupons()) demand_.insert(std::move(id));
   for (const auto& [id, doubt] : doubts_) demand_.insert(id);
 }
 
@@ -127,7 +127,7 @@ void Guard::ask_progress(const Coupons& coupons) {
     if (!answer && answer.error().code == Errc::unavailable) continue;
     if (answer) progress_.insert_or_assign(coupon.id, *answer);
     const bool trusted = answer && answer->epoch == coupon.epoch;
-    if (trusted) witness_.persisted(coupon.id, coupon.epoch, answer->persisted);
+    if (trusted) unsaved_claims_.persisted(coupon.id, coupon.epoch, answer->persisted);
     found(other_progress_, coupon.id, trusted);
   }
 }

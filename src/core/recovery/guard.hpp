@@ -36,7 +36,7 @@ class Guard {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalog, Witness& witness,
+  Guard(Store& store, GateControl& control, Outbox& outbox, Catalog& catalog, UnsavedClaims& unsaved_claims,
         GuardOptions options = {});
 
   /// Looks: one question for the server, and one for each coupon with demand and a few others. False when the
@@ -88,13 +88,13 @@ class Guard {
   GateControl& control_;
   Outbox& outbox_;
   CatalogReader catalog_;
-  Witness& witness_;
+  UnsavedClaims& unsaved_claims_;
   const GuardOptions options_;
 
   std::optional<GateIdentity> identity_;
   TimePoint seen_at_{};
   std::set<std::string> former_names_;  // of the same server
-  std::map<std::string, Witness::Doubt> doubts_;
+  std::map<std::string, UnsavedClaims::Doubt> doubts_;
   std::set<std::string> demand_;
   std::set<std::string> watched_;
   std::set<std::string> other_progress_;  // the gate has another epoch of them, or nothing that can be used

@@ -29,8 +29,8 @@ struct Guarded : World {
   }
 
   HandTime time;
-  Witness witness;
-  Guard guard{store, gate, gate, catalog, witness};
+  UnsavedClaims unsaved_claims;
+  Guard guard{store, gate, gate, catalog, unsaved_claims};
 };
 
 using Ids = std::vector<std::string>;
@@ -56,8 +56,8 @@ TEST(Guard, SaysNothingOfAGateThatDoesNotAnswer) {
 
 TEST(Guard, NamesThoseWithDemandFirstAndClosedOnesLast) {
   Guarded world;
-  ASSERT_TRUE(world.campaigns.close("a"));
-  world.witness.issued("c", 1, {{"u", 1, now()}});
+  ASSERT_TRUE(world.coupon_admin.close("a"));
+  world.unsaved_claims.issued("c", 1, {{"u", 1, now()}});
   (void)world.catalog.refresh();
   world.memory_gate.restart_empty();
   world.look();
@@ -67,10 +67,10 @@ TEST(Guard, NamesThoseWithDemandFirstAndClosedOnesLast) {
 TEST(Guard, WeighsADoubtBeforeItCounts) {
   Guarded world;
   world.look();
-  world.witness.doubt("a", 1, 0);
+  world.unsaved_claims.doubt("a", 1, 0);
   world.look();
   EXPECT_TRUE(world.suspects().empty()) << "the gate has what was seen";
-  world.witness.doubt("a", 1, 7);
+  world.unsaved_claims.doubt("a", 1, 7);
   world.look();
   EXPECT_EQ(world.suspects(), Ids{"a"});
 }
@@ -95,12 +95,12 @@ TEST(Guard, NoticesHoldersThatAreGoneThoughNobodyAsks) {
 TEST(Guard, ForgetsWhatTheStoreHas) {
   Guarded world;
   world.issue("a", 2);
-  world.witness.issued("a", 1, {{"user1", 1, now()}});
-  world.witness.issued("a", 1, {{"user2", 2, now()}});
-  const Mark mark{"a", 1, 1};
-  (void)world.memory_gate.mark_persisted({&mark, 1});
+  world.unsaved_claims.issued("a", 1, {{"user1", 1, now()}});
+  world.unsaved_claims.issued("a", 1, {{"user2", 2, now()}});
+  const Watermark watermark{"a", 1, 1};
+  (void)world.memory_gate.raise_persisted({&watermark, 1});
   world.look();
-  EXPECT_EQ(world.witness.size(), 1U);
+  EXPECT_EQ(world.unsaved_claims.size(), 1U);
 }
 
 TEST(Guard, AServerThatOnlyChangesTheNameOfItsHistoryIsTheSame) {

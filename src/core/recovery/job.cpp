@@ -4,8 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "base/planted.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -32,7 +32,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   if (!remains) return remains.error();
   remains_ = *remains;
   fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};
-  if (planted("late_before_log")) (void)read_late();
+  if (failpoint("late_before_log")) (void)read_late();
   stage_ = Stage::fence;
   return true;
 }
@@ -43,7 +43,7 @@ void RecoveryJob::fenced(Coupon row) {
   coupon_ = std::move(row);
   prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && remains_.is_whole();
   stage_ = Stage::recorders;
-  recorders_heard_ = due_ = ticker().now() + options_.witness_grace;
+  recorders_heard_ = due_ = ticker().now() + options_.recording_grace;
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", id_},
              {"epoch", coupon_.epoch},
@@ -70,10 +70,10 @@ Result<void> RecoveryJob::advance() {
       return read_survivors();
     case Stage::check:
       return check_gate();
-    case Stage::testimony:
-      return read_testimony();
+    case Stage::recorded_claims:
+      return read_recorded();
     case Stage::late:
-      if (!planted("late_before_log")) return read_late();
+      if (!failpoint("late_before_log")) return read_late();
       stage_ = Stage::saved_earlier;
       return {};
     case Stage::saved_earlier:
@@ -149,7 +149,7 @@ Result<void> RecoveryJob::read_rows() {
 
 // What the surviving outbox holds: perhaps not in the store, and in a prefix of what was trusted certain.
 Result<void> RecoveryJob::read_waiting() {
-  const Mark after{id_, outbox_after_, remains_.epoch};
+  const Watermark after{id_, outbox_after_, remains_.epoch};
   const auto read = ports_.outbox.read({&after, 1}, options_.entries_page, no_wait);
   if (!read) return read.error();
   if (!read->failed.empty() && prefix_) return read->failed.front().error;
@@ -192,18 +192,18 @@ Result<void> RecoveryJob::check_gate() {
   if (identity->name() != coupon_.gate)
     return Error{Errc::gate_untrusted, "the coupon is recovered on " + coupon_.gate};
   if (auto ours = ports_.gate.put_holders(id_, token_, {}, false); !ours) return ours;
-  stage_ = Stage::testimony;
+  stage_ = Stage::recorded_claims;
   return {};
 }
 
 // After the log, whose reading began above what any consumer had kept by then.
-Result<void> RecoveryJob::read_testimony() {
-  auto testimony = ports_.store.testimony(id_);
-  if (!testimony) return testimony.error();
-  testimony_ = std::move(*testimony);
+Result<void> RecoveryJob::read_recorded() {
+  auto recorded_claims = ports_.store.recorded_claims(id_);
+  if (!recorded_claims) return recorded_claims.error();
+  recorded_ = std::move(*recorded_claims);
   page_ = 0;
   stage_ = Stage::late;
-  if (!planted("late_before_log")) late_.clear();
+  if (!failpoint("late_before_log")) late_.clear();
   return {};
 }
 
@@ -228,12 +228,12 @@ Result<std::vector<Holder>> RecoveryJob::rows_among(const std::vector<KnownClaim
 }
 
 Result<void> RecoveryJob::find_saved_earlier() {
-  auto rows = rows_among(testimony_);
+  auto rows = rows_among(recorded_);
   if (!rows) return rows.error();
   std::ranges::copy_if(*rows, std::back_inserter(known_.waiting),
                        [&](const Holder& row) { return row.sequence > intact(); });
-  if (page_ < testimony_.size()) return {};
-  std::ranges::copy(testimony_, std::back_inserter(claims_));
+  if (page_ < recorded_.size()) return {};
+  std::ranges::copy(recorded_, std::back_inserter(claims_));
   std::ranges::copy(late_, std::back_inserter(claims_));
   std::erase_if(claims_, [&](const KnownClaim& claim) {
     return claim.epoch == coupon_.settled && claim.holder.sequence <= intact();

@@ -18,7 +18,7 @@ struct RecoveryJobOptions {
   /// Between shutting a coupon and taking the union: every process must have seen the new epoch and written
   /// down what it knows by then, answers to calls that were out included. Longer than a gate's call limit,
   /// and with a gate that can fail over longer than IssuerOptions::fence_lease.
-  std::chrono::milliseconds witness_grace = safety_times.witness_grace;
+  std::chrono::milliseconds recording_grace = safety_times.recording_grace;
   /// A process that has announced that it writes something down is waited for, until it has written nothing
   /// for this long.
   std::chrono::milliseconds recorder_silence{5'000};
@@ -50,7 +50,7 @@ class RecoveryJob {
     waiting,
     survivors,
     check,
-    testimony,
+    recorded_claims,
     late,
     saved_earlier,
     unsaved,
@@ -102,7 +102,7 @@ class RecoveryJob {
   Result<void> read_waiting();
   Result<void> read_survivors();
   Result<void> check_gate();
-  Result<void> read_testimony();
+  Result<void> read_recorded();
   Result<void> read_late();
   Result<void> find_saved_earlier();
   Result<void> find_unsaved();
@@ -140,7 +140,7 @@ class RecoveryJob {
   std::int64_t outbox_after_ = 0;
   std::string cursor_;
   std::size_t page_ = 0;  // the next item of the list that a stage works through
-  std::vector<KnownClaim> testimony_;
+  std::vector<KnownClaim> recorded_;
   std::vector<KnownClaim> late_;
   std::vector<KnownClaim> claims_;
   std::unordered_set<std::string> saved_;

@@ -25,7 +25,7 @@ void RecoveryJob::take_union() {
   claims_.clear();
   rebuilt_ = rebuild(std::exchange(known_, {}));
   std::unordered_set<std::string_view> heard;
-  for (const KnownClaim& claim : testimony_) heard.insert(claim.holder.user_id);
+  for (const KnownClaim& claim : recorded_) heard.insert(claim.holder.user_id);
   to_note_.clear();
   for (const Holder& holder : rebuilt_.pending) {
     if (!heard.contains(holder.user_id)) to_note_.push_back({holder, coupon_.epoch});
@@ -35,15 +35,15 @@ void RecoveryJob::take_union() {
 }
 
 // What is saved by a recovery has a row before the log has its event. Should the gate be lost again in
-// between, the next recovery finds it in the testimony, and lets the log hear of it.
+// between, the next recovery finds it among the recorded claims, and lets the log hear of it.
 Result<void> RecoveryJob::note() {
   const std::size_t end = std::min(to_note_.size(), page_ + options_.noted_page);
-  const auto written =
-      ports_.store.testify(id_, coupon_.epoch, token_, std::span(to_note_).subspan(page_, end - page_));
+  const auto written = ports_.store.record_unsaved(id_, coupon_.epoch, token_,
+                                                   std::span(to_note_).subspan(page_, end - page_));
   if (!written) return written.error();
   if (!*written) return overtaken();
   page_ = end;
-  if (page_ == to_note_.size()) stage_ = Stage::recorders;  // once more, with that testimony
+  if (page_ == to_note_.size()) stage_ = Stage::recorders;  // once more, with those recorded claims
   return {};
 }
 
@@ -67,15 +67,15 @@ Result<void> RecoveryJob::save() {
   return {};
 }
 
-// The epoch counts from here on, unless somebody has testified since that was read.
+// The epoch counts from here on, unless somebody has recorded since that was read.
 Result<void> RecoveryJob::settle() {
   bool late = false;
   const auto settled = ports_.store.update_coupon(id_, [&](Coupon& row) -> Result<void> {
     if (row.epoch != coupon_.epoch) return overtaken();
-    const auto heard = ports_.store.testimony_count(id_);
+    const auto heard = ports_.store.recorded_claim_count(id_);
     if (!heard) return heard.error();
-    late = *heard > static_cast<std::int64_t>(testimony_.size());
-    if (late) return Error{Errc::unavailable, "a witness was late"};
+    late = *heard > static_cast<std::int64_t>(recorded_.size());
+    if (late) return Error{Errc::unavailable, "a recording was late"};
     row.settled = coupon_.epoch;
     return {};
   });

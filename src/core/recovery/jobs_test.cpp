@@ -54,8 +54,8 @@ TEST(RecoveryJobs, ACoordinatorThatHangsIsRelievedAndWritesNothingMore) {
     world.sell("c", 1, 4);
     world.memory_gate.restart_empty();
     EXPECT_EQ(world.outcome("c", "u1").substr(0, 8), "u1 gate_");
-    const auto hangs = world.make_recovery(world.witness);
-    Witness knows_nothing;
+    const auto hangs = world.make_recovery(world.unsaved_claims);
+    UnsavedClaims knows_nothing;
     const auto other = world.make_recovery(knows_nothing);
     for (int i = 0; i < steps; ++i) {
       (void)world.catalog.refresh();
@@ -95,9 +95,9 @@ TEST(RecoveryJobs, TwoAtOnceInAnyOrderLoseNobodyAndGiveNothingTwice) {
     if (seed % 2 == 0) RelayLife(world, world.log).drain();
     world.memory_gate.restart_empty();
     EXPECT_EQ(world.outcome("c", "u1").substr(0, 8), "u1 gate_");
-    Witness knows_nothing;
+    UnsavedClaims knows_nothing;
     world.options.lease.name = "one";
-    const auto one = world.make_recovery(world.witness);
+    const auto one = world.make_recovery(world.unsaved_claims);
     world.options.lease.name = "two";
     const auto two = world.make_recovery(knows_nothing);
     int next_user = 10;
@@ -135,7 +135,7 @@ TEST(RecoveryJobs, ACouponThatCannotBeUsedDelaysNoOther) {
     EXPECT_EQ(world.outcome(id, "u1"), "u1 gate_missing");
   }
   world.gate.unusable_outboxes.insert("a");
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   const auto took =
       world.run({recovery.get()}, seconds(10), [&] { return world.open("b") && world.open_epoch("b") == 2; });
   EXPECT_LT(took, grace + seconds(1));
@@ -150,7 +150,7 @@ TEST(RecoveryJobs, TheGraceOfOneIsNotAnothers) {
   Timed world;
   world.create("a", 5);
   world.create("b", 5);
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   const auto lose = [&](const std::string& id) {
     world.memory_gate.forget(id);
     (void)world.outcome(id, "u");
@@ -183,7 +183,7 @@ TEST(RecoveryJobs, TheCouponThatIsAskedForIsBackFirst) {
     ASSERT_TRUE(created);
     ASSERT_TRUE(world.memory_gate.restore(*created, {}));
   }
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   world.run({recovery.get()}, seconds(1), [] { return false; });
   EXPECT_EQ(world.faults.calls("take_lease"), 0U) << "nothing to do";
   world.memory_gate.restart_empty();
@@ -197,7 +197,7 @@ TEST(RecoveryJobs, TheCouponThatIsAskedForIsBackFirst) {
 TEST(RecoveryJobs, WithoutNeedTheStoreIsNotWrittenToAndTheGateHardlyAsked) {
   Timed world;
   for (int i = 0; i < 40; ++i) world.create("c" + std::to_string(i), 5);
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   (void)world.catalog.refresh();
   recovery->step();
   const auto identities = world.faults.calls("identity");
@@ -207,24 +207,24 @@ TEST(RecoveryJobs, WithoutNeedTheStoreIsNotWrittenToAndTheGateHardlyAsked) {
   EXPECT_LE(world.faults.calls("identity") - identities, 21U);
   EXPECT_LE(world.faults.calls("progress") - progress, 21U) << "one for all that are looked at in a step";
   EXPECT_LE(world.faults.calls("states") - states, 21U);
-  for (const char* call : {"take_lease", "beat_lease", "read_lease", "fence_coupons", "testify"})
+  for (const char* call : {"take_lease", "beat_lease", "read_lease", "fence_coupons", "record_unsaved"})
     EXPECT_EQ(world.faults.calls(call), 0U) << call;
 }
 
 TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   Timed world;
   world.create("c", 5);
-  Witness slow;
+  UnsavedClaims slow;
   slow.issued("c", 1, {{"v", 1, now()}});
   world.memory_gate.restart_empty();
-  const auto recovery = world.make_recovery(world.witness);
+  const auto recovery = world.make_recovery(world.unsaved_claims);
   world.run({recovery.get()}, seconds(1), [&] { return world.sqlite->coupon("c")->epoch == 2; });
   ASSERT_TRUE(world.sqlite->begin_recording("c", 2, "slow").value());
   ASSERT_TRUE(world.sqlite->begin_recording("c", 2, "dead").value());
   world.run({recovery.get()}, seconds(3), [&] { return world.open("c"); });
   EXPECT_FALSE(world.open("c"));
-  const std::vector<KnownClaim> claims = slow.claims("c", 0, Witness::every_epoch, 10).claims;
-  ASSERT_TRUE(world.sqlite->testify("c", 2, "slow", claims).value());
+  const std::vector<KnownClaim> claims = slow.claims("c", 0, UnsavedClaims::every_epoch, 10).claims;
+  ASSERT_TRUE(world.sqlite->record_unsaved("c", 2, "slow", claims).value());
   ASSERT_TRUE(world.sqlite->end_recording("c", 2, "slow"));
   const auto took = world.run({recovery.get()}, seconds(20), [&] { return world.open("c"); });
   EXPECT_TRUE(world.open("c"));

@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 
 namespace seonchak {
 
@@ -44,7 +44,7 @@ Rebuilt rebuild(KnownHolders known) {
 
 std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch) {
   std::ranges::stable_sort(claims, {}, [epoch](const KnownClaim& claim) {
-    const bool counts_less = claim.epoch != epoch && !planted("plain_union");
+    const bool counts_less = claim.epoch != epoch && !failpoint("plain_union");
     return std::pair(counts_less, claim.holder.sequence);
   });
   std::vector<Holder> holders;

@@ -13,8 +13,8 @@ namespace seonchak {
 /// An issuer on a loop run by hand, before a gate that is slow.
 struct Issuing : World {
   explicit Issuing(IssuerOptions options = {}, AckWaitersOptions waiting = {std::chrono::hours(1)})
-      : waiters(loop, board, waiting),
-        issuer(loop, slow, reader, waiters, board, witness, refusal_reader, metrics, options) {}
+      : waiters(loop, watermarks, waiting),
+        issuer(loop, slow, reader, waiters, watermarks, unsaved_claims, refusal_reader, metrics, options) {}
   ~Issuing() { catalog.stop(); }
 
   /// Asks, and lets the loop run until nothing is posted.
@@ -45,14 +45,14 @@ struct Issuing : World {
   }
 
   void published(const std::string& coupon_id, std::int64_t sequence) {
-    const Mark mark{coupon_id, sequence, 1};
-    board.published({&mark, 1});
+    const Watermark watermark{coupon_id, sequence, 1};
+    watermarks.published({&watermark, 1});
     loop.run();
   }
 
   void persisted(const std::string& coupon_id, std::int64_t sequence) {
-    const Mark mark{coupon_id, sequence, 1};
-    board.persisted({&mark, 1});
+    const Watermark watermark{coupon_id, sequence, 1};
+    watermarks.persisted({&watermark, 1});
     loop.run();
   }
 
@@ -60,8 +60,8 @@ struct Issuing : World {
   HoldingGate slow{gate};
   CatalogReader reader{catalog};
   AckWaiters waiters;
-  Witness witness;
-  Refusals refusals{gate, catalog, metrics};
+  UnsavedClaims unsaved_claims;
+  RefusalCache refusals{gate, catalog, metrics};
   RefusalReader refusal_reader{refusals};
   Issuer issuer;
   std::vector<std::string> answers;

@@ -74,9 +74,10 @@ class FaultyStore final : public Store {
                                const std::string& process) override {
     return faults_.run("begin_recording", [&] { return inner_.begin_recording(coupon_id, epoch, process); });
   }
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                       std::span<const KnownClaim> claims) override {
-    return faults_.run("testify", [&] { return inner_.testify(coupon_id, epoch, process, claims); });
+  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                              std::span<const KnownClaim> claims) override {
+    return faults_.run("record_unsaved",
+                       [&] { return inner_.record_unsaved(coupon_id, epoch, process, claims); });
   }
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process) override {
@@ -85,14 +86,14 @@ class FaultyStore final : public Store {
   Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
     return faults_.run("recordings", [&] { return inner_.recordings(coupon_id, epoch); });
   }
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
-    return faults_.run("testimony", [&] { return inner_.testimony(coupon_id); });
+  Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override {
+    return faults_.run("recorded_claims", [&] { return inner_.recorded_claims(coupon_id); });
   }
-  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
-    return faults_.run("testimony_count", [&] { return inner_.testimony_count(coupon_id); });
+  Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override {
+    return faults_.run("recorded_claim_count", [&] { return inner_.recorded_claim_count(coupon_id); });
   }
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
-    return faults_.run("forget_testimony", [&] { return inner_.forget_testimony(coupon_id, epoch); });
+  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
+    return faults_.run("forget_recorded", [&] { return inner_.forget_recorded(coupon_id, epoch); });
   }
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override {
@@ -176,25 +177,28 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   }
 
   /// Coupons in `unusable_outboxes` fail, and no others.
-  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+  Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override {
     return faults_.run("read", [&]() -> Result<OutboxRead> {
-      const bool fails =
-          std::ranges::any_of(after, [&](const Mark& mark) { return is_unusable(mark.coupon_id); });
+      const bool fails = std::ranges::any_of(
+          after, [&](const Watermark& watermark) { return is_unusable(watermark.coupon_id); });
       auto all = inner_.read(after, entries_max, fails ? std::chrono::milliseconds(0) : wait);
       if (!all || !fails) return all;
       std::erase_if(all->entries, [&](const OutboxEntry& entry) { return is_unusable(entry.coupon_id); });
-      for (const Mark& mark : after) {
-        if (is_unusable(mark.coupon_id)) all->failed.push_back({mark.coupon_id, unusable(mark.coupon_id)});
+      for (const Watermark& watermark : after) {
+        if (is_unusable(watermark.coupon_id))
+          all->failed.push_back({watermark.coupon_id, unusable(watermark.coupon_id)});
       }
       return all;
     });
   }
-  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
-    return faults_.run_each("mark_published", marks.size(), [&] { return inner_.mark_published(marks); });
+  PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override {
+    return faults_.run_each("raise_published", watermarks.size(),
+                            [&] { return inner_.raise_published(watermarks); });
   }
-  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
-    return faults_.run_each("mark_persisted", marks.size(), [&] { return inner_.mark_persisted(marks); });
+  PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override {
+    return faults_.run_each("raise_persisted", watermarks.size(),
+                            [&] { return inner_.raise_persisted(watermarks); });
   }
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override {

@@ -11,12 +11,12 @@
 namespace seonchak {
 
 /// Nothing is waited for, and nothing is put off.
-inline RecoveryOptions impatient() {
-  RecoveryOptions options;
+inline RecoveryCoordinatorOptions impatient() {
+  RecoveryCoordinatorOptions options;
   options.look_period = no_wait;
   options.retry = no_wait;
   options.retry_max = no_wait;
-  options.job.witness_grace = no_wait;
+  options.job.recording_grace = no_wait;
   options.job.recorder_period = no_wait;
   options.late.period = no_wait;
   options.late.retry = no_wait;
@@ -28,12 +28,12 @@ inline RecoveryOptions impatient() {
 /// What one process has to do with recovery, step by step. Its catalog is the one given.
 struct RecoveryLife {
   RecoveryLife(Store& store, FaultyGate& gate, MemoryGate& memory_gate, EventLogTail& log, Catalog& catalog,
-               Witness& witness, Health& health, Metrics& metrics, RecoveryOptions options,
-               const std::string& name)
-      : guard(store, gate, gate, catalog, witness),
+               UnsavedClaims& unsaved_claims, Health& health, Metrics& metrics,
+               RecoveryCoordinatorOptions options, const std::string& name)
+      : guard(store, gate, gate, catalog, unsaved_claims),
         recovery({store, gate, memory_gate, gate, log}, guard, catalog, health, metrics,
                  named(std::move(options), name)),
-        recorder(store, catalog, witness, name) {}
+        recorder(store, catalog, unsaved_claims, name) {}
 
   void step() {
     while (recorder.step()) {
@@ -43,11 +43,11 @@ struct RecoveryLife {
   bool recovering() const { return recovery.recovering(); }
 
   Guard guard;
-  Recovery recovery;
+  RecoveryCoordinator recovery;
   Recorder recorder;
 
  private:
-  static RecoveryOptions named(RecoveryOptions options, const std::string& name) {
+  static RecoveryCoordinatorOptions named(RecoveryCoordinatorOptions options, const std::string& name) {
     options.lease.holder = name;
     options.job.make_token = [name, count = std::make_shared<int>(0)] {
       return name + "-" + std::to_string(++*count);
@@ -59,11 +59,11 @@ struct RecoveryLife {
 /// A process with a gate that can forget.
 struct Recovering : Issuing {
   explicit Recovering(std::chrono::milliseconds grace = no_wait) : tail(log.tail()), options(impatient()) {
-    options.job.witness_grace = grace;
+    options.job.recording_grace = grace;
   }
 
   /// Another process's, but for the catalog.
-  std::unique_ptr<RecoveryLife> make_recovery(Witness& knows) {
+  std::unique_ptr<RecoveryLife> make_recovery(UnsavedClaims& knows) {
     return std::make_unique<RecoveryLife>(store, gate, memory_gate, *tail, catalog, knows, health, metrics,
                                           options, "process" + std::to_string(++lives_));
   }
@@ -101,7 +101,7 @@ struct Recovering : Issuing {
 
   MemoryLog log;
   std::unique_ptr<EventLogTail> tail;
-  RecoveryOptions options;
+  RecoveryCoordinatorOptions options;
 
  private:
   int lives_ = 0;

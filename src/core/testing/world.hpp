@@ -56,7 +56,7 @@ inline const PropagatorOptions at_once{.loosening_delay = no_wait,
                                        .backoff_max = no_wait,
                                        .link_backoff_max = no_wait,
                                        .redraw_pause = no_wait};
-inline constexpr int steps_to_carry = 4;  // it opens, hears of its own commits, and applies the last one
+inline constexpr int steps_to_propagate = 4;  // it opens, hears of its own commits, and applies the last one
 
 /// The catalog and the propagator of another process.
 struct Elsewhere {
@@ -65,7 +65,7 @@ struct Elsewhere {
 
   Result<void> refresh() {
     auto refreshed = catalog.refresh();
-    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+    for (int i = 0; i < steps_to_propagate; ++i) propagator.step(no_wait);
     return refreshed;
   }
 
@@ -89,24 +89,24 @@ struct World {
   Metrics metrics;
   Catalog catalog{store, {std::chrono::hours(1), no_wait}};
   Propagator propagator{store, gate, catalog, metrics, at_once};
-  Campaigns campaigns{store, store, gate, catalog, propagator, {.loosening_delay = no_wait}};
-  ProgressBoard board;
+  CouponAdmin coupon_admin{store, store, gate, catalog, propagator, {.loosening_delay = no_wait}};
+  Watermarks watermarks;
   Health health;
 
   /// The catalog hears of everything, and then the gate does.
   Result<void> refresh() {
     auto refreshed = catalog.refresh();
-    carry();
+    propagate();
     return refreshed;
   }
 
-  /// Every coupon is tried, and what that changes is carried, too.
-  void carry() {
-    for (int i = 0; i < steps_to_carry; ++i) propagator.step(no_wait);
+  /// Every coupon is tried, and what that changes is propagated, too.
+  void propagate() {
+    for (int i = 0; i < steps_to_propagate; ++i) propagator.step(no_wait);
   }
 
   Coupon create(const std::string& id, std::int64_t stock, Ack ack = Ack::gate) {
-    return campaigns.create({id, "name of " + id, stock, {}, {}, ack}).value();
+    return coupon_admin.create({id, "name of " + id, stock, {}, {}, ack}).value();
   }
 
   Claim claim(const std::string& coupon_id, const std::string& user_id) {
@@ -132,14 +132,14 @@ struct World {
   }
 
   std::vector<OutboxEntry> outbox(const std::string& coupon_id) {
-    const Mark from_start{coupon_id, 0};
+    const Watermark from_start{coupon_id, 0};
     return memory_gate.read({&from_start, 1}, 100'000, no_wait).value().entries;
   }
 
   Result<Coupon> change_stock(const std::string& id, std::int64_t stock) {
     CouponChange change;
     change.stock = stock;
-    return campaigns.change(id, change);
+    return coupon_admin.change(id, change);
   }
 
   Outbox::Progress progress(const std::string& coupon_id) {
@@ -193,7 +193,7 @@ struct RelayLife {
   RelayLife(World& world, MemoryLog& log, const RelaySetup& setup = {})
       : reader(world.catalog),
         publisher(log.publisher(), world.faults, setup.durable, setup.queue_max),
-        relay(world.gate, publisher, reader, world.board, world.metrics, world.health, options(setup)) {}
+        relay(world.gate, publisher, reader, world.watermarks, world.metrics, world.health, options(setup)) {}
 
   static RelayOptions options(const RelaySetup& setup) {
     return {.leases = {.owner = setup.owner,
@@ -225,8 +225,8 @@ struct ConsumerLife {
   ConsumerLife(World& world, MemoryLog& memory, const ConsumerOptions& options)
       : reader(world.catalog),
         log(memory.consumer(), world.faults),
-        consumer(log, world.store, world.gate, world.gate, reader, world.board, world.metrics, world.health,
-                 options) {}
+        consumer(log, world.store, world.gate, world.gate, reader, world.watermarks, world.metrics,
+                 world.health, options) {}
 
   void steps(int count) {
     for (int i = 0; i < count; ++i) consumer.step(no_wait);
@@ -236,7 +236,7 @@ struct ConsumerLife {
     return {.batch_records_max = batch_max,
             .backoff_min = no_wait,
             .backoff_max = no_wait,
-            .reconciler = {.period = no_wait}};
+            .repair = {.period = no_wait}};
   }
 
   void drain() {

@@ -65,14 +65,14 @@ void Confirmations::delivered(Ticket ticket) {
   }
 }
 
-std::vector<Mark> Confirmations::take() {
-  std::vector<Mark> marks;
-  marks.reserve(changed_.size());
+std::vector<Watermark> Confirmations::take() {
+  std::vector<Watermark> watermarks;
+  watermarks.reserve(changed_.size());
   for (auto* entry : std::exchange(changed_, {})) {
     entry->second.changed = false;
-    marks.push_back({entry->first, entry->second.confirmed, entry->second.epoch});
+    watermarks.push_back({entry->first, entry->second.confirmed, entry->second.epoch});
   }
-  return marks;
+  return watermarks;
 }
 
 void Confirmations::clear() {

@@ -31,7 +31,7 @@ class Confirmations {
   void delivered(Ticket ticket);
 
   /// The coupons that got further since the last call, each with its last sequence that is confirmed.
-  std::vector<Mark> take();
+  std::vector<Watermark> take();
 
   /// Forgets everything on its way, and all tickets.
   void clear();

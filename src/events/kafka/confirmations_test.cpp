@@ -27,7 +27,7 @@ TEST(Confirmations, ASequenceWaitsForThoseQueuedBeforeIt) {
   EXPECT_TRUE(confirmations.take().empty());
   EXPECT_EQ(confirmations.in_flight(), 3u);
   confirmations.delivered(first);
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 3, 1}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Watermark>{{"x", 3, 1}}));
   EXPECT_TRUE(confirmations.take().empty());
   EXPECT_EQ(confirmations.in_flight(), 0u);
 }
@@ -37,7 +37,7 @@ TEST(Confirmations, CouponsDoNotWaitForEachOther) {
   add(confirmations, "slow", 1);
   const Ticket fast = add(confirmations, "fast", 1);
   confirmations.delivered(fast);
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"fast", 1, 1}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Watermark>{{"fast", 1, 1}}));
 }
 
 TEST(Confirmations, RoomIsBoundedAndComesBack) {
@@ -59,7 +59,7 @@ TEST(Confirmations, ClearForgetsEverything) {
   EXPECT_EQ(confirmations.in_flight(), 0u);
   EXPECT_TRUE(confirmations.take().empty());
   confirmations.delivered(add(confirmations, "x", 2));
-  EXPECT_EQ(confirmations.take(), (std::vector<Mark>{{"x", 2, 1}}));
+  EXPECT_EQ(confirmations.take(), (std::vector<Watermark>{{"x", 2, 1}}));
 }
 
 TEST(Confirmations, AReportWithoutAnEventAborts) {
@@ -83,13 +83,13 @@ TEST(Confirmations, RandomOrderConfirmsEveryCouponInOrderToItsEnd) {
       confirmations.delivered(flying.back());
       flying.pop_back();
     }
-    for (const Mark& mark : confirmations.take()) {
-      EXPECT_GT(mark.sequence, confirmed[mark.coupon_id]);
-      confirmed[mark.coupon_id] = mark.sequence;
+    for (const Watermark& watermark : confirmations.take()) {
+      EXPECT_GT(watermark.sequence, confirmed[watermark.coupon_id]);
+      confirmed[watermark.coupon_id] = watermark.sequence;
     }
   }
   for (const Ticket ticket : flying) confirmations.delivered(ticket);
-  for (const Mark& mark : confirmations.take()) confirmed[mark.coupon_id] = mark.sequence;
+  for (const Watermark& watermark : confirmations.take()) confirmed[watermark.coupon_id] = watermark.sequence;
   EXPECT_EQ(confirmed, queued);
 }
 

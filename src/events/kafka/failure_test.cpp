@@ -62,10 +62,10 @@ Seen relay(EventPublisher& publisher, std::int64_t last) {
   while (seen.confirmed < last && SteadyClock::now() < deadline) {
     queued += static_cast<std::int64_t>(publisher.publish(events(queued + 1, last)));
     const auto report = publisher.poll(20ms);
-    for (const Mark& mark : report.confirmed) {
-      EXPECT_GT(mark.sequence, seen.confirmed);
-      EXPECT_LE(mark.sequence, queued);
-      seen.confirmed = mark.sequence;
+    for (const Watermark& watermark : report.confirmed) {
+      EXPECT_GT(watermark.sequence, seen.confirmed);
+      EXPECT_LE(watermark.sequence, queued);
+      seen.confirmed = watermark.sequence;
     }
     if (!report.lost) continue;
     ++seen.lost;

@@ -65,7 +65,8 @@ class MemoryLog::Publisher : public EventPublisher {
 
   Report poll(std::chrono::milliseconds wait) override {
     Report report;
-    for (auto& [coupon_id, mark] : std::exchange(confirmed_, {})) report.confirmed.push_back(std::move(mark));
+    for (auto& [coupon_id, watermark] : std::exchange(confirmed_, {}))
+      report.confirmed.push_back(std::move(watermark));
     if (!report.confirmed.empty()) return report;
     std::unique_lock lock(shared_->mutex);
     shared_->trimmed.wait_for(lock, wait, [this] { return !shared_->full(); });
@@ -78,7 +79,7 @@ class MemoryLog::Publisher : public EventPublisher {
 
  private:
   std::shared_ptr<Shared> shared_;
-  std::unordered_map<std::string, Mark> confirmed_;  // queued and not yet reported
+  std::unordered_map<std::string, Watermark> confirmed_;  // queued and not yet reported
 };
 
 class MemoryLog::Consumer : public EventConsumer {

@@ -88,7 +88,7 @@ inline std::map<std::string, std::int64_t> settle(EventPublisher& publisher) {
   const auto take = [&] {
     const auto report = publisher.poll(std::chrono::milliseconds(50));
     EXPECT_FALSE(report.lost);
-    for (const Mark& mark : report.confirmed) confirmed[mark.coupon_id] = mark.sequence;
+    for (const Watermark& watermark : report.confirmed) confirmed[watermark.coupon_id] = watermark.sequence;
   };
   take();
   until(take, [&] { return publisher.in_flight() == 0; });

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 
 namespace seonchak {
 
@@ -30,7 +30,7 @@ Error holders_lost(std::string_view coupon_id) {
 }  // namespace
 
 bool MemoryGate::Entry::has_lost_holders() const {
-  return static_cast<std::int64_t>(holders.size()) < counted && !planted("count_holders_only");
+  return static_cast<std::int64_t>(holders.size()) < counted && !failpoint("count_holders_only");
 }
 
 // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
@@ -179,7 +179,7 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
   if (!entry) return missing(coupon_id);
   if (!entry->token.empty()) return other_epoch(coupon_id);
   GateState state = entry->state;
-  state.counted = planted("count_holders_only") ? -1 : entry->counted;
+  state.counted = failpoint("count_holders_only") ? -1 : entry->counted;
   state.issued = static_cast<std::int64_t>(entry->holders.size());
   state.now = now();
   return state;

@@ -48,10 +48,10 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override { return {}; }
 
-  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+  Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override;
-  PerCoupon<void> mark_published(std::span<const Mark> marks) override;
-  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override;
+  PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override;
+  PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override;
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override;
   PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
@@ -66,7 +66,8 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override;
+  Result<void> open(const Coupon& coupon, const std::string& token,
+                    const RebuiltWatermarks& watermarks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
   /// had once, or just forgets one coupon or a part of one.
@@ -91,7 +92,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
-    std::int64_t pending = 0;        ///< RebuiltMarks::pending, ::sequence of the last recovery
+    std::int64_t pending = 0;        ///< RebuiltWatermarks::pending, ::sequence of the last recovery
     std::int64_t rebuilt = 0;
     std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
 
@@ -110,12 +111,12 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   std::string name() const;
   std::string epoch_text(const std::string& coupon_id);
   void hint(const std::string& coupon_id);
-  static std::optional<std::int64_t> reached(const Entry* entry, const Mark& mark);
+  static std::optional<std::int64_t> reached(const Entry* entry, const Watermark& watermark);
   Entry* find(std::string_view coupon_id);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
   Result<Entry*> create(const Coupon& coupon);
   Result<ClaimReply> decide_batch(const ClaimBatch& batch);
-  std::vector<OutboxEntry> collect(std::span<const Mark> after, std::size_t entries_max);
+  std::vector<OutboxEntry> collect(std::span<const Watermark> after, std::size_t entries_max);
 
   const MemoryGateOptions options_;
   std::mutex mutex_;

@@ -1,20 +1,20 @@
 #include <algorithm>
 #include <functional>
 
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 #include "base/ticker.hpp"
 #include "gate/memory/memory.hpp"
 
 namespace seonchak {
 
-std::vector<OutboxEntry> MemoryGate::collect(std::span<const Mark> after, std::size_t entries_max) {
+std::vector<OutboxEntry> MemoryGate::collect(std::span<const Watermark> after, std::size_t entries_max) {
   std::vector<OutboxEntry> entries;
-  for (const Mark& mark : after) {
-    const Entry* const entry = find(mark.coupon_id);
+  for (const Watermark& watermark : after) {
+    const Entry* const entry = find(watermark.coupon_id);
     if (!entry) continue;
     const auto& outbox = entry->outbox;
     auto next = std::ranges::partition_point(
-        outbox, [&](const OutboxEntry& item) { return item.last_sequence() <= mark.sequence; });
+        outbox, [&](const OutboxEntry& item) { return item.last_sequence() <= watermark.sequence; });
     const auto available = static_cast<std::size_t>(outbox.end() - next);
     const auto take = static_cast<std::ptrdiff_t>(std::min(available, entries_max));
     entries.insert(entries.end(), next, next + take);
@@ -22,7 +22,7 @@ std::vector<OutboxEntry> MemoryGate::collect(std::span<const Mark> after, std::s
   return entries;
 }
 
-Result<OutboxRead> MemoryGate::read(std::span<const Mark> after, std::size_t entries_max,
+Result<OutboxRead> MemoryGate::read(std::span<const Watermark> after, std::size_t entries_max,
                                     std::chrono::milliseconds wait) {
   const auto deadline = ticker().now() + wait;
   std::unique_lock lock(mutex_);
@@ -33,36 +33,36 @@ Result<OutboxRead> MemoryGate::read(std::span<const Mark> after, std::size_t ent
   }
 }
 
-// Nothing when the mark does not belong to this state.
-std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Mark& mark) {
+// Nothing when the watermark does not belong to this state.
+std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Watermark& watermark) {
   if (entry == nullptr || !entry->token.empty()) return std::nullopt;
-  if (entry->state.epoch != mark.epoch && !planted("mark_any_epoch")) return std::nullopt;
-  const bool all_rebuilt = mark.sequence >= entry->pending;
-  return all_rebuilt ? std::max(mark.sequence, entry->rebuilt) : mark.sequence;
+  if (entry->state.epoch != watermark.epoch && !failpoint("watermark_of_any_epoch")) return std::nullopt;
+  const bool all_rebuilt = watermark.sequence >= entry->pending;
+  return all_rebuilt ? std::max(watermark.sequence, entry->rebuilt) : watermark.sequence;
 }
 
-PerCoupon<void> MemoryGate::mark_published(std::span<const Mark> marks) {
+PerCoupon<void> MemoryGate::raise_published(std::span<const Watermark> watermarks) {
   const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    if (const auto sequence = reached(entry, mark))
+  for (const Watermark& watermark : watermarks) {
+    Entry* const entry = find(watermark.coupon_id);
+    if (const auto sequence = reached(entry, watermark))
       entry->state.published = std::max(entry->state.published, *sequence);
   }
-  return PerCoupon<void>(marks.size());
+  return PerCoupon<void>(watermarks.size());
 }
 
-PerCoupon<void> MemoryGate::mark_persisted(std::span<const Mark> marks) {
+PerCoupon<void> MemoryGate::raise_persisted(std::span<const Watermark> watermarks) {
   const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    Entry* const entry = find(mark.coupon_id);
-    const auto sequence = reached(entry, mark);
+  for (const Watermark& watermark : watermarks) {
+    Entry* const entry = find(watermark.coupon_id);
+    const auto sequence = reached(entry, watermark);
     if (!sequence) continue;
     std::int64_t& persisted = entry->state.persisted;
     persisted = std::max(persisted, *sequence);
     auto& outbox = entry->outbox;
     while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();
   }
-  return PerCoupon<void>(marks.size());
+  return PerCoupon<void>(watermarks.size());
 }
 
 PerCoupon<bool> MemoryGate::lease(std::span<const std::string> coupon_ids, const std::string& owner,

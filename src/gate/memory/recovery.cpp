@@ -1,6 +1,6 @@
 #include <charconv>
 
-#include "base/planted.hpp"
+#include "base/failpoint.hpp"
 #include "gate/memory/memory.hpp"
 
 namespace seonchak {
@@ -151,7 +151,7 @@ Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token
   if (entry.created_at != coupon.created_at)
     return Error{Errc::gate_epoch, "the gate has another coupon " + coupon.id};
   entry.token = token;
-  const std::int64_t counted = planted("count_holders_only") ? -1 : entry.counted;
+  const std::int64_t counted = failpoint("count_holders_only") ? -1 : entry.counted;
   return Remains{entry.state.epoch,
                  entry.state.sequence,
                  entry.state.persisted,
@@ -200,14 +200,15 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
   return {};
 }
 
-Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
+Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token,
+                              const RebuiltWatermarks& watermarks) {
   const std::lock_guard lock(mutex_);
   // As the other gate does: the token may have come here with a copy of the server that is trusted.
   if (!coupon.gate.empty() && coupon.gate != name())
     return Error{Errc::gate_untrusted, "the coupon is recovered on " + coupon.gate};
   const auto entry = find_shut(coupon.id, token);
   if (!entry) return entry.error();
-  const bool outbox_lost = marks.pending > marks.persisted && (*entry)->outbox.empty();
+  const bool outbox_lost = watermarks.pending > watermarks.persisted && (*entry)->outbox.empty();
   if ((*entry)->has_lost_holders() || outbox_lost) return parts_lost(coupon.id);
   GateState& state = (*entry)->state;
   if (state.revision < coupon.revision) {
@@ -218,11 +219,11 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token, co
     state.revision = coupon.revision;
   }
   state.epoch = coupon.epoch;
-  state.sequence = marks.sequence;
-  state.published = marks.persisted;
-  state.persisted = marks.persisted;
-  (*entry)->pending = marks.pending;
-  (*entry)->rebuilt = marks.sequence;
+  state.sequence = watermarks.sequence;
+  state.published = watermarks.persisted;
+  state.persisted = watermarks.persisted;
+  (*entry)->pending = watermarks.pending;
+  (*entry)->rebuilt = watermarks.sequence;
   (*entry)->counted = static_cast<std::int64_t>((*entry)->holders.size());
   (*entry)->token.clear();
   hint(coupon.id);

@@ -132,8 +132,8 @@ TEST_P(OddPeers, ABlockingCallIsUnavailableInTime) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(control->state("x").error().code, Errc::unavailable);
   const auto outbox = make_redis_outbox(options_for_port(peer.port()));
-  const Mark mark{"x", 0};
-  EXPECT_EQ(outbox->read({&mark, 1}, 1, 10ms).error().code, Errc::unavailable);
+  const Watermark watermark{"x", 0};
+  EXPECT_EQ(outbox->read({&watermark, 1}, 1, 10ms).error().code, Errc::unavailable);
   EXPECT_LT(std::chrono::steady_clock::now() - start, testing::patience);
 }
 

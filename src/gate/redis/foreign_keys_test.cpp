@@ -23,7 +23,7 @@ class ForeignKeys : public ::testing::Test {
       EXPECT_TRUE(twin_->claim(batch_of(coupon, {"a"})));
       ids_.push_back(coupon.id);
       from_start_.push_back({coupon.id, 0, coupon.epoch});
-      marks_.push_back({coupon.id, 1, coupon.epoch});
+      watermarks_.push_back({coupon.id, 1, coupon.epoch});
     }
   }
 
@@ -68,16 +68,16 @@ class ForeignKeys : public ::testing::Test {
   RedisClient redis_{shared_redis()};
   const std::vector<Coupon> coupons_ = {make_coupon(10), make_coupon(10), make_coupon(10)};
   Names ids_;
-  std::vector<Mark> from_start_;
-  std::vector<Mark> marks_;
+  std::vector<Watermark> from_start_;
+  std::vector<Watermark> watermarks_;
 };
 
 TEST_F(ForeignKeys, AForeignStateStopsNoOtherCoupon) {
   overwrite("state");
   only_the_spoilt_fails(twin_->control().states(ids_));
   only_the_spoilt_fails(twin_->outbox().progress(ids_));
-  only_the_spoilt_fails(twin_->outbox().mark_published(marks_));
-  only_the_spoilt_fails(twin_->outbox().mark_persisted(marks_));
+  only_the_spoilt_fails(twin_->outbox().raise_published(watermarks_));
+  only_the_spoilt_fails(twin_->outbox().raise_persisted(watermarks_));
   EXPECT_EQ(claim_error(), Errc::gate_unusable);
   EXPECT_EQ(twin_->recovery().observe(spoilt().id).error().code, Errc::gate_unusable);
 }

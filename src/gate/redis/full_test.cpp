@@ -46,7 +46,7 @@ class FullRedis : public ::testing::Test {
     return std::stoll(text.substr(text.find("used_memory:") + 12));
   }
 
-  Mark mark(std::int64_t sequence) const { return {coupon_.id, sequence, coupon_.epoch}; }
+  Watermark watermark(std::int64_t sequence) const { return {coupon_.id, sequence, coupon_.epoch}; }
   Names ids() const { return {coupon_.id}; }
 
   PrivateRedis server_{{"--appendonly", "no"}};
@@ -66,11 +66,11 @@ TEST_F(FullRedis, ARequestIsRefusedAsAFullOutboxRefusesIt) {
 }
 
 TEST_F(FullRedis, WhatIsPersistedIsFreedAndItIssuesAgain) {
-  const auto published = mark(last_);
-  ASSERT_TRUE(twin_.outbox().mark_published({&published, 1}).front());
+  const auto published = watermark(last_);
+  ASSERT_TRUE(twin_.outbox().raise_published({&published, 1}).front());
   for (std::int64_t sequence = 1'000; sequence < last_ + 1'000; sequence += 1'000) {
-    const auto persisted = mark(std::min(sequence, last_));
-    const auto marked = twin_.outbox().mark_persisted({&persisted, 1}).front();
+    const auto persisted = watermark(std::min(sequence, last_));
+    const auto marked = twin_.outbox().raise_persisted({&persisted, 1}).front();
     ASSERT_TRUE(marked) << marked.error().message;
   }
   const auto progress = twin_.outbox().progress(ids()).front();

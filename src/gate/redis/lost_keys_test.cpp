@@ -32,8 +32,8 @@ class LostKeys : public ::testing::Test {
   }
 
   void persist(std::int64_t sequence) {
-    const Mark mark{coupon_.id, sequence, coupon_.epoch};
-    EXPECT_TRUE(twin_->outbox().mark_persisted({&mark, 1}).front());
+    const Watermark watermark{coupon_.id, sequence, coupon_.epoch};
+    EXPECT_TRUE(twin_->outbox().raise_persisted({&watermark, 1}).front());
   }
 
   void run(const std::vector<std::string>& words) {

@@ -17,7 +17,7 @@ class RedisOutbox final : public Outbox {
  public:
   explicit RedisOutbox(const RedisOptions& options) : client_(options) {}
 
-  Result<OutboxRead> read(std::span<const Mark> after, std::size_t entries_max,
+  Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override {
     if (after.empty() || entries_max == 0) {
       std::this_thread::sleep_for(wait);
@@ -30,15 +30,15 @@ class RedisOutbox final : public Outbox {
     return read_outbox_entries(**reply);
   }
 
-  PerCoupon<void> mark_published(std::span<const Mark> marks) override {
+  PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override {
     std::vector<ScriptCall> calls;
-    for (const Mark& mark : marks) calls.push_back(published_call(mark));
+    for (const Watermark& watermark : watermarks) calls.push_back(published_call(watermark));
     return run_all(calls);
   }
 
-  PerCoupon<void> mark_persisted(std::span<const Mark> marks) override {
+  PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override {
     std::vector<ScriptCall> calls;
-    for (const Mark& mark : marks) calls.push_back(persisted_call(mark));
+    for (const Watermark& watermark : watermarks) calls.push_back(persisted_call(watermark));
     return run_all(calls);
   }
 
@@ -141,9 +141,10 @@ class RedisOutbox final : public Outbox {
   }
 
   /// One key that is no outbox fails a command for many.
-  Result<OutboxRead> read_one_by_one(std::span<const Mark> after, std::size_t entries_max) {
+  Result<OutboxRead> read_one_by_one(std::span<const Watermark> after, std::size_t entries_max) {
     std::vector<std::string> commands;
-    for (const Mark& mark : after) commands.push_back(read_outbox_command({&mark, 1}, entries_max, {}));
+    for (const Watermark& watermark : after)
+      commands.push_back(read_outbox_command({&watermark, 1}, entries_max, {}));
     const auto replies = client_.call_all(commands);
     OutboxRead all;
     for (std::size_t i = 0; i < after.size(); ++i) {

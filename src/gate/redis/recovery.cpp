@@ -70,9 +70,10 @@ class RedisGateRecovery final : public GateRecovery {
     return status_of(coupon_id, put_outbox_call(coupon_id, token, entries, first));
   }
 
-  Result<void> open(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) override {
+  Result<void> open(const Coupon& coupon, const std::string& token,
+                    const RebuiltWatermarks& watermarks) override {
     (void)client_.call(hint_command(coupon.id), {}, coupon.gate);
-    const auto reply = client_.call(open_recovered_call(coupon, token, marks), coupon.gate);
+    const auto reply = client_.call(open_recovered_call(coupon, token, watermarks), coupon.gate);
     if (!reply) return reply.error();
     return read_status(coupon.id, **reply);
   }

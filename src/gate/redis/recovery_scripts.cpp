@@ -68,12 +68,13 @@ ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& toke
   return call;
 }
 
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks) {
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token,
+                               const RebuiltWatermarks& watermarks) {
   static const Script script(embedded::k_open_recovered_lua);
   const CouponKeys keys(coupon.id);
   ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
   call.add(token).add(coupon.epoch);
-  call.add(marks.sequence).add(marks.persisted).add(marks.pending).add(coupon.stock);
+  call.add(watermarks.sequence).add(watermarks.persisted).add(watermarks.pending).add(coupon.stock);
   call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
   call.add(std::int64_t{coupon.closed}).add(coupon.revision);
   return call;

@@ -124,21 +124,21 @@ ScriptCall configure_call(const Coupon& coupon) {
 
 namespace {
 
-ScriptCall mark_call(const Mark& mark, std::string_view field) {
-  static const Script script(embedded::k_mark_lua);
-  const CouponKeys keys(mark.coupon_id);
+ScriptCall mark_call(const Watermark& watermark, std::string_view field) {
+  static const Script script(embedded::k_watermark_lua);
+  const CouponKeys keys(watermark.coupon_id);
   ScriptCall call(script, {keys.state, keys.outbox});
-  call.add(field).add(mark.sequence).add(mark.epoch);
+  call.add(field).add(watermark.sequence).add(watermark.epoch);
   return call;
 }
 
 }  // namespace
 
-ScriptCall published_call(const Mark& mark) {
-  return mark_call(mark, "published");
+ScriptCall published_call(const Watermark& watermark) {
+  return mark_call(watermark, "published");
 }
-ScriptCall persisted_call(const Mark& mark) {
-  return mark_call(mark, "persisted");
+ScriptCall persisted_call(const Watermark& watermark) {
+  return mark_call(watermark, "persisted");
 }
 
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl) {

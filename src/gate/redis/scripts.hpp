@@ -43,8 +43,8 @@ ScriptCall claim_call(const ClaimBatch& batch, std::int64_t outbox_sequences_max
 ScriptCall state_call(const std::string& coupon_id);
 ScriptCall install_call(const Coupon& coupon);
 ScriptCall configure_call(const Coupon& coupon);
-ScriptCall published_call(const Mark& mark);
-ScriptCall persisted_call(const Mark& mark);
+ScriptCall published_call(const Watermark& watermark);
+ScriptCall persisted_call(const Watermark& watermark);
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
@@ -54,7 +54,8 @@ ScriptCall put_holders_call(const std::string& coupon_id, const std::string& tok
                             std::span<const Holder> holders, bool first);
 ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
                            std::span<const OutboxEntry> entries, bool first);
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token, const RebuiltMarks& marks);
+ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token,
+                               const RebuiltWatermarks& watermarks);
 
 /// A window's end as the scripts take it: milliseconds, "" for none.
 std::string millis_or_empty(const std::optional<Time>& time);

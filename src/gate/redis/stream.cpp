@@ -44,13 +44,13 @@ std::optional<OutboxEntry> read_entry(const std::string& coupon_id, const redisR
 
 }  // namespace
 
-std::string read_outbox_command(std::span<const Mark> after, std::size_t entries_max,
+std::string read_outbox_command(std::span<const Watermark> after, std::size_t entries_max,
                                 std::chrono::milliseconds wait) {
   std::vector<std::string> words = {"XREAD", "COUNT", std::to_string(entries_max)};
   if (wait.count() > 0) words.insert(words.end(), {"BLOCK", std::to_string(wait.count())});
   words.emplace_back("STREAMS");
-  for (const Mark& mark : after) words.push_back(CouponKeys(mark.coupon_id).outbox);
-  for (const Mark& mark : after) words.push_back(std::to_string(mark.sequence) + "-0");
+  for (const Watermark& watermark : after) words.push_back(CouponKeys(watermark.coupon_id).outbox);
+  for (const Watermark& watermark : after) words.push_back(std::to_string(watermark.sequence) + "-0");
   return redis_command(words);
 }
 

@@ -10,7 +10,7 @@
 namespace seonchak {
 
 /// XREAD of outboxes, which blocks in the server for `wait`, if any.
-std::string read_outbox_command(std::span<const Mark> after, std::size_t entries_max,
+std::string read_outbox_command(std::span<const Watermark> after, std::size_t entries_max,
                                 std::chrono::milliseconds wait);
 
 /// What an answer to it holds: [[stream, [entry, ...]], ...], or nil when the wait was in vain. A coupon

@@ -41,8 +41,8 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
   }
 
   std::vector<OutboxEntry> read(const Coupon& coupon, std::int64_t after, std::size_t entries_max = 100) {
-    const Mark mark{coupon.id, after};
-    auto read = outbox().read({&mark, 1}, entries_max, std::chrono::milliseconds(0));
+    const Watermark watermark{coupon.id, after};
+    auto read = outbox().read({&watermark, 1}, entries_max, std::chrono::milliseconds(0));
     EXPECT_TRUE(read) << read.error().message;
     if (!read) return {};
     EXPECT_TRUE(read->failed.empty()) << read->failed.front().error.message;
@@ -50,8 +50,8 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
   }
 
   void persisted(const Coupon& coupon, std::int64_t sequence) {
-    const Mark mark{coupon.id, sequence, coupon.epoch};
-    ASSERT_TRUE(outbox().mark_persisted({&mark, 1}).front());
+    const Watermark watermark{coupon.id, sequence, coupon.epoch};
+    ASSERT_TRUE(outbox().raise_persisted({&watermark, 1}).front());
   }
 
   /// Shuts it as it is observed now.

@@ -56,7 +56,7 @@ class TestServer {
       : store(open_sqlite({.path = (folder.path() / "test.db").string()})),
         catalog(*store),
         propagator(*store, gate, catalog, metrics),
-        campaigns(*store, *store, gate, catalog, propagator, {.loosening_delay = {}}) {
+        coupon_admin(*store, *store, gate, catalog, propagator, {.loosening_delay = {}}) {
     options.listen = "127.0.0.1:0";
     options.threads = 1;
     claim = [this](ClaimBatch batch, ClaimHandler handler) {
@@ -76,9 +76,9 @@ class TestServer {
       return std::make_unique<TestGate>(claim);
     };
     const ServerParts parts{.catalog = &catalog,
-                            .campaigns = &campaigns,
-                            .board = &board,
-                            .witness = &witness,
+                            .coupon_admin = &coupon_admin,
+                            .watermarks = &watermarks,
+                            .unsaved_claims = &unsaved_claims,
                             .refusals = &refusals,
                             .make_gate = make_gate,
                             .metrics = metrics,
@@ -99,7 +99,7 @@ class TestServer {
     coupon.name = "Tea";
     coupon.stock = stock;
     if (edit) edit(coupon);
-    return campaigns.create(coupon).value().id;
+    return coupon_admin.create(coupon).value().id;
   }
 
   bool metrics_have(std::string_view line) const { return metrics.text().find(line) != std::string::npos; }
@@ -114,14 +114,14 @@ class TestServer {
   TemporaryFolder folder;
   Metrics metrics;
   Health health;
-  ProgressBoard board;
-  Witness witness;
+  Watermarks watermarks;
+  UnsavedClaims unsaved_claims;
   MemoryGate gate;
   std::unique_ptr<Store> store;
   Catalog catalog;
   Propagator propagator;
-  Refusals refusals{gate, catalog, metrics};
-  Campaigns campaigns;
+  RefusalCache refusals{gate, catalog, metrics};
+  CouponAdmin coupon_admin;
   std::string address;
   std::unique_ptr<Server> server;
 };

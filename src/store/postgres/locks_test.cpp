@@ -46,7 +46,7 @@ TEST(PostgresLocks, AnIntentToRecordWaitsForNobody) {
   const auto blocker = database.connect();
   PostgresDatabase::run_on(*blocker, "BEGIN; SELECT 1 FROM coupon FOR UPDATE");
   EXPECT_TRUE(store->begin_recording("a", 2, "p").value());
-  EXPECT_EQ(store->testify("a", 2, "p", {}).error().code, Errc::unavailable);
+  EXPECT_EQ(store->record_unsaved("a", 2, "p", {}).error().code, Errc::unavailable);
   EXPECT_TRUE(store->end_recording("a", 2, "p"));
 }
 

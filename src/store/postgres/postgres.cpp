@@ -225,9 +225,9 @@ class PostgresStore final : public Store {
     return unsaved_.begin_recording(coupon_id, epoch, process);
   }
 
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                       std::span<const KnownClaim> claims) override {
-    return unsaved_.testify(coupon_id, epoch, process, claims);
+  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                              std::span<const KnownClaim> claims) override {
+    return unsaved_.record_unsaved(coupon_id, epoch, process, claims);
   }
 
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
@@ -239,16 +239,16 @@ class PostgresStore final : public Store {
     return unsaved_.recordings(coupon_id, epoch);
   }
 
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
-    return unsaved_.testimony(coupon_id);
+  Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override {
+    return unsaved_.recorded_claims(coupon_id);
   }
 
-  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
-    return unsaved_.testimony_count(coupon_id);
+  Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override {
+    return unsaved_.recorded_claim_count(coupon_id);
   }
 
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
-    return unsaved_.forget_testimony(coupon_id, epoch);
+  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
+    return unsaved_.forget_recorded(coupon_id, epoch);
   }
 
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,

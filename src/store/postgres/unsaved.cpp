@@ -19,7 +19,7 @@ std::vector<KnownClaim> read_claims(const PostgresRows& rows) {
   return claims;
 }
 
-PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownClaim> claims) {
+PostgresCall record_unsaved_call(const std::string& coupon_id, std::span<const KnownClaim> claims) {
   std::vector<std::string_view> users;
   std::vector<std::int64_t> sequences;
   std::vector<Time> times;
@@ -32,7 +32,7 @@ PostgresCall testify_call(const std::string& coupon_id, std::span<const KnownCla
   }
   PostgresParams params;
   params.text(coupon_id).texts(users).bigints(sequences).times(times).bigints(epochs);
-  return {&sql::testify, std::move(params)};
+  return {&sql::record_unsaved, std::move(params)};
 }
 
 PostgresParams recording_params(const std::string& coupon_id, std::int64_t epoch,
@@ -56,15 +56,15 @@ Result<bool> PostgresUnsaved::begin_recording(const std::string& coupon_id, std:
   return rows->bigint(0, 0) > 0;
 }
 
-Result<bool> PostgresUnsaved::testify(const std::string& coupon_id, std::int64_t epoch,
-                                      const std::string& process, std::span<const KnownClaim> claims) {
+Result<bool> PostgresUnsaved::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+                                             const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   auto connection = pool_.acquire();
   if (!connection) return connection.error();
   const auto written =
       (*connection)
           ->transaction({{&sql::check_unsettled, PostgresParams().text(coupon_id).bigint(epoch)},
-                         testify_call(coupon_id, claims),
+                         record_unsaved_call(coupon_id, claims),
                          {&sql::count_piece, recording_params(coupon_id, epoch, process)}});
   if (written) return true;
   if (written.error().sqlstate == sql::superseded_state) return false;
@@ -86,20 +86,20 @@ Result<std::vector<Recording>> PostgresUnsaved::recordings(const std::string& co
   return found;
 }
 
-Result<std::vector<KnownClaim>> PostgresUnsaved::testimony(const std::string& coupon_id) {
-  const auto rows = pool_.query(sql::testimony, PostgresParams().text(coupon_id));
+Result<std::vector<KnownClaim>> PostgresUnsaved::recorded_claims(const std::string& coupon_id) {
+  const auto rows = pool_.query(sql::recorded_claims, PostgresParams().text(coupon_id));
   if (!rows) return rows.error();
   return read_claims(*rows);
 }
 
-Result<std::int64_t> PostgresUnsaved::testimony_count(const std::string& coupon_id) {
-  const auto rows = pool_.query(sql::testimony_count, PostgresParams().text(coupon_id));
+Result<std::int64_t> PostgresUnsaved::recorded_claim_count(const std::string& coupon_id) {
+  const auto rows = pool_.query(sql::recorded_claim_count, PostgresParams().text(coupon_id));
   if (!rows) return rows.error();
   return rows->bigint(0, 0);
 }
 
-Result<void> PostgresUnsaved::forget_testimony(const std::string& coupon_id, std::int64_t epoch) {
-  return done(pool_.query(sql::forget_testimony, PostgresParams().text(coupon_id).bigint(epoch)));
+Result<void> PostgresUnsaved::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
+  return done(pool_.query(sql::forget_recorded, PostgresParams().text(coupon_id).bigint(epoch)));
 }
 
 Result<std::vector<KnownClaim>> PostgresUnsaved::late_claims(const std::string& coupon_id,

@@ -14,8 +14,8 @@ inline const PostgresStatement begin_recording = {
 /// Fails with superseded_state when the coupon is not under recovery in that epoch.
 inline const PostgresStatement check_unsettled = {"check_unsettled", "SELECT check_coupon_unsettled($1, $2)"};
 
-inline const PostgresStatement testify = {
-    "testify",
+inline const PostgresStatement record_unsaved = {
+    "record_unsaved",
     "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch)"
     " SELECT $1, * FROM unnest($2, $3, $4, $5) ON CONFLICT DO NOTHING"};
 
@@ -29,14 +29,15 @@ inline const PostgresStatement end_recording = {
 inline const PostgresStatement recordings = {
     "recordings", "SELECT process, pieces FROM recording WHERE coupon_id = $1 AND epoch = $2"};
 
-inline const PostgresStatement testimony = {
-    "testimony", "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
+inline const PostgresStatement recorded_claims = {
+    "recorded_claims",
+    "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = $1"};
 
-inline const PostgresStatement testimony_count = {"testimony_count",
-                                                  "SELECT count(*) FROM testimony WHERE coupon_id = $1"};
+inline const PostgresStatement recorded_claim_count = {"recorded_claim_count",
+                                                       "SELECT count(*) FROM testimony WHERE coupon_id = $1"};
 
-inline const PostgresStatement forget_testimony = {
-    "forget_testimony",
+inline const PostgresStatement forget_recorded = {
+    "forget_recorded",
     "WITH settled AS (SELECT id FROM coupon WHERE id = $1 AND epoch = $2 AND settled = $2),"
     " recordings AS (DELETE FROM recording USING settled WHERE coupon_id = id)"
     " DELETE FROM testimony USING settled WHERE coupon_id = id"};

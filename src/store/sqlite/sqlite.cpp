@@ -219,10 +219,10 @@ class SqliteStore final : public Store {
     return sqlite_unsaved::begin_recording(writer_, coupon_id, epoch, process);
   }
 
-  Result<bool> testify(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
-                       std::span<const KnownClaim> claims) override {
+  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+                              std::span<const KnownClaim> claims) override {
     const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
-    return sqlite_unsaved::testify(writer_, coupon_id, epoch, process, claims);
+    return sqlite_unsaved::record_unsaved(writer_, coupon_id, epoch, process, claims);
   }
 
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
@@ -240,22 +240,22 @@ class SqliteStore final : public Store {
         [&](SqliteStatement& query) { query.text(coupon_id).integer(epoch); });
   }
 
-  Result<std::vector<KnownClaim>> testimony(const std::string& coupon_id) override {
-    return read(sql::testimony, sqlite_unsaved::read_claim,
+  Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override {
+    return read(sql::recorded_claims, sqlite_unsaved::read_claim,
                 [&](SqliteStatement& query) { query.text(coupon_id); });
   }
 
-  Result<std::int64_t> testimony_count(const std::string& coupon_id) override {
+  Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override {
     const auto counts = read(
-        sql::testimony_count, [](SqliteStatement& row) { return row.integer_at(0); },
+        sql::recorded_claim_count, [](SqliteStatement& row) { return row.integer_at(0); },
         [&](SqliteStatement& query) { query.text(coupon_id); });
     if (!counts) return counts.error();
     return counts->front();
   }
 
-  Result<void> forget_testimony(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
     const std::lock_guard guard(writer_mutex_);
-    return sqlite_unsaved::forget_testimony(writer_, coupon_id, epoch);
+    return sqlite_unsaved::forget_recorded(writer_, coupon_id, epoch);
   }
 
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,

@@ -37,13 +37,13 @@ Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon
   return true;
 }
 
-Result<bool> testify(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
-                     const std::string& process, std::span<const KnownClaim> claims) {
+Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+                            const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   auto transaction = SqliteTransaction::begin(writer);
   if (!transaction) return transaction.error();
   if (auto recovered = recovered_in(writer, coupon_id, epoch); !recovered || !*recovered) return recovered;
-  const auto insert = writer.prepared(sql::testify);
+  const auto insert = writer.prepared(sql::record_unsaved);
   if (!insert) return insert.error();
   for (const KnownClaim& claim : claims) {
     (*insert)->text(coupon_id).text(claim.holder.user_id).integer(claim.holder.sequence);
@@ -61,10 +61,10 @@ Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_i
   return run_for_recording(writer, sql::end_recording, coupon_id, epoch, process);
 }
 
-Result<void> forget_testimony(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch) {
+Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch) {
   auto transaction = SqliteTransaction::begin(writer);
   if (!transaction) return transaction.error();
-  for (const char* const sql : {sql::forget_testimony, sql::forget_recordings}) {
+  for (const char* const sql : {sql::forget_recorded, sql::forget_recordings}) {
     const auto remove = writer.prepared(sql);
     if (!remove) return remove.error();
     if (auto ran = (*remove)->text(coupon_id).integer(epoch).run(); !ran) return ran;

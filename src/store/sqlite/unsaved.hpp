@@ -8,11 +8,11 @@ namespace seonchak::sqlite_unsaved {
 /// sqlite_unsaved_statements.hpp.
 Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process);
-Result<bool> testify(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
-                     const std::string& process, std::span<const KnownClaim> claims);
+Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+                            const std::string& process, std::span<const KnownClaim> claims);
 Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
                            const std::string& process);
-Result<void> forget_testimony(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch);
+Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch);
 Result<void> forget_late_claims(SqliteConnection& writer, const std::string& coupon_id,
                                 std::span<const KnownClaim> claims);
 

@@ -6,8 +6,9 @@ inline constexpr char recovered_epoch[] =
     "SELECT count(*) FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled <> epoch";
 inline constexpr char begin_recording[] =
     "INSERT INTO recording (coupon_id, epoch, process, pieces) VALUES (?1, ?2, ?3, 0) ON CONFLICT DO NOTHING";
-inline constexpr char testify[] =
-    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch) VALUES (?1, ?2, ?3, ?4, ?5)"
+inline constexpr char record_unsaved[] =
+    "INSERT INTO testimony (coupon_id, user_id, sequence, issued_at, claim_epoch) VALUES (?1, ?2, ?3, "
+    "?4, ?5)"
     " ON CONFLICT DO NOTHING";
 inline constexpr char count_piece[] =
     "UPDATE recording SET pieces = pieces + 1 WHERE coupon_id = ?1 AND epoch = ?2 AND process = ?3";
@@ -15,12 +16,12 @@ inline constexpr char end_recording[] =
     "DELETE FROM recording WHERE coupon_id = ?1 AND epoch = ?2 AND process = ?3";
 inline constexpr char recordings[] =
     "SELECT process, pieces FROM recording WHERE coupon_id = ?1 AND epoch = ?2";
-inline constexpr char testimony[] =
+inline constexpr char recorded_claims[] =
     "SELECT user_id, sequence, issued_at, claim_epoch FROM testimony WHERE coupon_id = ?1";
-inline constexpr char testimony_count[] = "SELECT count(*) FROM testimony WHERE coupon_id = ?1";
+inline constexpr char recorded_claim_count[] = "SELECT count(*) FROM testimony WHERE coupon_id = ?1";
 #define SEONCHAK_SETTLED \
   " WHERE coupon_id = ?1 AND EXISTS (SELECT 1 FROM coupon WHERE id = ?1 AND epoch = ?2 AND settled = ?2)"
-inline constexpr char forget_testimony[] = "DELETE FROM testimony" SEONCHAK_SETTLED;
+inline constexpr char forget_recorded[] = "DELETE FROM testimony" SEONCHAK_SETTLED;
 inline constexpr char forget_recordings[] = "DELETE FROM recording" SEONCHAK_SETTLED;
 #undef SEONCHAK_SETTLED
 

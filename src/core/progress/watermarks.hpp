@@ -21,16 +21,16 @@ namespace seonchak {
 
 /// How far the pipeline has come with each coupon, as this process knows it: told by the relay and the
 /// consumer that run here, and by polling the gate for those that run elsewhere. Safe from any thread.
-class ProgressBoard {
+class Watermarks {
  public:
-  /// Marks only ever rise, within an epoch; those of an earlier epoch than the latest change nothing.
-  void published(std::span<const Mark> marks) { raise(marks, &Outbox::Progress::published); }
-  void persisted(std::span<const Mark> marks);
+  /// Watermarks only ever rise, within an epoch; those of an earlier epoch than the latest change nothing.
+  void published(std::span<const Watermark> watermarks) { raise(watermarks, &Outbox::Progress::published); }
+  void persisted(std::span<const Watermark> watermarks);
 
   Outbox::Progress of(const std::string& coupon_id) const;
 
-  /// The gate, asked at `asked_at`, has shown the coupons of these marks in their epochs.
-  void shown(std::span<const Mark> marks, std::chrono::steady_clock::time_point asked_at);
+  /// The gate, asked at `asked_at`, has shown the coupons of these watermarks in their epochs.
+  void shown(std::span<const Watermark> watermarks, std::chrono::steady_clock::time_point asked_at);
 
   /// When the gate was last asked and showed the coupon in this epoch; the clock's beginning when it has not,
   /// or has shown a later one.
@@ -53,15 +53,15 @@ class ProgressBoard {
   Wake& somebody_waits() { return somebody_waits_; }
 
  private:
-  void raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage);
+  void raise(std::span<const Watermark> watermarks, std::int64_t Outbox::Progress::*stage);
   void notify();
 
   struct Known {
     Outbox::Progress progress;
     std::chrono::steady_clock::time_point shown_at{};  // in that epoch
   };
-  /// Null when the mark is of an earlier epoch than the latest. With mutex_ held.
-  Known* known_in(const Mark& mark);
+  /// Null when the watermark is of an earlier epoch than the latest. With mutex_ held.
+  Known* known_in(const Watermark& watermark);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Known> coupons_;       // guarded by mutex_
@@ -86,14 +86,14 @@ class AckWaiters {
  public:
   using Done = std::function<void(bool reached)>;
 
-  AckWaiters(Loop& loop, ProgressBoard& board, AckWaitersOptions options = {});
+  AckWaiters(Loop& loop, Watermarks& watermarks, AckWaitersOptions options = {});
   ~AckWaiters();
   AckWaiters(const AckWaiters&) = delete;
   AckWaiters& operator=(const AckWaiters&) = delete;
 
-  /// Calls `done` once: true as soon as stage `ack` has come to `mark` in its epoch; false after the timeout,
-  /// or when the coupon is in a later epoch, where the same sequence may be another user's.
-  void wait(const Mark& mark, Ack ack, Done done);
+  /// Calls `done` once: true as soon as stage `ack` has come to `watermark` in its epoch; false after the
+  /// timeout, or when the coupon is in a later epoch, where the same sequence may be another user's.
+  void wait(const Watermark& watermark, Ack ack, Done done);
 
   std::size_t size() const { return size_; }
 
@@ -121,7 +121,7 @@ class AckWaiters {
   void tick();
 
   Loop& loop_;
-  ProgressBoard& board_;
+  Watermarks& watermarks_;
   const AckWaitersOptions options_;
   std::unordered_map<std::string, Stages> coupons_;
   std::size_t size_ = 0;

@@ -1,4 +1,4 @@
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -16,20 +16,20 @@ using std::chrono::milliseconds;
 constexpr AckWaitersOptions patient{std::chrono::hours(1), milliseconds(1), 100};
 constexpr AckWaitersOptions hasty{milliseconds(0), milliseconds(1), 100};
 
-void publish(ProgressBoard& board, const std::string& id, std::int64_t sequence) {
-  const Mark mark{id, sequence};
-  board.published({&mark, 1});
+void publish(Watermarks& watermarks, const std::string& id, std::int64_t sequence) {
+  const Watermark watermark{id, sequence};
+  watermarks.published({&watermark, 1});
 }
 
-void persist(ProgressBoard& board, const std::string& id, std::int64_t sequence) {
-  const Mark mark{id, sequence};
-  board.persisted({&mark, 1});
+void persist(Watermarks& watermarks, const std::string& id, std::int64_t sequence) {
+  const Watermark watermark{id, sequence};
+  watermarks.persisted({&watermark, 1});
 }
 
 /// Waiters on a loop run by hand, and what they were told.
 struct Waiting {
   explicit Waiting(AckWaitersOptions options = patient)
-      : waiters(std::make_unique<AckWaiters>(loop, board, options)) {}
+      : waiters(std::make_unique<AckWaiters>(loop, watermarks, options)) {}
 
   void wait(const std::string& name, Ack ack, std::int64_t sequence, const std::string& coupon_id = "c") {
     waiters->wait({coupon_id, sequence}, ack,
@@ -37,46 +37,46 @@ struct Waiting {
   }
 
   HandLoop loop;
-  ProgressBoard board;
+  Watermarks watermarks;
   std::unique_ptr<AckWaiters> waiters;  // on the heap, where a sanitizer sees a use after its end
   std::vector<std::string> told;
 };
 
 using Told = std::vector<std::string>;
 
-TEST(ProgressBoard, MarksOnlyEverRise) {
-  ProgressBoard board;
-  publish(board, "c", 7);
-  publish(board, "c", 3);
-  persist(board, "c", 5);
-  persist(board, "c", 4);
-  EXPECT_EQ(board.of("c").published, 7);
-  EXPECT_EQ(board.of("c").persisted, 5);
+TEST(Watermarks, WatermarksOnlyEverRise) {
+  Watermarks watermarks;
+  publish(watermarks, "c", 7);
+  publish(watermarks, "c", 3);
+  persist(watermarks, "c", 5);
+  persist(watermarks, "c", 4);
+  EXPECT_EQ(watermarks.of("c").published, 7);
+  EXPECT_EQ(watermarks.of("c").persisted, 5);
 }
 
-TEST(ProgressBoard, WhatTheStoreHasTheLogHad) {
-  ProgressBoard board;
-  persist(board, "c", 5);
-  EXPECT_EQ(board.of("c").published, 5);
+TEST(Watermarks, WhatTheStoreHasTheLogHad) {
+  Watermarks watermarks;
+  persist(watermarks, "c", 5);
+  EXPECT_EQ(watermarks.of("c").published, 5);
 }
 
-TEST(ProgressBoard, TellsOfARiseAndOfNothingElse) {
-  ProgressBoard board;
+TEST(Watermarks, TellsOfARiseAndOfNothingElse) {
+  Watermarks watermarks;
   int calls = 0;
-  const auto handle = board.listen([&] { ++calls; });
-  publish(board, "c", 2);
-  publish(board, "c", 2);
-  publish(board, "c", 1);
+  const auto handle = watermarks.listen([&] { ++calls; });
+  publish(watermarks, "c", 2);
+  publish(watermarks, "c", 2);
+  publish(watermarks, "c", 1);
   EXPECT_EQ(calls, 1);
-  board.forget(handle);
-  publish(board, "c", 3);
+  watermarks.forget(handle);
+  publish(watermarks, "c", 3);
   EXPECT_EQ(calls, 1);
 }
 
 TEST(AckWaiters, AStageReachedBeforeWaitingAnswersAtOnce) {
   Waiting world;
-  publish(world.board, "c", 5);
-  persist(world.board, "c", 3);
+  publish(world.watermarks, "c", 5);
+  persist(world.watermarks, "c", 3);
   world.wait("log 5", Ack::log, 5);
   world.wait("store 3", Ack::store, 3);
   world.wait("gate 9", Ack::gate, 9);
@@ -89,11 +89,11 @@ TEST(AckWaiters, AreReleasedInTheOrderOfTheirSequence) {
   world.wait("third", Ack::log, 3);
   world.wait("first", Ack::log, 1);
   world.wait("second", Ack::log, 2);
-  publish(world.board, "c", 2);
+  publish(world.watermarks, "c", 2);
   EXPECT_TRUE(world.told.empty()) << "answers come from the loop, never from the raising thread";
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"first yes", "second yes"}));
-  publish(world.board, "c", 3);
+  publish(world.watermarks, "c", 3);
   world.loop.run();
   EXPECT_EQ(world.told.back(), "third yes");
 }
@@ -102,10 +102,10 @@ TEST(AckWaiters, TheLogDoesNotReleaseThoseWhoWaitForTheStore) {
   Waiting world;
   world.wait("log", Ack::log, 1);
   world.wait("store", Ack::store, 1);
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"log yes"}));
-  persist(world.board, "c", 1);
+  persist(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"log yes", "store yes"}));
 }
@@ -113,7 +113,7 @@ TEST(AckWaiters, TheLogDoesNotReleaseThoseWhoWaitForTheStore) {
 TEST(AckWaiters, TheStoreReleasesThoseWhoWaitForTheLog) {
   Waiting world;
   world.wait("log", Ack::log, 1);
-  persist(world.board, "c", 1);
+  persist(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"log yes"}));
 }
@@ -121,7 +121,7 @@ TEST(AckWaiters, TheStoreReleasesThoseWhoWaitForTheLog) {
 TEST(AckWaiters, OneCouponDoesNotReleaseAnother) {
   Waiting world;
   world.wait("a", Ack::store, 1, "a");
-  persist(world.board, "b", 1);
+  persist(world.watermarks, "b", 1);
   world.loop.run();
   EXPECT_TRUE(world.told.empty());
 }
@@ -132,7 +132,7 @@ TEST(AckWaiters, AreToldNoWhenTimeIsUp) {
   world.wait("store", Ack::store, 1);
   EXPECT_EQ(world.loop.fire_timers(), 1U);
   EXPECT_EQ(world.told, (Told{"log no", "store no"}));
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told.size(), 2U);
   EXPECT_EQ(world.loop.fire_timers(), 0U) << "nobody waits: no timer runs";
@@ -144,7 +144,7 @@ TEST(AckWaiters, TheTimerRunsAsLongAsSomeoneWaits) {
   EXPECT_EQ(world.loop.fire_timers(), 1U);
   EXPECT_EQ(world.loop.fire_timers(), 1U);
   EXPECT_TRUE(world.told.empty());
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.loop.fire_timers(), 1U);
   EXPECT_EQ(world.loop.fire_timers(), 0U);
@@ -156,7 +156,7 @@ TEST(AckWaiters, OneTooManyIsToldNoAtOnce) {
   Waiting world({std::chrono::hours(1), milliseconds(1), 2});
   for (const char* name : {"a", "b", "c"}) world.wait(name, Ack::log, 1);
   EXPECT_EQ(world.told, (Told{"c no"}));
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"c no", "a yes", "b yes"}));
   world.wait("d", Ack::log, 2);
@@ -166,23 +166,23 @@ TEST(AckWaiters, OneTooManyIsToldNoAtOnce) {
 TEST(AckWaiters, AnAnswerMayWaitAgain) {
   Waiting world;
   world.waiters->wait({"c", 1}, Ack::log, [&](bool) { world.wait("again", Ack::store, 1); });
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.waiters->size(), 1U);
-  persist(world.board, "c", 1);
+  persist(world.watermarks, "c", 1);
   world.loop.run();
   EXPECT_EQ(world.told, (Told{"again yes"}));
 }
 
 TEST(AckWaiters, ALaterEpochConfirmsNothingOfAnEarlierOne) {
   Waiting world;
-  const Mark earlier{"c", 3, 1};
-  const Mark later{"c", 3, 2};
+  const Watermark earlier{"c", 3, 1};
+  const Watermark later{"c", 3, 2};
   std::vector<std::string> told;
   world.waiters->wait(earlier, Ack::log,
                       [&](bool yes) { told.push_back(yes ? "earlier yes" : "earlier no"); });
   world.waiters->wait(later, Ack::log, [&](bool yes) { told.push_back(yes ? "later yes" : "later no"); });
-  world.board.published({&later, 1});
+  world.watermarks.published({&later, 1});
   world.loop.run();
   world.waiters->wait(earlier, Ack::log, [&](bool yes) { told.push_back(yes ? "late yes" : "late no"); });
   EXPECT_EQ(told, (Told{"later yes", "earlier no", "late no"}));
@@ -190,55 +190,55 @@ TEST(AckWaiters, ALaterEpochConfirmsNothingOfAnEarlierOne) {
 
 TEST(AckWaiters, ManyRisesPostOneSweep) {
   Waiting world;
-  for (std::int64_t i = 1; i <= 10; ++i) publish(world.board, "c", i);
+  for (std::int64_t i = 1; i <= 10; ++i) publish(world.watermarks, "c", i);
   EXPECT_EQ(world.loop.run(), 1U);
-  publish(world.board, "c", 11);
+  publish(world.watermarks, "c", 11);
   EXPECT_EQ(world.loop.run(), 1U);
 }
 
 TEST(AckWaiters, MayBeDestroyedWhileASweepAndATimerArePending) {
   Waiting world(hasty);
   world.wait("log", Ack::log, 1);
-  publish(world.board, "c", 1);
+  publish(world.watermarks, "c", 1);
   world.waiters.reset();
   EXPECT_EQ(world.loop.run(), 1U);
   EXPECT_EQ(world.loop.fire_timers(), 1U);
-  publish(world.board, "c", 2);
+  publish(world.watermarks, "c", 2);
   EXPECT_EQ(world.loop.run(), 0U);
   EXPECT_TRUE(world.told.empty());
 }
 
-TEST(AckWaiters, TheBoardKnowsWhichCouponsAreWaitedFor) {
+TEST(AckWaiters, TheWatermarksKnowWhichCouponsAreWaitedFor) {
   Waiting world(hasty);
-  AckWaiters other(world.loop, world.board, patient);
+  AckWaiters other(world.loop, world.watermarks, patient);
   world.wait("1", Ack::log, 1);
   world.wait("2", Ack::store, 2);
   other.wait({"c", 3}, Ack::store, [](bool) {});
   other.wait({"d", 1}, Ack::store, [](bool) {});
-  auto wanted = world.board.wanted();
+  auto wanted = world.watermarks.wanted();
   std::ranges::sort(wanted);
   EXPECT_EQ(wanted, (Told{"c", "d"}));
 
-  persist(world.board, "d", 1);
+  persist(world.watermarks, "d", 1);
   world.loop.run();
-  EXPECT_EQ(world.board.wanted(), (Told{"c"}));
+  EXPECT_EQ(world.watermarks.wanted(), (Told{"c"}));
   world.loop.fire_timers();
   EXPECT_EQ(world.told.size(), 2U);
-  EXPECT_EQ(world.board.wanted(), (Told{"c"})) << "the other loop still waits for it";
-  persist(world.board, "c", 3);
+  EXPECT_EQ(world.watermarks.wanted(), (Told{"c"})) << "the other loop still waits for it";
+  persist(world.watermarks, "c", 3);
   world.loop.run();
-  EXPECT_TRUE(world.board.wanted().empty());
+  EXPECT_TRUE(world.watermarks.wanted().empty());
 }
 
 TEST(AckWaiters, WhoBeginsToWaitWakesTheRelayOfThisProcess) {
   Waiting world(hasty);
-  EXPECT_EQ(world.board.wants(), 0U);
+  EXPECT_EQ(world.watermarks.wants(), 0U);
   for (const int sequence : {1, 2}) {
     world.wait("waits", Ack::log, sequence);
     const auto began = std::chrono::steady_clock::now();
-    world.board.somebody_waits().wait_for(std::chrono::seconds(60));
+    world.watermarks.somebody_waits().wait_for(std::chrono::seconds(60));
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
-    EXPECT_EQ(world.board.wants(), 1U) << "one coupon, however many wait for it";
+    EXPECT_EQ(world.watermarks.wants(), 1U) << "one coupon, however many wait for it";
   }
 }
 
@@ -246,7 +246,7 @@ TEST(AckWaiters, TakeBackTheirWishesWhenDestroyed) {
   Waiting world;
   world.wait("1", Ack::log, 1);
   world.waiters.reset();
-  EXPECT_TRUE(world.board.wanted().empty());
+  EXPECT_TRUE(world.watermarks.wanted().empty());
 }
 
 TEST(AckWaiters, MissNoRiseOfAnotherThread) {
@@ -254,8 +254,8 @@ TEST(AckWaiters, MissNoRiseOfAnotherThread) {
   Waiting world({std::chrono::hours(1), milliseconds(1), last});
   std::jthread raiser([&] {
     for (std::int64_t i = 1; i <= last; ++i) {
-      publish(world.board, "c", i);
-      persist(world.board, "c", i);
+      publish(world.watermarks, "c", i);
+      persist(world.watermarks, "c", i);
     }
   });
   std::int64_t reached = 0;

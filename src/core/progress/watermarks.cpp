@@ -1,4 +1,4 @@
-#include "core/progress/progress.hpp"
+#include "core/progress/watermarks.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -8,53 +8,54 @@
 
 namespace seonchak {
 
-void ProgressBoard::persisted(std::span<const Mark> marks) {
-  raise(marks, &Outbox::Progress::persisted);
+void Watermarks::persisted(std::span<const Watermark> watermarks) {
+  raise(watermarks, &Outbox::Progress::persisted);
 }
 
-void ProgressBoard::raise(std::span<const Mark> marks, std::int64_t Outbox::Progress::*stage) {
+void Watermarks::raise(std::span<const Watermark> watermarks, std::int64_t Outbox::Progress::*stage) {
   bool rose = false;
   {
     const std::lock_guard lock(mutex_);
-    for (const Mark& mark : marks) {
-      Known* const known = known_in(mark);
-      if (known == nullptr || mark.sequence <= known->progress.*stage) continue;
-      known->progress.*stage = mark.sequence;
+    for (const Watermark& watermark : watermarks) {
+      Known* const known = known_in(watermark);
+      if (known == nullptr || watermark.sequence <= known->progress.*stage) continue;
+      known->progress.*stage = watermark.sequence;
       rose = true;
     }
   }
   if (rose) notify();
 }
 
-ProgressBoard::Known* ProgressBoard::known_in(const Mark& mark) {
-  Known& known = coupons_[mark.coupon_id];
-  if (mark.epoch < known.progress.epoch) return nullptr;
+Watermarks::Known* Watermarks::known_in(const Watermark& watermark) {
+  Known& known = coupons_[watermark.coupon_id];
+  if (watermark.epoch < known.progress.epoch) return nullptr;
   // After a recovery less may be published and persisted than before.
-  if (mark.epoch > known.progress.epoch) known = {.progress = {.epoch = mark.epoch}};
+  if (watermark.epoch > known.progress.epoch) known = {.progress = {.epoch = watermark.epoch}};
   return &known;
 }
 
-void ProgressBoard::shown(std::span<const Mark> marks, std::chrono::steady_clock::time_point asked_at) {
+void Watermarks::shown(std::span<const Watermark> watermarks,
+                       std::chrono::steady_clock::time_point asked_at) {
   const std::lock_guard lock(mutex_);
-  for (const Mark& mark : marks) {
-    if (Known* const known = known_in(mark)) known->shown_at = std::max(known->shown_at, asked_at);
+  for (const Watermark& watermark : watermarks) {
+    if (Known* const known = known_in(watermark)) known->shown_at = std::max(known->shown_at, asked_at);
   }
 }
 
-std::chrono::steady_clock::time_point ProgressBoard::shown_at(const std::string& coupon_id,
-                                                              std::int64_t epoch) const {
+std::chrono::steady_clock::time_point Watermarks::shown_at(const std::string& coupon_id,
+                                                           std::int64_t epoch) const {
   const std::lock_guard lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || found->second.progress.epoch != epoch) return {};
   return found->second.shown_at;
 }
 
-void ProgressBoard::notify() {
+void Watermarks::notify() {
   const std::lock_guard lock(listeners_mutex_);
   for (const auto& [handle, listener] : listeners_) listener();
 }
 
-Outbox::Progress ProgressBoard::of(const std::string& coupon_id) const {
+Outbox::Progress Watermarks::of(const std::string& coupon_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return {};
@@ -64,29 +65,29 @@ Outbox::Progress ProgressBoard::of(const std::string& coupon_id) const {
   return progress;
 }
 
-std::size_t ProgressBoard::listen(Listener changed) {
+std::size_t Watermarks::listen(Listener changed) {
   const std::lock_guard lock(listeners_mutex_);
   listeners_.emplace(++next_handle_, std::move(changed));
   return next_handle_;
 }
 
-void ProgressBoard::forget(std::size_t handle) {
+void Watermarks::forget(std::size_t handle) {
   const std::lock_guard lock(listeners_mutex_);
   listeners_.erase(handle);
 }
 
-void ProgressBoard::want(const std::string& coupon_id) {
+void Watermarks::want(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
   if (++wanted_[coupon_id] == 1) wants_.fetch_add(1, std::memory_order_release);
 }
 
-void ProgressBoard::unwant(const std::string& coupon_id) {
+void Watermarks::unwant(const std::string& coupon_id) {
   const std::lock_guard lock(mutex_);
   const auto found = wanted_.find(coupon_id);
   if (found != wanted_.end() && --found->second == 0) wanted_.erase(found);
 }
 
-std::vector<std::string> ProgressBoard::wanted() const {
+std::vector<std::string> Watermarks::wanted() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
   ids.reserve(wanted_.size());
@@ -99,10 +100,10 @@ struct AckWaitersLife {
   bool alive = true;  // only touched on the loop's thread
 };
 
-AckWaiters::AckWaiters(Loop& loop, ProgressBoard& board, AckWaitersOptions options)
-    : loop_(loop), board_(board), options_(options), life_(std::make_shared<AckWaitersLife>()) {
-  // One posted sweep at a time, however many marks rise meanwhile.
-  handle_ = board_.listen([this, life = life_] {
+AckWaiters::AckWaiters(Loop& loop, Watermarks& watermarks, AckWaitersOptions options)
+    : loop_(loop), watermarks_(watermarks), options_(options), life_(std::make_shared<AckWaitersLife>()) {
+  // One posted sweep at a time, however many watermarks rise meanwhile.
+  handle_ = watermarks_.listen([this, life = life_] {
     if (life->sweep_posted.exchange(true)) return;
     loop_.post([this, life] {
       life->sweep_posted.store(false);
@@ -112,25 +113,25 @@ AckWaiters::AckWaiters(Loop& loop, ProgressBoard& board, AckWaitersOptions optio
 }
 
 AckWaiters::~AckWaiters() {
-  board_.forget(handle_);
+  watermarks_.forget(handle_);
   life_->alive = false;
-  for (const auto& [id, stages] : coupons_) board_.unwant(id);
+  for (const auto& [id, stages] : coupons_) watermarks_.unwant(id);
 }
 
-void AckWaiters::wait(const Mark& mark, Ack ack, Done done) {
-  const Outbox::Progress progress = board_.of(mark.coupon_id);
+void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
+  const Outbox::Progress progress = watermarks_.of(watermark.coupon_id);
   const std::int64_t reached = ack == Ack::log ? progress.published : progress.persisted;
   if (ack == Ack::gate) return done(true);
-  if (mark.epoch == progress.epoch && mark.sequence <= reached) return done(true);
-  if (mark.epoch < progress.epoch || size_ >= options_.waiters_max) return done(false);
+  if (watermark.epoch == progress.epoch && watermark.sequence <= reached) return done(true);
+  if (watermark.epoch < progress.epoch || size_ >= options_.waiters_max) return done(false);
 
-  const auto [it, added] = coupons_.try_emplace(mark.coupon_id);
-  if (added) board_.want(mark.coupon_id);
+  const auto [it, added] = coupons_.try_emplace(watermark.coupon_id);
+  if (added) watermarks_.want(watermark.coupon_id);
   Queue& queue = ack == Ack::log ? it->second.log : it->second.store;
-  queue.emplace(std::pair(mark.epoch, mark.sequence),
+  queue.emplace(std::pair(watermark.epoch, watermark.sequence),
                 Waiter{ticker().now() + options_.timeout, std::move(done)});
   ++size_;
-  board_.somebody_waits().notify();
+  watermarks_.somebody_waits().notify();
   if (!ticking_) tick();
 }
 
@@ -155,14 +156,14 @@ void AckWaiters::expire(Queue& queue, std::chrono::steady_clock::time_point now,
 
 void AckWaiters::drop_if_empty(std::unordered_map<std::string, Stages>::iterator it) {
   if (!it->second.empty()) return;
-  board_.unwant(it->first);
+  watermarks_.unwant(it->first);
   coupons_.erase(it);
 }
 
 void AckWaiters::sweep() {
   Answers answers;
   for (auto it = coupons_.begin(); it != coupons_.end();) {
-    const Outbox::Progress progress = board_.of(it->first);
+    const Outbox::Progress progress = watermarks_.of(it->first);
     release(it->second.log, progress.epoch, progress.published, answers);
     release(it->second.store, progress.epoch, progress.persisted, answers);
     drop_if_empty(it++);

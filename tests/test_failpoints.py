@@ -1,4 +1,4 @@
-"""What the simulator is worth: each mistake planted in the build `planted` is found, by name."""
+"""What the simulator is worth: each mistake planted in the build `failpoints` is found, by name."""
 
 import re
 import subprocess
@@ -6,20 +6,20 @@ import subprocess
 import pytest
 from harness.process import ROOT
 
-SIMULATOR = ROOT / "build" / "planted" / "seonchak-sim"
+SIMULATOR = ROOT / "build" / "failpoints" / "seonchak-sim"
 SCHEDULES = "20000"
 TIMEOUT_S = 600
-PLANTED = [
+FAILPOINTS = [
     "trim_before_commit",
     "offset_first",
     "no_fence",
     "no_rewind",
-    "no_witness",
+    "no_recording",
     "skip_outbox_entry_on_adopt",
     "ack_before_remembering",
     "plain_union",
     "no_lease",
-    "mark_any_epoch",
+    "watermark_of_any_epoch",
     "no_epoch_check_in_save",
     "late_answer",
     "late_dropped",
@@ -36,11 +36,11 @@ def play(*flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_list_is_whole() -> None:
     sources = [path for folder in ("src", "sim") for path in (ROOT / folder).rglob("*.cpp")]
-    named = {name for path in sources for name in re.findall(r'planted\("(\w+)"\)', path.read_text())}
-    assert named == set(PLANTED)
+    named = {name for path in sources for name in re.findall(r'failpoint\("(\w+)"\)', path.read_text())}
+    assert named == set(FAILPOINTS)
 
 
-@pytest.mark.parametrize("bug", PLANTED)
+@pytest.mark.parametrize("bug", FAILPOINTS)
 def test_a_planted_bug_is_found(bug: str) -> None:
     run = play("--schedules", SCHEDULES, "--seed", "1", "--bug", bug)
     assert run.returncode == 1, run.stdout
