@@ -65,7 +65,7 @@ typedef Process {
   byte server;           /* it is connected to, or NOBODY */
   byte epoch;            /* of its catalog */
   byte gate;             /* of its catalog: the identity that is trusted */
-  byte witnessed;        /* the epoch it last gave witness for */
+  byte recorded_for;        /* the epoch it last recorded for */
   byte told[USERS];      /* claims it was told of, not known to be in the store */
   byte told_epoch;       /* theirs */
   byte reply;            /* what it is about: 0 nothing, 1 received, 2 remembered */
@@ -86,7 +86,7 @@ bit two_masters;         /* the old master is still up */
 byte row[USERS];         /* store: user_coupon, 0 is no row */
 byte epoch = 1, gate = 1, settled = 1;  /* store: coupon */
 byte recovered[USERS];   /* store: what the last settled recovery knew */
-byte witness[USERS];     /* store: what processes remember, for the recovery under way */
+byte recorded[USERS];     /* store: what processes remember, for the recovery under way */
 byte late_claim[USERS];  /* store: events of an epoch before the coupon's, not decided yet */
 byte late_epoch[USERS];  /* theirs */
 byte position;           /* store: log_position, of the first event in `events` */
@@ -130,8 +130,8 @@ inline claim(at_server, user_id, result) {
   i = 0; n = 0
 }
 
-/* mark.lua: raises a mark, and what is persisted leaves the outbox. */
-#ifdef MARK_ANY_EPOCH
+/* watermark.lua: raises a watermark, and what is persisted leaves the outbox. */
+#ifdef WATERMARK_OF_ANY_EPOCH
 #define markable(s, e) (server[s].epoch != 0)
 #else
 #define markable(s, e) (server[s].epoch == (e))
@@ -297,29 +297,29 @@ end:
        api[p].gate = gate;
        api[p].late = 0;
        if
-       :: api[p].told[0] == 0 && api[p].told[1] == 0 && api[p].told[2] == 0 -> api[p].witnessed = epoch
+       :: api[p].told[0] == 0 && api[p].told[1] == 0 && api[p].told[2] == 0 -> api[p].recorded_for = epoch
        :: else
        fi
      }
   :: d_step {  /* one transaction: what it remembers, for the recovery to the epoch its catalog names */
-       !api[p].cut && api[p].witnessed < api[p].epoch && api[p].epoch == epoch ->
+       !api[p].cut && api[p].recorded_for < api[p].epoch && api[p].epoch == epoch ->
        if
        :: api[p].epoch > settled ->
           EACH_USER(i) {
             if
 #ifdef PLAIN_UNION
-            :: api[p].told[i] != 0 -> witness[i] = api[p].told[i]
-#elif defined WITNESS_IN_GATE
-            :: api[p].told[i] != 0 && api[p].told_epoch == settled && api[p].server == master -> witness[i] = api[p].told[i]
+            :: api[p].told[i] != 0 -> recorded[i] = api[p].told[i]
+#elif defined RECORDED_IN_GATE
+            :: api[p].told[i] != 0 && api[p].told_epoch == settled && api[p].server == master -> recorded[i] = api[p].told[i]
 #else
-            :: api[p].told[i] != 0 && api[p].told_epoch == settled -> witness[i] = api[p].told[i]
+            :: api[p].told[i] != 0 && api[p].told_epoch == settled -> recorded[i] = api[p].told[i]
 #endif
             :: else
             fi
           }
        :: else
        fi;
-       api[p].witnessed = api[p].epoch;
+       api[p].recorded_for = api[p].epoch;
        i = 0
      }
   :: atomic {
@@ -392,14 +392,14 @@ end:
        api[p].late = 0;
        api[p].epoch = epoch;
        api[p].gate = gate;
-       api[p].witnessed = epoch
+       api[p].recorded_for = epoch
      }
   :: d_step { cuts > 0 && !api[p].cut -> cuts--; api[p].cut = 1 }
   :: api[p].cut -> api[p].cut = 0
   od
 }
 
-/* The relay reads the next entry, appends it to the log, and marks it. Held for long in between, it is a late one. */
+/* The relay reads the next entry, appends it to the log, and raises the watermark. Held for long in between, it is a late one. */
 typedef Relaying { byte phase; byte at; byte user; byte sequence; byte epoch }
 Relaying relay[RELAYS];
 
@@ -448,7 +448,7 @@ end:
   od
 }
 
-/* The consumer reads the first event, saves it in one transaction, marks. One of an older epoch becomes a late claim. */
+/* The consumer reads the first event, saves it in one transaction, raises the watermark. One of an older epoch becomes a late claim. */
 typedef Consuming { byte phase; byte user; byte sequence; byte epoch; byte expected; byte catalog }
 Consuming consumer[CONSUMERS];
 
@@ -523,7 +523,7 @@ end:
   :: d_step { consumer[c].phase == 1 && !(position_fence(c) && epoch_fence(c)) -> done(c) }
   :: d_step { consumer[c].phase == 2 -> mark_saved(c, master); done(c) }
   :: d_step { consumer[c].phase == 2 -> done(c) }  /* it dies */
-  :: d_step {  /* reconcile, after such a death */
+  :: d_step {  /* repair, after such a death */
        consumer[c].phase == 0 && trusted(master) && server[master].persisted < last_row &&
        server[master].persisted < server[master].published ->
        q = last_row;
@@ -574,7 +574,7 @@ end:
 }
 
 /* Recovery, step by step as decision 0007 numbers them. A coordinator may stand still before any step, and another take over. */
-#define witnessed_or_cut(p) (api[p].cut || api[p].witnessed >= to)
+#define recorded_or_cut(p) (api[p].cut || api[p].recorded_for >= to)
 
 inline add(user_, sequence_) {
   if
@@ -640,11 +640,11 @@ end:
        fi
      }
   :: d_step {  /* 3: wait */
-       phase == 2 && witnessed_or_cut(0) && witnessed_or_cut(APIS - 1) ->
+       phase == 2 && recorded_or_cut(0) && recorded_or_cut(APIS - 1) ->
        for (i : 0 .. APIS - 1) {
          if
 #ifndef NO_LEASE
-         :: api[i].witnessed < to -> api[i].late = 1
+         :: api[i].recorded_for < to -> api[i].late = 1
 #endif
          :: else
          fi
@@ -694,7 +694,7 @@ end:
        phase = 5
      }
   :: d_step { phase == 5 && !may_settle -> phase = 6 }
-  :: d_step {  /* 4: late claims and witnesses, and one transaction that settles what was known */
+  :: d_step {  /* 4: late claims and records, and one transaction that settles what was known */
        phase == 5 && may_settle ->
        EACH_USER(i) {
 #ifndef LATE_BEFORE_LOG
@@ -703,10 +703,10 @@ end:
          :: else
          fi;
 #endif
-#ifndef NO_WITNESS
-         add(i, witness[i]);
+#ifndef NO_RECORDING
+         add(i, recorded[i]);
 #endif
-         witness[i] = 0
+         recorded[i] = 0
        }
        n = 0; highest = 0; first = SEQUENCES;
        EACH_USER(i) {
@@ -715,7 +715,7 @@ end:
             /* Lost. That may be if the store has no late claim of it, and no process that took part remembers it. */
             assert(late_claim[i] != acked[i] || late_epoch[i] != acked_epoch[i]);
             for (j : 0 .. APIS - 1) {
-              assert(api[j].witnessed != to || api[j].told_epoch != acked_epoch[i] || api[j].told[i] != acked[i])
+              assert(api[j].recorded_for != to || api[j].told_epoch != acked_epoch[i] || api[j].told[i] != acked[i])
             }
             j = 0;
             acked[i] = 0;
@@ -866,7 +866,7 @@ init {
     for (i : 0 .. APIS - 1) {
       api[i].epoch = 1;
       api[i].gate = 1;
-      api[i].witnessed = 1
+      api[i].recorded_for = 1
     }
     i = 0
   }
