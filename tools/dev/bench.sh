@@ -19,7 +19,7 @@ build_spring_peer() {
     mvn -q -B -Dstyle.color=never -f "$peer/pom.xml" package
 }
 
-# bench [growth | compare PROGRAM] FLAG...: the flags of bench/__main__.py, bench/growth.py or bench/compare.py.
+# bench [growth | recovery | compare PROGRAM] FLAG...: the flags of bench/__main__.py, or of the module of that name.
 # bench guards FLAG...: single parts, in one process; the flags of google-benchmark.
 cmd_bench() {
   local module=bench
@@ -30,7 +30,7 @@ cmd_bench() {
     exec "$ROOT/build/bench/seonchak-guards" "$@"
   fi
   case ${1-} in
-    growth | compare)
+    growth | recovery | compare)
       module=bench.$1
       shift
       ;;
