@@ -173,6 +173,14 @@ TEST_P(OutboxContract, ALeaseExpires) {
   EXPECT_TRUE(leased(ids, "one", 60s).empty());
 }
 
+TEST_P(OutboxContract, ALeaseOfAnotherLastsNoLongerThanWhatIsAskedFor) {
+  const Names ids = {unique_id("a")};
+  ASSERT_EQ(leased(ids, "one", 2h), ids)
+      << "as it seems when it was given while the server's clock was ahead";
+  EXPECT_TRUE(leased(ids, "two", 100ms).empty());
+  EXPECT_TRUE(eventually([&] { return leased(ids, "two", 60s) == ids; }));
+}
+
 TEST_P(OutboxContract, AClaimLeavesAHintUntilItIsSettled) {
   const Coupon one = installed(make_coupon(10));
   const Coupon two = installed(make_coupon(10));

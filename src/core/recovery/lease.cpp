@@ -51,8 +51,12 @@ void Lease::look() {
   const auto row = store_.read_lease(options_.name);
   if (!row) return;
   if (!seen_since_ || *row != seen_) {
+    const auto now = clock_.now();
+    if (!seen_since_ || row->token != seen_.token || now - *seen_since_ > options_.silence / 2)
+      no_gap_since_ = now;
+    if (now - no_gap_since_ >= options_.silence) patience_ = options_.silence;
     seen_ = *row;
-    seen_since_ = clock_.now();
+    seen_since_ = now;
   }
   if (row->holder == options_.holder) {
     hold(row->token);  // taken by a call whose answer was lost

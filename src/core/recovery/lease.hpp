@@ -25,8 +25,8 @@ struct LeaseOptions {
 ///
 /// Those who wait judge by their own clock whether the row has changed; no two clocks are compared. Slow is
 /// not hung: a holder keeps the lease as long as none of its steps is silent for too long. One that lost it
-/// is twice as patient with others until the lease was free once, so two slow ones do not take it from each
-/// other for ever.
+/// is twice as patient with others, so two slow ones do not take it from each other for ever; until the lease
+/// was free once, or its holder has shown no gap for a while.
 ///
 /// Blocks on the store. Used from one thread.
 class Lease {
@@ -66,6 +66,7 @@ class Lease {
   TimePoint last_beat_{};  // while held
   LeaseRow seen_;          // while not held
   std::optional<TimePoint> seen_since_;
+  TimePoint no_gap_since_{};  // beats that were seen since have come quickly
   TimePoint next_look_{};
   std::chrono::milliseconds patience_;
 };

@@ -135,6 +135,19 @@ TEST_F(Leases, PatienceEndsWithTheWorkItWasFor) {
   EXPECT_LE(time_to_hold(a), takeover_max);
 }
 
+// Two hang one after the other: each is relieved in time, if the second was well before.
+TEST_F(Leases, PatienceEndsWithAHolderWhoIsQuick) {
+  ASSERT_TRUE(a.holds());
+  ASSERT_LE(time_to_hold(b), takeover_max);
+  ASSERT_FALSE(a.lease.beat());
+  for (milliseconds well{0}; well < silence + seconds(1); well += milliseconds(100)) {
+    ASSERT_TRUE(b.holds());
+    ASSERT_FALSE(a.holds());
+    pass(milliseconds(100));
+  }
+  EXPECT_LE(time_to_hold(a), takeover_max);
+}
+
 TEST_F(Leases, AHolderWithoutTheStoreGivesUpWhenOthersMayHaveTakenIt) {
   ASSERT_TRUE(a.holds());
   a.faults.fail("beat_lease", Fault::before);

@@ -73,7 +73,8 @@ PerCoupon<bool> MemoryGate::lease(std::span<const std::string> coupon_ids, const
   for (const std::string& coupon_id : coupon_ids) {
     Lease& lease = leases_[coupon_id];
     const bool free = lease.owner == owner || time >= lease.expires_at;
-    if (free) lease = {owner, time + ttl};
+    if (free) lease.owner = owner;
+    lease.expires_at = free ? time + ttl : std::min(lease.expires_at, time + ttl);
     leased.emplace_back(free);
   }
   return leased;
