@@ -67,7 +67,7 @@ RecoveryOptions recovery_options(Actor& actor) {
   options.retry_max = milliseconds(400);
   options.job.witness_grace =
       actor.environment().plan.fails_over ? times.failover_grace : times.witness_grace;
-  options.job.recorder_silence = milliseconds(1'500);
+  options.job.recorder_silence = recorder_silence;
   options.job.recorder_period = milliseconds(15);
   options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
   options.tail.wait = milliseconds(15);
