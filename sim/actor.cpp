@@ -12,12 +12,29 @@ constexpr Micros slow_least = milliseconds(20);
 constexpr Micros hang_least = milliseconds(100);
 constexpr Micros hang_most = milliseconds(5'000);
 constexpr Micros gate_hang_most = milliseconds(2'500);
+constexpr Micros row_held_most = milliseconds(400);
+constexpr Micros recorder_hang_most = milliseconds(1'000);
+constexpr Micros overtaken_most = milliseconds(6'000);
+constexpr Micros overtaken_for_most = milliseconds(1'500);
+constexpr Micros look_again_at_row = milliseconds(10);
 constexpr Micros for_ever = std::chrono::minutes(10);  // longer than any schedule
 constexpr unsigned hangs_for_good_per_mille = 60;
 constexpr Micros restart_least = milliseconds(5);
 constexpr Micros restart_most = milliseconds(250);
 constexpr Micros look_again{500};
 constexpr unsigned no_travel_per_mille = 350;  // the call returns before anybody else does anything
+
+/// Up until whoever raised it goes on, or dies.
+class Raised {
+ public:
+  explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Raised() { flag_ = false; }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  bool& flag_;
+};
 
 }  // namespace
 
@@ -89,6 +106,41 @@ void Actor::hang(Caller caller) {
                         environment_.random.chance(hangs_for_good_per_mille);
   if (for_good) environment_.one_hangs_for_good = true;
   environment_.scheduler.pause(for_good ? for_ever : environment_.random.between(hang_least, hang_most));
+}
+
+// One at a time: somebody has to overtake. A write that is overtaken twice names an epoch that is long gone.
+void Actor::be_overtaken(Caller caller, const std::string& coupon_id) {
+  const unsigned per_mille = caller == Caller::recovery ? environment_.plan.overtaken_per_mille : 0;
+  if (per_mille == 0 || environment_.one_is_overtaken || !faulty(per_mille)) return;
+  environment_.fault(FaultKind::recovery_overtaken, name_);
+  const Raised overtaken(environment_.one_is_overtaken);
+  Scheduler& scheduler = environment_.scheduler;
+  const auto deadline = scheduler.now() + overtaken_most;
+  for (std::uint64_t times = 1 + environment_.random.below(2); times > 0; --times) {
+    const std::int64_t settled = environment_.ledger.settled(coupon_id);
+    while (environment_.ledger.settled(coupon_id) == settled && scheduler.now() < deadline &&
+           !environment_.healed) {
+      scheduler.pause(look_again_at_row);
+    }
+  }
+  scheduler.pause(environment_.random.between(Micros(0), overtaken_for_most));
+}
+
+// Longer than the log stalls, as when one link is slow for both; not for so long that the lease is lost.
+void Actor::wait_for_row(Caller caller) {
+  const unsigned per_mille = caller == Caller::recovery ? environment_.plan.row_held_per_mille : 0;
+  if (per_mille == 0 || !faulty(per_mille)) return;
+  environment_.fault(FaultKind::row_held, name_);
+  environment_.wait_for_log();
+  environment_.scheduler.pause(environment_.random.between(hang_least, row_held_most));
+}
+
+// Within what a recovery waits for somebody who has announced himself.
+void Actor::hang_as_recorder(Caller caller) {
+  const unsigned per_mille = caller == Caller::recovery ? 0 : environment_.plan.recorder_hang_per_mille;
+  if (per_mille == 0 || !faulty(per_mille)) return;
+  environment_.fault(FaultKind::recorder_hung, name_);
+  environment_.scheduler.pause(environment_.random.between(hang_least, recorder_hang_most));
 }
 
 void Actor::hang_at_gate(Caller caller) {

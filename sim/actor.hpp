@@ -74,6 +74,16 @@ class Actor {
   /// The thread stands still for a while, if that is what the plan wants.
   void hang(Caller caller);
 
+  /// A recovery's write that compares comes when others have settled the coupon, if that is what the plan
+  /// wants: its thread hung right before it.
+  void be_overtaken(Caller caller, const std::string& coupon_id);
+
+  /// Somebody else holds the row that a recovery is about to change, if that is what the plan wants.
+  void wait_for_row(Caller caller);
+
+  /// The store is slow to take a piece of recorded_claims, if that is what the plan wants.
+  void hang_as_recorder(Caller caller);
+
   /// A call to the gate that is not a claim takes long, if that is what the plan wants.
   void hang_at_gate(Caller caller);
 

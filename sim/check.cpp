@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "sim/schedule.hpp"
@@ -66,6 +67,7 @@ void Schedule::check(std::vector<std::string>& wrong) {
         static_cast<std::uint64_t>(std::max<std::int64_t>(0, environment_.ledger.settled(id) - 1));
   }
   check_log(wrong);
+  std::ranges::copy(environment_.ledger.overtaken_writes(), std::back_inserter(wrong));
   for (const auto& promise : environment_.ledger.promises()) {
     const auto rows = environment_.store.holders_among(promise.coupon_id, {&promise.user_id, 1}).value();
     const bool kept = !rows.empty() && rows.front().sequence == promise.sequence;

@@ -20,8 +20,20 @@ Environment::Environment(std::uint64_t seed, Totals& counted, bool traced)
       ledger(store, log,
              {.durable_log = plan.log_is_durable,
               .recording_needs = recording_needs_least + 30 * plan.travel_max,
+              .grace = plan.fails_over ? times.failover_grace : times.recording_grace,
+              .silence = recorder_silence,
               .lease = plan.fails_over ? times.fence_lease : Micros(0)}) {
   gates.push_back(new_gate());
+}
+
+void Environment::stall_log_for(Micros duration) {
+  fault(FaultKind::log_stalled, "");
+  log_stalled_until = scheduler.now() + duration;
+}
+
+void Environment::wait_for_log() {
+  while (!healed && scheduler.now() < log_stalled_until)
+    scheduler.pause(std::chrono::ceil<Micros>(log_stalled_until - scheduler.now()));
 }
 
 std::shared_ptr<MemoryGate> Environment::new_gate() {

@@ -20,6 +20,7 @@ namespace seonchak::sim {
 /// Smaller than in production, in the same proportions: a schedule has fewer steps of mere waiting.
 inline constexpr SafetyTimes times = scaled(safety_times, 1, 4);
 static_assert(hold_together(times));
+inline constexpr std::chrono::milliseconds recorder_silence{1'500};
 
 /// Counts over all schedules of a run.
 struct Totals {
@@ -40,6 +41,10 @@ struct Environment {
   bool tracing() const { return trace; }
   void fault(FaultKind kind, const std::string& what);
 
+  /// The log takes nothing until then.
+  void stall_log_for(Micros duration);
+  void wait_for_log();
+
   /// A server with a name of its own.
   std::shared_ptr<MemoryGate> new_gate();
 
@@ -53,8 +58,10 @@ struct Environment {
   Ledger ledger;
   std::vector<std::shared_ptr<MemoryGate>> gates;  // the last one is the master
   bool one_hangs_for_good = false;                 // a recoverer, until it is killed
+  bool one_is_overtaken = false;                   // a recoverer, until it goes on
   bool healed = false;                             // no fault happens from here on
   bool store_down = false;
+  Ticker::TimePoint log_stalled_until{};
   int tokens = 0;
   static Metrics& metrics();
 };

@@ -50,6 +50,7 @@ bool Ledger::in_log(const Promise& promise) const {
 bool Ledger::excusable(const Promise& promise, const Known& known) const {
   if (!gate_lost_ || promise.reached_log || promise.survived || promise.logged || known.fences.empty())
     return false;
+  if (to_be_waited_for(promise, known)) return false;
   const auto now = ticker().now();
   for (std::size_t i = 0; i < known.fences.size(); ++i) {
     const auto end = i + 1 < known.fences.size() ? known.fences[i + 1] : now;
@@ -57,6 +58,15 @@ bool Ledger::excusable(const Promise& promise, const Known& known) const {
   }
   if (options_.lease.count() == 0 || promise.pending) return true;
   return promise.told_at <= known.fences.front() + options_.lease;
+}
+
+// The process has announced itself to the recovery that settles, in time, and is not done.
+bool Ledger::to_be_waited_for(const Promise& promise, const Known& known) const {
+  const auto* recording = promise.told_by->recording(promise.coupon_id, known.epoch);
+  if (recording == nullptr || promise.epoch != known.settled || promise.told_at > recording->began)
+    return false;
+  return recording->began < known.fences.back() + options_.grace &&
+         ticker().now() < recording->heard + options_.silence;
 }
 
 void Ledger::gate_lost() {
@@ -84,6 +94,12 @@ void Ledger::fenced(const std::string& coupon_id, Known& known) {
 
 void Ledger::committed(const Coupon& row) {
   Known& known = coupons_[row.id];
+  const bool settles_another = row.settled != known.settled && row.settled != row.epoch;
+  if (row.epoch < known.epoch || settles_another) {
+    overtaken_writes_.push_back("coupon " + row.id + ": epoch " + std::to_string(row.epoch) + " settled " +
+                                std::to_string(row.settled) + " was written over epoch " +
+                                std::to_string(known.epoch) + " settled " + std::to_string(known.settled));
+  }
   if (row.epoch > known.epoch) {
     if (known.epoch == known.settled) known.fences.clear();
     fenced(row.id, known);

@@ -31,12 +31,33 @@ class Life {
   }
   void ended(std::size_t call, Ticker::TimePoint time) { calls_[call].second = time; }
 
+  /// It has told a recovery, in an epoch of a coupon, that it writes something down: from now on it is waited
+  /// for, until it withdraws or has written nothing for too long.
+  void announced(const std::string& coupon_id, std::int64_t epoch, Ticker::TimePoint time) {
+    recordings_.try_emplace({coupon_id, epoch}, Recording{time, time});
+  }
+  void heard(const std::string& coupon_id, std::int64_t epoch, Ticker::TimePoint time) {
+    const auto recording = recordings_.find({coupon_id, epoch});
+    if (recording != recordings_.end()) recording->second.heard = time;
+  }
+  void withdrawn(const std::string& coupon_id, std::int64_t epoch) { recordings_.erase({coupon_id, epoch}); }
+  struct Recording {
+    Ticker::TimePoint began{};
+    Ticker::TimePoint heard{};
+  };
+  /// That is under way.
+  const Recording* recording(const std::string& coupon_id, std::int64_t epoch) const {
+    const auto found = recordings_.find({coupon_id, epoch});
+    return found == recordings_.end() ? nullptr : &found->second;
+  }
+
   /// The longest time between two hindrances.
   Micros longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const;
 
  private:
   std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> hindrances_;
   std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> calls_;
+  std::map<std::pair<std::string, std::int64_t>, Recording> recordings_;
 };
 
 /// What users were promised, and whether it was kept.
@@ -45,6 +66,8 @@ class Ledger {
   struct Options {
     bool durable_log = true;
     Micros recording_needs{};  ///< a process that is free for so long after a fence has recorded
+    Micros grace{};            ///< who has announced itself by then is waited for
+    Micros silence{};          ///< unless it has written nothing for this long
     Micros lease{};            ///< of answers when the gate can fail over; 0: none
   };
 
@@ -79,6 +102,10 @@ class Ledger {
   /// A coupon's row as committed.
   void committed(const Coupon& row);
 
+  /// Rows that went back to an epoch before theirs, or settled another than theirs: somebody wrote who had
+  /// been overtaken.
+  const std::vector<std::string>& overtaken_writes() const { return overtaken_writes_; }
+
   const std::vector<Promise>& promises() const { return promises_; }
   bool was_asked(const std::string& coupon_id, const std::string& user_id) const {
     return asked_.contains({coupon_id, user_id});
@@ -97,12 +124,14 @@ class Ledger {
   bool in_log(const Promise& promise) const;
   void fenced(const std::string& coupon_id, Known& known);
   bool excusable(const Promise& promise, const Known& known) const;
+  bool to_be_waited_for(const Promise& promise, const Known& known) const;
 
   MemoryStore& store_;
   const MemoryLog& log_;
   const Options options_;
   std::set<std::pair<std::string, std::string>> asked_;
   std::vector<Promise> promises_;
+  std::vector<std::string> overtaken_writes_;
   std::map<std::string, Known> coupons_;
   bool gate_lost_ = false;
 };

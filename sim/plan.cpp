@@ -7,7 +7,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr unsigned storm_per_mille = 300;
-constexpr unsigned duel_per_mille = 250;  // of storms
+constexpr unsigned duel_per_mille = 250;        // of storms
+constexpr unsigned overtaking_per_mille = 300;  // of the other storms
 
 }  // namespace
 
@@ -36,7 +37,12 @@ std::string_view to_string(FaultKind kind) {
                                                                       "store_down",
                                                                       "recovery_hung",
                                                                       "gate_call_hung",
-                                                                      "log_lost_with_its_process"};
+                                                                      "log_lost_with_its_process",
+                                                                      "recovery_overtaken",
+                                                                      "recorder_hung",
+                                                                      "machine_lost",
+                                                                      "log_stalled",
+                                                                      "row_held"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -66,6 +72,14 @@ void Plan::let_recoveries_hang(Random& random) {
   active = random.between(milliseconds(4'000), milliseconds(9'000));
   requests *= 2;
   recovery_hang_per_mille = 20 + static_cast<unsigned>(random.below(130));
+}
+
+// What a recovery writes last of all is written when another has long opened the coupon, and users came.
+void Plan::let_recoveries_be_overtaken(Random& random) {
+  active = random.between(milliseconds(4'000), milliseconds(9'000));
+  requests *= 2;
+  recovery_hang_per_mille = 0;
+  overtaken_per_mille = 50 + static_cast<unsigned>(random.below(250));
 }
 
 Plan::Plan(Random& random) {
@@ -103,6 +117,11 @@ Plan::Plan(Random& random) {
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);
   if (storm && random.chance(duel_per_mille)) let_recoveries_hang(random);
+  if (!storm) return;
+  if (!duel && random.chance(overtaking_per_mille)) let_recoveries_be_overtaken(random);
+  recorder_hang_per_mille = rate(300, 500);
+  machine_loss_per_mille = rate(600, 1'000);
+  row_held_per_mille = machine_loss_per_mille > 0 ? rate(900, 1'000) : 0;
 }
 
 }  // namespace seonchak::sim

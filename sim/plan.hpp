@@ -35,6 +35,11 @@ enum class FaultKind {
   recovery_hung,
   gate_call_hung,
   log_lost_with_its_process,
+  recovery_overtaken,
+  recorder_hung,
+  machine_lost,
+  log_stalled,
+  row_held,
   count,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count);
@@ -69,8 +74,13 @@ struct Plan {
   unsigned stall_per_mille = 0;  ///< of an API process's loop between two of its tasks
   unsigned recovery_hang_per_mille = 0;  ///< of the calls of an API process's recovery: only that thread
   unsigned gate_hang_per_mille = 0;      ///< of API processes' calls to the gate, claims aside
-  int api_cuts = 0;                      ///< an API process cannot reach the store for a while
-  unsigned reply_loss_per_mille = 0;     ///< of claims that were decided
+  unsigned overtaken_per_mille = 0;      ///< of a recovery's writes that compare: another recovers first
+  unsigned recorder_hang_per_mille =
+      0;  ///< of a process's pieces of recorded_claims: after it has announced them
+  unsigned machine_loss_per_mille = 0;  ///< of the gate's losses: API processes die, and the log stalls
+  unsigned row_held_per_mille = 0;      ///< of fences: somebody else holds the row for a while
+  int api_cuts = 0;                     ///< an API process cannot reach the store for a while
+  unsigned reply_loss_per_mille = 0;    ///< of claims that were decided
   int gate_losses = 0;
   bool fails_over = false;  ///< a gate with replicas: a loss is a failover, and two masters may be up
   bool log_is_durable = true;
@@ -82,6 +92,7 @@ struct Plan {
  private:
   void brew(Random& random);
   void let_recoveries_hang(Random& random);
+  void let_recoveries_be_overtaken(Random& random);
 };
 
 }  // namespace seonchak::sim

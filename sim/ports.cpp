@@ -38,15 +38,28 @@ Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_
 }
 Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                          const std::string& process) {
-  return call("begin_recording", [&] { return store_.begin_recording(coupon_id, epoch, process); });
+  return call("begin_recording", [&] {
+    auto begun = store_.begin_recording(coupon_id, epoch, process);
+    if (*begun) actor_.life()->announced(coupon_id, epoch, actor_.environment().scheduler.now());
+    return begun;
+  });
 }
 Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
                                         const std::string& process, std::span<const KnownClaim> claims) {
-  return call("record_unsaved", [&] { return store_.record_unsaved(coupon_id, epoch, process, claims); });
+  return call("record_unsaved", [&] {
+    actor_.hang_as_recorder(caller_);
+    auto heard = store_.record_unsaved(coupon_id, epoch, process, claims);
+    if (heard && *heard && caller_ != Caller::recovery)
+      actor_.life()->heard(coupon_id, epoch, actor_.environment().scheduler.now());
+    return heard;
+  });
 }
 Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
                                        const std::string& process) {
-  return call("end_recording", [&] { return store_.end_recording(coupon_id, epoch, process); });
+  return call("end_recording", [&] {
+    actor_.life()->withdrawn(coupon_id, epoch);
+    return store_.end_recording(coupon_id, epoch, process);
+  });
 }
 Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
   return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
@@ -61,6 +74,8 @@ Result<void> ActorStore::forget_recorded(const std::string& coupon_id, std::int6
   return call("forget_recorded", [&] { return store_.forget_recorded(coupon_id, epoch); });
 }
 Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
+  if (!fences.empty()) actor_.be_overtaken(caller_, fences.front().coupon_id);
+  actor_.wait_for_row(caller_);
   return call("fence_coupons", [&] {
     auto fenced = store_.fence_coupons(fences);
     for (const Coupon& row : *fenced) committed(row);
@@ -99,6 +114,7 @@ Result<void> ActorStore::check() {
 // A transaction can fail at its end, too: then `change` has run and nothing is committed.
 Result<Coupon> ActorStore::update_coupon(const std::string& id,
                                          const std::function<Result<void>(Coupon&)>& change) {
+  actor_.be_overtaken(caller_, id);
   return call("update_coupon", [&] {
     const auto updated = store_.update_coupon(id, [&](Coupon& row) -> Result<void> {
       in_transaction_ = true;
@@ -190,16 +206,19 @@ Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, s
 }
 Result<void> ActorGate::put_holders(const std::string& coupon_id, const std::string& token,
                                     std::span<const Holder> holders, bool first) {
+  if (!holders.empty() || first) actor_.be_overtaken(caller_, coupon_id);
   return call("put_holders",
               [&](MemoryGate& gate) { return gate.put_holders(coupon_id, token, holders, first); });
 }
 Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::string& token,
                                    std::span<const OutboxEntry> entries, bool first) {
+  actor_.be_overtaken(caller_, coupon_id);
   return call("put_outbox",
               [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
 }
 Result<void> ActorGate::open(const Coupon& coupon, const std::string& token,
                              const RebuiltWatermarks& watermarks) {
+  actor_.be_overtaken(caller_, coupon.id);
   return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, watermarks); });
 }
 
@@ -256,6 +275,7 @@ EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
     if (wait.count() > 0) ticker().sleep_for(wait);
     return {};
   }
+  actor_.environment().wait_for_log();
   actor_.travel();
   const bool loses = actor_.faulty(actor_.environment().plan.publisher_loss_per_mille);
   const bool before = actor_.environment().random.chance(500);

@@ -68,7 +68,7 @@ RecoveryCoordinatorOptions recovery_options(Actor& actor) {
   options.retry_max = milliseconds(400);
   options.job.recording_grace =
       actor.environment().plan.fails_over ? times.failover_grace : times.recording_grace;
-  options.job.recorder_silence = milliseconds(1'500);
+  options.job.recorder_silence = recorder_silence;
   options.job.recorder_period = milliseconds(15);
   options.job.make_token = [&actor] { return "t" + std::to_string(++actor.environment().tokens); };
   options.tail.wait = milliseconds(15);
@@ -114,6 +114,7 @@ void FiberLoop::run() {
 }
 
 struct ActorClaims::Call {
+  Actor& actor;
   ClaimBatch batch;
   ClaimHandler handler;
   std::shared_ptr<Life> life;
@@ -123,8 +124,8 @@ struct ActorClaims::Call {
 
 void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
   Environment& environment = actor_.environment();
-  auto call =
-      std::make_shared<Call>(Call{std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
+  auto call = std::make_shared<Call>(
+      Call{actor_, std::move(batch), std::move(handler), actor_.life(), actor_.gate()});
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call] { arrive(call); });
   environment.scheduler.after(times.gate_call_limit, [this, call] {
@@ -135,8 +136,9 @@ void ActorClaims::claim(ClaimBatch batch, ClaimHandler handler) {
 // Whether or not who asked still lives.
 void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   // The actor outlives its lives; `this` does not.
-  Environment& environment = actor_.environment();
-  if (actor_.faulty(environment.plan.api_fail_per_mille)) {
+  Actor& actor = call->actor;
+  Environment& environment = actor.environment();
+  if (actor.faulty(environment.plan.api_fail_per_mille)) {
     environment.fault(FaultKind::call_failed_before, "claim");
     return;
   }
@@ -145,17 +147,17 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
     std::string what = "claim " + call->batch.users.front() + " in " + std::to_string(call->batch.epoch);
     what +=
         reply ? " sequence " + std::to_string(reply->claims.front().sequence) : ": " + reply.error().message;
-    environment.note(actor_.name(), what);
+    environment.note(actor.name(), what);
   }
-  if (actor_.faulty(environment.plan.api_fail_per_mille)) {
+  if (actor.faulty(environment.plan.api_fail_per_mille)) {
     environment.fault(FaultKind::call_failed_after, "claim");
     return;
   }
-  if (actor_.faulty(environment.plan.reply_loss_per_mille))
-    return environment.fault(FaultKind::claim_reply_lost, actor_.name());
+  if (actor.faulty(environment.plan.reply_loss_per_mille))
+    return environment.fault(FaultKind::claim_reply_lost, actor.name());
   // It comes to the socket of a process that does not run.
-  if (actor_.faulty(environment.plan.stop_at_reply_per_mille))
-    actor_.stop_for(environment.random.between(stop_least, stop_most));
+  if (actor.faulty(environment.plan.stop_at_reply_per_mille))
+    actor.stop_for(environment.random.between(stop_least, stop_most));
   environment.scheduler.after(environment.random.between(Micros(0), environment.plan.travel_max),
                               [this, call, reply = std::move(reply)] { answer(call, reply); });
 }

@@ -33,7 +33,7 @@ Schedule::Schedule(std::uint64_t seed, Totals& totals, bool trace) : environment
   for (const char* name : {"relay1", "relay2"})
     actors_.push_back(std::make_unique<RelayActor>(environment_, name));
   for (const char* name : {"consumer1", "consumer2"})
-    actors_.push_back(std::make_unique<ConsumerActor>(environment_, name));
+    consumers_.push_back(actors_.emplace_back(std::make_unique<ConsumerActor>(environment_, name)).get());
 }
 
 // A fiber is never abandoned: each unwinds first.
@@ -112,6 +112,29 @@ void Schedule::plan_faults() {
 }
 
 void Schedule::lose_gate() {
+  const unsigned per_mille = environment_.plan.machine_loss_per_mille;
+  per_mille > 0 && environment_.random.chance(per_mille) ? lose_machine() : break_gate();
+}
+
+// The log takes and hands out nothing, and then the gate is lost, and API processes with it: what was on its
+// way comes late, and is read later still.
+void Schedule::lose_machine() {
+  Random& random = environment_.random;
+  environment_.stall_log_for(random.between(milliseconds(400), milliseconds(1'200)));
+  for (Actor* consumer : consumers_)
+    consumer->stop_for(random.between(milliseconds(800), milliseconds(3'500)));
+  environment_.scheduler.after(random.between(milliseconds(60), milliseconds(600)), [this] {
+    if (environment_.healed) return;
+    environment_.fault(FaultKind::machine_lost, "");
+    const std::size_t survivor = environment_.random.below(4);
+    for (std::size_t api = 0; api < apis_.size(); ++api) {
+      if (api != survivor) apis_[api]->crash();
+    }
+    break_gate();
+  });
+}
+
+void Schedule::break_gate() {
   if (environment_.plan.fails_over) return fail_over();
   Random& random = environment_.random;
   MemoryGate& gate = *environment_.gates.back();

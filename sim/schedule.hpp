@@ -23,6 +23,8 @@ class Schedule {
   void plan_losses();
   void ask(std::size_t api, const std::string& coupon_id, const std::string& user_id);
   void lose_gate();
+  void lose_machine();
+  void break_gate();
   void fail_over();
   void follow_master();
   void lose_log();
@@ -41,6 +43,7 @@ class Schedule {
   std::vector<std::string> coupons_;
   std::vector<std::unique_ptr<Actor>> actors_;
   std::vector<ApiActor*> apis_;
+  std::vector<Actor*> consumers_;
   std::vector<MemoryGate::Image> images_;  // earlier moments of the master
   bool holders_forgotten_ = false;
 };

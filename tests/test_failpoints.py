@@ -27,6 +27,14 @@ FAILPOINTS = [
     "record_after_gate",
     "no_takeover",
     "late_before_log",
+    "position_without_late",
+    "tail_from_end",
+    "end_before_fence",
+    "no_wait_for_recorders",
+    "lost_holders_as_prefix",
+    "fence_anyway",
+    "settle_anyway",
+    "token_anyway",
 ]
 
 

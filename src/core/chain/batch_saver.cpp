@@ -45,9 +45,13 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
 
   compose(records, batch, moves ? &positions : nullptr);
   if (before_commit) before_commit(rows_);
+  std::vector<LateClaim> apart;  // failpoint: kept after the position has moved
+  if (failpoint("position_without_late")) apart = std::exchange(rows_.late, {});
   if (failpoint("offset_first")) (void)store_.save({rows_.group, rows_.topic, {}, rows_.positions});
   const auto began = ticker().now();
   const auto outcome = store_.save(rows_);
+  if (!apart.empty() && outcome && *outcome == SaveOutcome::saved)
+    (void)store_.save({rows_.group, rows_.topic, {}, {}, {}, std::move(apart)});
   commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
 
   if (!outcome && outcome.error().code == Errc::rejected && !records.empty())

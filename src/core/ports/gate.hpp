@@ -203,8 +203,8 @@ class Outbox {
   /// Raises `persisted` to each watermark, as above, and trims the entries that lie wholly at or below it.
   virtual PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) = 0;
 
-  /// Becomes, or stays, the one relay of each coupon for `ttl`: whether `owner` leases it now. Another's lease
-  /// lasts no longer than `ttl` from now on, unless it is renewed.
+  /// Becomes, or stays, the one relay of each coupon for `ttl`: whether `owner` leases it now. Another's
+  /// lease lasts no longer than `ttl` from now on, unless it is renewed.
   virtual PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                                 std::chrono::milliseconds ttl) = 0;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -148,6 +149,7 @@ void RecoveryCoordinator::shut(Share share) {
   const std::size_t most =
       share == Share::demand ? options_.jobs_max : std::min(options_.shuts_per_step, room);
   const auto ids = next_suspects(share, most);
+  if (failpoint("end_before_fence") && !ids.empty()) tail_.look_too_early();
   for (const std::string& id : ids) {
     RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
     const auto shut = job.shut(guard_);

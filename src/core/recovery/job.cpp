@@ -41,7 +41,8 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
 // read below is all it will ever have of them.
 void RecoveryJob::fenced(Coupon row) {
   coupon_ = std::move(row);
-  prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && remains_.is_whole();
+  const bool whole = remains_.is_whole() || failpoint("lost_holders_as_prefix");
+  prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && whole;
   stage_ = Stage::recorders;
   recorders_heard_ = due_ = ticker().now() + options_.recording_grace;
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
@@ -113,7 +114,7 @@ Result<void> RecoveryJob::wait_for_recorders() {
     recorders_heard_ = now;
   }
   const bool given_up = now - recorders_heard_ >= options_.recorder_silence;
-  if (!recorders_.empty() && !given_up) {
+  if (!recorders_.empty() && !given_up && !failpoint("no_wait_for_recorders")) {
     due_ = now + options_.recorder_period;
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/failpoint.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -9,11 +10,13 @@ namespace seonchak {
 // The positions come first: an event is above them, or its row or late claim is committed by now.
 Result<void> RecoveryTail::begin(std::span<const CouponEpoch> fenced) {
   stop();
-  const auto positions = store_.highest_positions(log_.topic());
+  auto positions = store_.highest_positions(log_.topic());
+  if (failpoint("tail_from_end")) positions = log_.ends();
   if (!positions) return positions.error();
   if (auto started = log_.start(*positions); !started) return started;
   reading_ = true;
   auto ends = log_.ends();
+  if (early_ends_) ends = *early_ends_;
   if (!ends) {
     stop();
     return ends.error();
@@ -22,6 +25,10 @@ Result<void> RecoveryTail::begin(std::span<const CouponEpoch> fenced) {
   for (const auto& [id, epoch] : fenced) found_[id].epoch = epoch;
   moved_ = ticker().now();
   return {};
+}
+
+void RecoveryTail::look_too_early() {
+  if (auto ends = log_.ends()) early_ends_ = std::move(*ends);
 }
 
 Result<RecoveryTail::Read> RecoveryTail::read() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -40,6 +41,9 @@ class RecoveryTail {
   /// What was found of a coupon; once.
   std::vector<KnownClaim> take(const std::string& coupon_id);
 
+  /// Planted: the end of the readings to come is the one of now, before any fence.
+  void look_too_early();
+
   /// Ends a reading.
   void stop();
 
@@ -51,6 +55,7 @@ class RecoveryTail {
   const RecoveryTailOptions options_;
   bool reading_ = false;
   std::vector<LogPosition> ends_;
+  std::optional<std::vector<LogPosition>> early_ends_;  // failpoint
   struct Found {
     std::int64_t epoch = 0;  // of the fence that the reading began after
     std::vector<KnownClaim> claims;
