@@ -60,7 +60,7 @@ void restore(MemoryGate& gate, Store& store) {
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
-      if (coupon.settled == 0) continue;
+      if (coupon.phase() == Phase::unopened) continue;
       restore_coupon(gate, store, coupon);
       const std::string name = or_startup_error(gate.identity(coupon.id), "restoring").name();
       // The file may have been used with another gate before.

@@ -131,7 +131,7 @@ Result<Coupon> CouponAdmin::change(const std::string& id, const CouponChange& ch
   // A coupon is opened before its stock is lowered, or a late opening could put the old stock into the gate.
   auto present = store_.coupon(id);
   if (!present) return present;
-  if (present->settled == 0) {
+  if (present->phase() == Phase::unopened) {
     if (auto opened = open_coupon(store_, gate_, *present); !opened) return opened.error();
   }
   bool superseded = false;
@@ -181,7 +181,7 @@ Result<Coupon> CouponAdmin::close(const std::string& id) {
 Result<Coupon> CouponAdmin::commit(const Result<Coupon>& updated) {
   if (!updated) return updated;
   Coupon coupon = *updated;
-  if (coupon.settled == 0) {
+  if (coupon.phase() == Phase::unopened) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   (void)catalog_.refresh();

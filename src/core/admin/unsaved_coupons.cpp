@@ -47,7 +47,7 @@ void UnsavedCoupons::bring_up_to_date() {
   TextMap<std::int64_t> saved;
   const auto snapshot = catalog_.snapshot();
   for (const auto& [id, coupon] : snapshot->coupons()) {
-    if (coupon->settled == 0) continue;
+    if (coupon->phase() == Phase::unopened) continue;
     const auto known = saved_.find(id);
     if (known != saved_.end() && known->second == coupon->revision) {
       saved.emplace(id, coupon->revision);
