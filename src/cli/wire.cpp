@@ -42,7 +42,7 @@ void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
   while (true) {
     const auto holders =
         or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);
-    or_startup_error(gate.restore(coupon, holders), "restoring coupon " + coupon.id);
+    or_startup_error(gate.restore(committed(coupon), holders), "restoring coupon " + coupon.id);
     if (holders.size() < restore_page) return;
     after = holders.back().sequence;
   }

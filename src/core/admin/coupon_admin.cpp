@@ -5,8 +5,8 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -165,7 +165,7 @@ Result<bool> CouponAdmin::propose_stock(Coupon coupon, std::int64_t stock) {
   const auto present = gate_.state(coupon.id);
   if (!present) return present.error();
   if (present->stock < stock) return false;
-  if (auto configured = gate_.configure(proposed_for_gate(coupon)); !configured) return configured.error();
+  if (auto configured = gate_.configure(proposed(coupon)); !configured) return configured.error();
   auto state = gate_.state(coupon.id);
   if (!state) return state.error();
   return state->stock <= stock;
@@ -195,7 +195,7 @@ Result<void> CouponAdmin::propagate(const Coupon& coupon) {
   if (!state) return state.error();
   if (!has_revision(*state, coupon)) {
     if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
-    if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
+    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
   }
   propagator_.propagated(coupon);
   return {};

@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -13,8 +13,7 @@ namespace {
 /// Nobody gets this coupon any more as long as the store's row is as it is. A window that has ended by the
 /// gate's clock must have ended by ours: a clock that jumped comes back.
 bool is_over(const Coupon& coupon, const GateState& state) {
-  if (!coupon.is_open() || state.epoch != coupon.epoch) return false;
-  if (state.revision != committed_for_gate(coupon).revision) return false;
+  if (!coupon.is_open() || !has_exactly(state, coupon)) return false;
   if (state.closed || state.issued >= state.stock) return true;
   return decide(state, false) == Decision::closed && state.closes_at <= ticker().wall();
 }

@@ -1,6 +1,6 @@
 #include "core/catalog/open_coupon.hpp"
 
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -41,7 +41,7 @@ Result<void> settle_epoch(Store& store, Coupon& coupon) {
 }
 
 Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  if (auto installed = gate.install(committed_for_gate(coupon)); !installed) return installed.error();
+  if (auto installed = gate.install(committed(coupon)); !installed) return installed.error();
   return settle_epoch(store, coupon);
 }
 

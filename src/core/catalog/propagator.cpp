@@ -4,8 +4,8 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -201,7 +201,7 @@ Result<void> Propagator::propagate(Attempt& attempt, const Result<GateState>& st
       attempt.again = due;
       return {};
     }
-    if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
+    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
   }
   attempt.done = true;
   return {};
@@ -214,7 +214,7 @@ Result<void> Propagator::open(Attempt& attempt, const Result<GateState>& state) 
   if (!coupon) return coupon.error();
   work.refused.reset();
   if (coupon->phase() == Phase::unopened) {
-    if (auto installed = gate_.install(committed_for_gate(*coupon)); !installed) {
+    if (auto installed = gate_.install(committed(*coupon)); !installed) {
       if (installed.error().code != Errc::unavailable) work.refused = std::make_shared<const Coupon>(*coupon);
       return installed.error();
     }
