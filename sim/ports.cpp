@@ -136,11 +136,11 @@ void ActorStore::committed(const Coupon& row) {
                                       std::to_string(row.settled));
 }
 
-Result<void> ActorGate::install(const Coupon& coupon) {
-  return call("install", [&](MemoryGate& gate) { return gate.install(coupon); });
+Result<void> ActorGate::install(const GateConfig& config) {
+  return call("install", [&](MemoryGate& gate) { return gate.install(config); });
 }
-Result<void> ActorGate::configure(const Coupon& coupon) {
-  return call("configure", [&](MemoryGate& gate) { return gate.configure(coupon); });
+Result<void> ActorGate::configure(const GateConfig& config) {
+  return call("configure", [&](MemoryGate& gate) { return gate.configure(config); });
 }
 Result<GateState> ActorGate::state(const std::string& coupon_id) {
   return call("state", [&](MemoryGate& gate) { return gate.state(coupon_id); });
@@ -153,9 +153,9 @@ PerCoupon<std::optional<Holding>> ActorGate::holdings(const std::string& user_id
 Result<HoldersPage> ActorGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
   return call("holders_page", [&](MemoryGate& gate) { return gate.holders_page(coupon_id, cursor); });
 }
-Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const Coupon& coupon,
+Result<std::vector<std::optional<Holder>>> ActorGate::holders_of(const GateConfig& config,
                                                                  std::span<const std::string> users) {
-  return call("holders_of", [&](MemoryGate& gate) { return gate.holders_of(coupon, users); });
+  return call("holders_of", [&](MemoryGate& gate) { return gate.holders_of(config, users); });
 }
 Result<ClaimReply> ActorGate::claim_now(ClaimBatch batch) {
   return call("claim_now", [&](MemoryGate& gate) { return gate.claim_now(std::move(batch)); });
@@ -193,11 +193,11 @@ Result<void> ActorGate::settle_active(const std::string& coupon_id, Time last_hi
 Result<std::string> ActorGate::observe(const std::string& coupon_id) {
   return call("observe", [&](MemoryGate& gate) { return gate.observe(coupon_id); });
 }
-Result<Remains> ActorGate::begin(const Coupon& coupon, const std::string& token,
+Result<Remains> ActorGate::begin(const GateConfig& config, const std::string& token,
                                  const std::string& expected) {
   return call("begin", [&](MemoryGate& gate) {
-    auto remains = gate.begin(coupon, token, expected);
-    if (remains) actor_.environment().ledger.shut(coupon.id, remains->epoch, *gate.survivors(coupon.id, 0));
+    auto remains = gate.begin(config, token, expected);
+    if (remains) actor_.environment().ledger.shut(config.id, remains->epoch, *gate.survivors(config.id, 0));
     return remains;
   });
 }
@@ -216,10 +216,10 @@ Result<void> ActorGate::put_outbox(const std::string& coupon_id, const std::stri
   return call("put_outbox",
               [&](MemoryGate& gate) { return gate.put_outbox(coupon_id, token, entries, first); });
 }
-Result<void> ActorGate::open(const Coupon& coupon, const std::string& token,
+Result<void> ActorGate::open(const GateConfig& config, const std::string& token,
                              const RebuiltWatermarks& watermarks) {
-  actor_.be_overtaken(caller_, coupon.id);
-  return call("open", [&](MemoryGate& gate) { return gate.open(coupon, token, watermarks); });
+  actor_.be_overtaken(caller_, config.id);
+  return call("open", [&](MemoryGate& gate) { return gate.open(config, token, watermarks); });
 }
 
 Result<GateIdentity> ActorGate::identity(const std::string& coupon_id) {

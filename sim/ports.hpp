@@ -79,13 +79,13 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
  public:
   explicit ActorGate(Actor& actor, Caller caller = Caller::any) : actor_(actor), caller_(caller) {}
 
-  Result<void> install(const Coupon& coupon) override;
-  Result<void> configure(const Coupon& coupon) override;
+  Result<void> install(const GateConfig& config) override;
+  Result<void> configure(const GateConfig& config) override;
   Result<GateState> state(const std::string& coupon_id) override;
   PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
                                              std::span<const std::string> coupon_ids) override;
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
-  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+  Result<std::vector<std::optional<Holder>>> holders_of(const GateConfig& config,
                                                         std::span<const std::string> users) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
   /// Fails when another server is the master by now, as the Sentinels would say.
@@ -104,13 +104,14 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<void> settle_active(const std::string& coupon_id, Time last_hint) override;
 
   Result<std::string> observe(const std::string& coupon_id) override;
-  Result<Remains> begin(const Coupon& coupon, const std::string& token, const std::string& expected) override;
+  Result<Remains> begin(const GateConfig& config, const std::string& token,
+                        const std::string& expected) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token,
+  Result<void> open(const GateConfig& config, const std::string& token,
                     const RebuiltWatermarks& watermarks) override;
 
  private:

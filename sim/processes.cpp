@@ -275,7 +275,7 @@ void ApiActor::request(const std::string& coupon_id, const std::string& user_id,
   if (!alive() || !objects_) return done(false, {});
   objects_->loop.post([this, coupon_id, user_id, done = std::move(done)] {
     const auto coupon = objects_->common.reader.find(coupon_id);
-    if (!coupon || coupon->settled == 0) return done(false, {});
+    if (!coupon || coupon->phase() == Phase::unopened) return done(false, {});
     objects_->issuer.issue(coupon_id, user_id, [=, this](Result<IssueAnswer> answer) {
       // As the HTTP connection does, last of all.
       if (answer && ticker().now() > answer->valid_until) answer = Error{Errc::unavailable, "late"};

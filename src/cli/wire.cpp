@@ -42,7 +42,7 @@ void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
   while (true) {
     const auto holders =
         or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);
-    or_startup_error(gate.restore(coupon, holders), "restoring coupon " + coupon.id);
+    or_startup_error(gate.restore(committed(coupon), holders), "restoring coupon " + coupon.id);
     if (holders.size() < restore_page) return;
     after = holders.back().sequence;
   }
@@ -60,7 +60,7 @@ void restore(MemoryGate& gate, Store& store) {
   while (true) {
     const auto coupons = or_startup_error(store.list_coupons(after, coupons_page_max), "reading the coupons");
     for (const Coupon& coupon : coupons) {
-      if (coupon.settled == 0) continue;
+      if (coupon.phase() == Phase::unopened) continue;
       restore_coupon(gate, store, coupon);
       const std::string name = or_startup_error(gate.identity(coupon.id), "restoring").name();
       // The file may have been used with another gate before.

@@ -26,7 +26,7 @@ INSTANTIATE_TEST_SUITE_P(Twins, GateContract, ::testing::Values("memory", "redis
                          [](const auto& info) { return info.param; });
 
 TEST_P(GateContract, TheFirstUsersGetConsecutiveSequencesAndTheRestIsSoldOut) {
-  const Coupon coupon = installed(make_coupon(2));
+  const GateConfig coupon = installed(make_config(2));
   const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "c"}));
   ASSERT_TRUE(reply) << reply.error().message;
   ASSERT_EQ(reply->claims.size(), 3u);
@@ -40,7 +40,7 @@ TEST_P(GateContract, TheFirstUsersGetConsecutiveSequencesAndTheRestIsSoldOut) {
 }
 
 TEST_P(GateContract, AReplyTellsTheStateAfterTheBatch) {
-  Coupon coupon = make_coupon(5);
+  GateConfig coupon = make_config(5);
   coupon.opens_at = long_ago;
   coupon.closes_at = far_ahead;
   coupon.revision = 7;
@@ -63,7 +63,7 @@ TEST_P(GateContract, AReplyTellsTheStateAfterTheBatch) {
 
 TEST_P(GateContract, StatesOfManyComeInOrderAndNothingWhereThereIsNone) {
   Names ids;
-  for (int i = 0; i < 300; ++i) ids.push_back(installed(make_coupon(i + 1)).id);
+  for (int i = 0; i < 300; ++i) ids.push_back(installed(make_config(i + 1)).id);
   ids.insert(ids.begin() + 1, unique_id("none"));
   const auto states = control().states(ids);
   ASSERT_EQ(states.size(), ids.size());
@@ -75,7 +75,7 @@ TEST_P(GateContract, StatesOfManyComeInOrderAndNothingWhereThereIsNone) {
 }
 
 TEST_P(GateContract, ARetryGetsItsFirstSequenceAndTime) {
-  const Coupon coupon = installed(make_coupon(2));
+  const GateConfig coupon = installed(make_config(2));
   const Claim first = claim_one(coupon, "a");
   claim_one(coupon, "b");
   std::this_thread::sleep_for(3ms);
@@ -86,7 +86,7 @@ TEST_P(GateContract, ARetryGetsItsFirstSequenceAndTime) {
 }
 
 TEST_P(GateContract, ADuplicateInOneBatchGetsTheSequenceOfTheFirst) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "a", "a"}));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->claims[0].decision, Decision::issued);
@@ -99,7 +99,7 @@ TEST_P(GateContract, ADuplicateInOneBatchGetsTheSequenceOfTheFirst) {
 }
 
 TEST_P(GateContract, ADuplicateOfTheLastWinnerIsNotSoldOut) {
-  const Coupon coupon = installed(make_coupon(1));
+  const GateConfig coupon = installed(make_config(1));
   const auto reply = twin_->claim(batch_of(coupon, {"a", "b", "a"}));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->claims[1].decision, Decision::sold_out);
@@ -107,17 +107,17 @@ TEST_P(GateContract, ADuplicateOfTheLastWinnerIsNotSoldOut) {
 }
 
 TEST_P(GateContract, NothingIsIssuedOutsideTheWindow) {
-  Coupon early = make_coupon(1);
+  GateConfig early = make_config(1);
   early.opens_at = far_ahead;
   EXPECT_EQ(decision_of(installed(early), "a"), Decision::not_open);
 
-  Coupon late = make_coupon(1);
+  GateConfig late = make_config(1);
   late.closes_at = long_ago;
   EXPECT_EQ(decision_of(installed(late), "a"), Decision::closed);
 }
 
 TEST_P(GateContract, RefusalsHaveTheirPrecedence) {
-  Coupon coupon = installed(make_coupon(1));
+  GateConfig coupon = installed(make_config(1));
   EXPECT_EQ(decision_of(coupon, "holder"), Decision::issued);
   coupon.opens_at = far_ahead;
   configure(coupon);
@@ -129,7 +129,7 @@ TEST_P(GateContract, RefusalsHaveTheirPrecedence) {
 }
 
 TEST_P(GateContract, ARefusedUserMayWinLater) {
-  Coupon coupon = installed(make_coupon(1));
+  GateConfig coupon = installed(make_config(1));
   claim_one(coupon, "a");
   EXPECT_EQ(decision_of(coupon, "b"), Decision::sold_out);
   coupon.stock = 2;
@@ -138,7 +138,7 @@ TEST_P(GateContract, ARefusedUserMayWinLater) {
 }
 
 TEST_P(GateContract, TheLargestBatchIsDecided) {
-  const Coupon coupon = installed(make_coupon(stock_max));
+  const GateConfig coupon = installed(make_config(stock_max));
   Names users;
   for (std::size_t i = 0; i < claim_users_max; ++i) {
     users.push_back(std::string(user_id_bytes_max - 4, 'u') + std::to_string(1000 + i));
@@ -152,13 +152,13 @@ TEST_P(GateContract, TheLargestBatchIsDecided) {
 }
 
 TEST_P(GateContract, ABatchOfTheWrongSizeIsInvalid) {
-  const Coupon coupon = installed(make_coupon(1));
+  const GateConfig coupon = installed(make_config(1));
   EXPECT_EQ(claim_error(batch_of(coupon, {})), Errc::invalid);
   EXPECT_EQ(claim_error(batch_of(coupon, Names(claim_users_max + 1, "a"))), Errc::invalid);
 }
 
 TEST_P(GateContract, BatchesInFlightTogetherAreDecidedInOrder) {
-  const Coupon coupon = installed(make_coupon(1'000));
+  const GateConfig coupon = installed(make_config(1'000));
   std::vector<ClaimBatch> batches;
   for (int i = 0; i < 200; ++i) batches.push_back(batch_of(coupon, {"u" + std::to_string(i)}));
   const auto replies = twin_->claim_all(std::move(batches));
@@ -169,21 +169,21 @@ TEST_P(GateContract, BatchesInFlightTogetherAreDecidedInOrder) {
 }
 
 TEST_P(GateContract, ACouponWithoutStateIsMissingNotSoldOut) {
-  const Coupon coupon = make_coupon(1);
+  const GateConfig coupon = make_config(1);
   EXPECT_EQ(claim_error(batch_of(coupon, {"a"})), Errc::gate_missing);
   EXPECT_EQ(control().state(coupon.id).error().code, Errc::gate_missing);
   EXPECT_EQ(control().configure(coupon).error().code, Errc::gate_missing);
 }
 
 TEST_P(GateContract, AnotherEpochIsRefused) {
-  Coupon coupon = installed(make_coupon(1));
+  GateConfig coupon = installed(make_config(1));
   coupon.epoch = 2;
   EXPECT_EQ(claim_error(batch_of(coupon, {"a"})), Errc::gate_epoch);
   EXPECT_EQ(control().state(coupon.id)->issued, 0);
 }
 
 TEST_P(GateContract, AStateThatHasForgottenSequencesIsRefused) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   claim_one(coupon, "a");
   ClaimBatch batch = batch_of(coupon, {"b"});
   batch.sequence_seen = 2;
@@ -194,7 +194,7 @@ TEST_P(GateContract, AStateThatHasForgottenSequencesIsRefused) {
 
 TEST_P(GateContract, AFullOutboxIssuesNothingAndStillAnswersHolders) {
   limit_outbox(3);
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b"})));
   EXPECT_EQ(claim_error(batch_of(coupon, {"a", "c", "d"})), Errc::outbox_full);
   EXPECT_EQ(control().state(coupon.id)->sequence, 2);
@@ -209,7 +209,7 @@ TEST_P(GateContract, AFullOutboxIssuesNothingAndStillAnswersHolders) {
 }
 
 TEST_P(GateContract, ClaimNowDecidesTheSame) {
-  const Coupon coupon = installed(make_coupon(1));
+  const GateConfig coupon = installed(make_config(1));
   const auto reply = control().claim_now(batch_of(coupon, {"a", "b"}));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->claims[0].decision, Decision::issued);
@@ -220,7 +220,7 @@ TEST_P(GateContract, ClaimNowDecidesTheSame) {
 TEST_P(GateContract, ManyThreadsNeverIssueMoreThanTheStock) {
   constexpr int threads = 8;
   constexpr int stock = 100;
-  const Coupon coupon = installed(make_coupon(stock));
+  const GateConfig coupon = installed(make_config(stock));
   std::mutex mutex;
   std::map<std::string, std::set<std::int64_t>> sequences;  // guarded by mutex
   std::vector<std::jthread> crowd;
@@ -253,7 +253,7 @@ TEST_P(GateContract, ManyThreadsNeverIssueMoreThanTheStock) {
 }
 
 TEST_P(GateContract, InstallingAgainChangesNothing) {
-  Coupon coupon = installed(make_coupon(3));
+  GateConfig coupon = installed(make_config(3));
   claim_one(coupon, "a");
   coupon.stock = 99;
   EXPECT_TRUE(control().install(coupon));
@@ -262,20 +262,20 @@ TEST_P(GateContract, InstallingAgainChangesNothing) {
 }
 
 TEST_P(GateContract, InstallingOverAnotherCouponOrALaterEpochIsRefused) {
-  Coupon coupon = make_coupon(3);
+  GateConfig coupon = make_config(3);
   coupon.epoch = 2;
   installed(coupon);
-  Coupon earlier = coupon;
+  GateConfig earlier = coupon;
   earlier.epoch = 1;
   EXPECT_EQ(control().install(earlier).error().code, Errc::gate_epoch);
-  Coupon created = coupon;
+  GateConfig created = coupon;
   created.created_at += 1ms;
   EXPECT_EQ(control().install(created).error().code, Errc::gate_epoch);
   EXPECT_EQ(control().state(coupon.id)->epoch, 2);
 }
 
 TEST_P(GateContract, AnEarlierEpochIsReplacedUnlessItHasIssued) {
-  Coupon coupon = installed(make_coupon(3));
+  GateConfig coupon = installed(make_config(3));
   coupon.epoch = 2;
   coupon.stock = 4;
   ASSERT_TRUE(control().install(coupon));
@@ -286,7 +286,7 @@ TEST_P(GateContract, AnEarlierEpochIsReplacedUnlessItHasIssued) {
 }
 
 TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
-  Coupon coupon = make_coupon(3);
+  GateConfig coupon = make_config(3);
   coupon.revision = 5;
   installed(coupon);
   coupon.stock = 4;
@@ -315,7 +315,7 @@ TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
 }
 
 TEST_P(GateContract, TheStockCannotFallBelowWhatIsIssued) {
-  Coupon coupon = installed(make_coupon(5));
+  GateConfig coupon = installed(make_config(5));
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
   coupon.revision = 2;
   coupon.stock = 2;
@@ -329,8 +329,8 @@ TEST_P(GateContract, TheStockCannotFallBelowWhatIsIssued) {
 }
 
 TEST_P(GateContract, HoldingsNameOnlyTheCouponsTheUserHolds) {
-  const Coupon one = installed(make_coupon(1));
-  const Coupon two = installed(make_coupon(1));
+  const GateConfig one = installed(make_config(1));
+  const GateConfig two = installed(make_config(1));
   claim_one(one, "b");
   const Claim claim = claim_one(two, "a");
   const Names ids = {one.id, two.id, unique_id("none")};

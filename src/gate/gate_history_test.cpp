@@ -16,7 +16,7 @@ constexpr std::int64_t outbox_sequences_max = 12;
 /// The gate in the plainest form: core/decision.hpp, one user after the other.
 class Model {
  public:
-  explicit Model(const Coupon& coupon) : coupon_id_(coupon.id) {
+  explicit Model(const GateConfig& coupon) : coupon_id_(coupon.id) {
     state_.stock = coupon.stock;
     state_.epoch = coupon.epoch;
     state_.revision = coupon.revision;
@@ -48,7 +48,7 @@ class Model {
   }
 
   /// False when the stock would fall below what is issued.
-  bool configure(const Coupon& coupon) {
+  bool configure(const GateConfig& coupon) {
     if (coupon.revision <= state_.revision) return true;
     if (coupon.stock < state_.issued) return false;
     state_.stock = coupon.stock;
@@ -134,7 +134,7 @@ class History {
       if (dice == 1) return future;
       return std::nullopt;
     };
-    Coupon changed = coupon_;
+    GateConfig changed = coupon_;
     changed.revision = model.state().revision + number(-1, 2);
     changed.stock = number(1, 30);
     changed.opens_at = sometime();
@@ -192,7 +192,7 @@ class History {
 
   std::mt19937 random_;
   testing::GateTwin& twin_;
-  Coupon coupon_ = testing::make_coupon(1);
+  GateConfig coupon_ = testing::make_config(1);
   std::map<std::string, Time> times_;  ///< when each user's coupon was first said to be issued
 };
 

@@ -16,7 +16,7 @@ INSTANTIATE_TEST_SUITE_P(Twins, HoldersContract, ::testing::Values("memory", "re
 
 TEST_P(HoldersContract, TheHoldersComePageByPage) {
   constexpr std::size_t count = 5'000;
-  const Coupon coupon = installed(make_coupon(count));
+  const GateConfig coupon = installed(make_config(count));
   std::map<std::string, std::int64_t> expected;
   while (expected.size() < count) {
     std::vector<std::string> users;

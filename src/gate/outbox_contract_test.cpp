@@ -27,7 +27,7 @@ class OutboxContract : public testing::GateContractTest {
     return leased;
   }
 
-  std::optional<ActiveCoupon> hint_of(const Coupon& coupon) {
+  std::optional<ActiveCoupon> hint_of(const GateConfig& coupon) {
     const auto active = outbox().active(1'000'000);
     EXPECT_TRUE(active) << active.error().message;
     if (!active) return std::nullopt;
@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Twins, OutboxContract, ::testing::Values("memory", "red
                          [](const auto& info) { return info.param; });
 
 TEST_P(OutboxContract, TheOutboxHoldsEachBatchWithItsNewUsersOnly) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   const Claim a = claim_one(coupon, "a");
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c", "b"})));
   claim_one(coupon, "c");
@@ -56,7 +56,7 @@ TEST_P(OutboxContract, TheOutboxHoldsEachBatchWithItsNewUsersOnly) {
 }
 
 TEST_P(OutboxContract, AReadStartsAfterItsMarkAndReturnsAPartlyReadEntryWhole) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   claim_one(coupon, "a");
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
   claim_one(coupon, "e");
@@ -67,8 +67,8 @@ TEST_P(OutboxContract, AReadStartsAfterItsMarkAndReturnsAPartlyReadEntryWhole) {
 }
 
 TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
-  const Coupon one = installed(make_coupon(10));
-  const Coupon two = installed(make_coupon(10));
+  const GateConfig one = installed(make_config(10));
+  const GateConfig two = installed(make_config(10));
   for (const auto* user : {"a", "b", "c"}) {
     claim_one(one, user);
     claim_one(two, user);
@@ -85,7 +85,7 @@ TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
 }
 
 TEST_P(OutboxContract, AReadWithoutEntriesEndsAfterItsWait) {
-  const Coupon coupon = installed(make_coupon(1));
+  const GateConfig coupon = installed(make_config(1));
   const Watermark watermark{coupon.id, 0};
   const auto start = std::chrono::steady_clock::now();
   const auto read = outbox().read({&watermark, 1}, 10, 50ms);
@@ -96,7 +96,7 @@ TEST_P(OutboxContract, AReadWithoutEntriesEndsAfterItsWait) {
 }
 
 TEST_P(OutboxContract, AWaitingReadWakesUpForANewEntry) {
-  const Coupon coupon = installed(make_coupon(1));
+  const GateConfig coupon = installed(make_config(1));
   constexpr auto wait = 60s;
   const auto start = std::chrono::steady_clock::now();
   Result<OutboxRead> read;
@@ -113,7 +113,7 @@ TEST_P(OutboxContract, AWaitingReadWakesUpForANewEntry) {
 }
 
 TEST_P(OutboxContract, PersistedEntriesLeaveTheOutboxAndPartlyPersistedOnesStay) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   claim_one(coupon, "a");
   ASSERT_TRUE(twin_->claim(batch_of(coupon, {"b", "c", "d"})));
   persisted(coupon, 3);
@@ -127,9 +127,9 @@ TEST_P(OutboxContract, PersistedEntriesLeaveTheOutboxAndPartlyPersistedOnesStay)
 }
 
 TEST_P(OutboxContract, WatermarksOnlyRise) {
-  const Coupon one = installed(make_coupon(10));
-  const Coupon two = installed(make_coupon(10));
-  for (const Coupon& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
+  const GateConfig one = installed(make_config(10));
+  const GateConfig two = installed(make_config(10));
+  for (const GateConfig& coupon : {one, two}) ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
   const Names ids = {one.id, two.id, unique_id("none")};
   const auto all_good = [](const PerCoupon<void>& answers) {
     return std::ranges::all_of(answers, [](const auto& answer) { return answer.has_value(); });
@@ -182,8 +182,8 @@ TEST_P(OutboxContract, ALeaseOfAnotherLastsNoLongerThanWhatIsAskedFor) {
 }
 
 TEST_P(OutboxContract, AClaimLeavesAHintUntilItIsSettled) {
-  const Coupon one = installed(make_coupon(10));
-  const Coupon two = installed(make_coupon(10));
+  const GateConfig one = installed(make_config(10));
+  const GateConfig two = installed(make_config(10));
   EXPECT_FALSE(hint_of(one));
   claim_one(one, "a");
   std::this_thread::sleep_for(2ms);
@@ -193,7 +193,7 @@ TEST_P(OutboxContract, AClaimLeavesAHintUntilItIsSettled) {
   ASSERT_TRUE(hint_of(two));
   // Other tests claim on the same server.
   const auto active = outbox().active(1'000).value();
-  const auto place = [&](const Coupon& coupon) {
+  const auto place = [&](const GateConfig& coupon) {
     return std::ranges::find(active, coupon.id, &ActiveCoupon::coupon_id) - active.begin();
   };
   EXPECT_LT(place(two), place(one)) << "the latest first";
@@ -210,7 +210,7 @@ TEST_P(OutboxContract, AClaimLeavesAHintUntilItIsSettled) {
 }
 
 TEST_P(OutboxContract, AHintIsNotLeftWithEveryClaim) {
-  const Coupon coupon = installed(make_coupon(10));
+  const GateConfig coupon = installed(make_config(10));
   claim_one(coupon, "a");
   const auto first = hint_of(coupon);
   ASSERT_TRUE(first);

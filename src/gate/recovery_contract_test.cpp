@@ -11,8 +11,8 @@ namespace {
 class RecoveryContract : public GateContractTest {
  protected:
   /// A coupon on this gate, with these users.
-  Coupon sold(const std::vector<std::string>& users, std::int64_t stock = 100) {
-    Coupon coupon = make_coupon(stock);
+  GateConfig sold(const std::vector<std::string>& users, std::int64_t stock = 100) {
+    GateConfig coupon = make_config(stock);
     coupon.gate = control().identity(coupon.id)->name();
     installed(coupon);
     for (const std::string& user : users) EXPECT_EQ(decision_of(coupon, user), Decision::issued);
@@ -23,14 +23,14 @@ class RecoveryContract : public GateContractTest {
     return {user, sequence, from_millis(1'700'000'000'000 + sequence)};
   }
 
-  Outbox::Progress progress(const Coupon& coupon) { return *outbox().progress({&coupon.id, 1}).front(); }
+  Outbox::Progress progress(const GateConfig& coupon) { return *outbox().progress({&coupon.id, 1}).front(); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Twins, RecoveryContract, ::testing::Values("memory", "redis"),
                          [](const auto& kind) { return kind.param; });
 
 TEST_P(RecoveryContract, ACouponThatIsShutAnswersNobody) {
-  const Coupon coupon = sold({"a", "b"});
+  const GateConfig coupon = sold({"a", "b"});
   const auto remains = begin(coupon, "t");
   ASSERT_TRUE(remains) << remains.error().message;
   EXPECT_EQ(remains->epoch, 1);
@@ -47,7 +47,7 @@ TEST_P(RecoveryContract, ACouponThatIsShutAnswersNobody) {
 }
 
 TEST_P(RecoveryContract, BeginningAgainTellsTheSameRemains) {
-  const Coupon coupon = sold({"a"});
+  const GateConfig coupon = sold({"a"});
   ASSERT_TRUE(begin(coupon, "first"));
   const auto again = begin(coupon, "second");
   ASSERT_TRUE(again);
@@ -56,7 +56,7 @@ TEST_P(RecoveryContract, BeginningAgainTellsTheSameRemains) {
 }
 
 TEST_P(RecoveryContract, OnlyTheLatestTokenWrites) {
-  const Coupon coupon = sold({"a"});
+  const GateConfig coupon = sold({"a"});
   ASSERT_TRUE(begin(coupon, "first"));
   ASSERT_TRUE(begin(coupon, "second"));
   const std::vector<Holder> holders = {holder("x", 9)};
@@ -68,7 +68,7 @@ TEST_P(RecoveryContract, OnlyTheLatestTokenWrites) {
 }
 
 TEST_P(RecoveryContract, AnotherCouponOfThatIdIsLeftAlone) {
-  Coupon coupon = sold({"a"});
+  GateConfig coupon = sold({"a"});
   coupon.created_at += std::chrono::seconds(1);
   EXPECT_EQ(begin(coupon, "t").error().code, Errc::gate_epoch);
   coupon.created_at -= std::chrono::seconds(1);
@@ -76,7 +76,7 @@ TEST_P(RecoveryContract, AnotherCouponOfThatIdIsLeftAlone) {
 }
 
 TEST_P(RecoveryContract, WithoutAStateThereIsNothingLeft) {
-  Coupon coupon = make_coupon(5);
+  GateConfig coupon = make_config(5);
   coupon.gate = control().identity(coupon.id)->name();
   const auto remains = begin(coupon, "t");
   ASSERT_TRUE(remains) << remains.error().message;
@@ -87,7 +87,7 @@ TEST_P(RecoveryContract, WithoutAStateThereIsNothingLeft) {
 }
 
 TEST_P(RecoveryContract, SurvivorsAreThoseAboveTheSequence) {
-  const Coupon coupon = sold({"a", "b", "c"});
+  const GateConfig coupon = sold({"a", "b", "c"});
   auto survivors = recovery().survivors(coupon.id, 1).value();
   std::ranges::sort(survivors, {}, &Holder::sequence);
   ASSERT_EQ(survivors.size(), 2U);
@@ -96,7 +96,7 @@ TEST_P(RecoveryContract, SurvivorsAreThoseAboveTheSequence) {
 }
 
 TEST_P(RecoveryContract, OpensWithWhatWasPut) {
-  Coupon coupon = sold({"a", "b"}, 5);
+  GateConfig coupon = sold({"a", "b"}, 5);
   ASSERT_TRUE(begin(coupon, "t"));
   const std::vector<Holder> holders = {holder("b", 2), holder("x", 7), holder("y", 8)};
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", holders, true));
@@ -127,7 +127,7 @@ TEST_P(RecoveryContract, OpensWithWhatWasPut) {
 }
 
 TEST_P(RecoveryContract, AddsToWhatSurvived) {
-  Coupon coupon = sold({"a", "b"});
+  GateConfig coupon = sold({"a", "b"});
   ASSERT_TRUE(begin(coupon, "t"));
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", std::vector<Holder>{holder("c", 3)}, false));
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", {}, false));
@@ -138,7 +138,7 @@ TEST_P(RecoveryContract, AddsToWhatSurvived) {
 }
 
 TEST_P(RecoveryContract, AMarkAtTheEndOfTheRebuiltOutboxReachesTheRebuiltSequence) {
-  Coupon coupon = sold({}, 20);
+  GateConfig coupon = sold({}, 20);
   ASSERT_TRUE(begin(coupon, "t"));
   const std::vector<OutboxEntry> entries = {{coupon.id, 2, 3, from_millis(1'700'000'000'007), {"x", "y"}}};
   ASSERT_TRUE(recovery().put_holders(coupon.id, "t", std::vector{holder("x", 3), holder("y", 4)}, true));
@@ -162,8 +162,8 @@ TEST_P(RecoveryContract, AMarkAtTheEndOfTheRebuiltOutboxReachesTheRebuiltSequenc
 }
 
 TEST_P(RecoveryContract, ALaterRevisionInTheGateStays) {
-  Coupon coupon = sold({}, 5);
-  Coupon changed = coupon;
+  GateConfig coupon = sold({}, 5);
+  GateConfig changed = coupon;
   changed.stock = 9;
   changed.revision = 7;
   configure(changed);
@@ -175,7 +175,7 @@ TEST_P(RecoveryContract, ALaterRevisionInTheGateStays) {
 }
 
 TEST_P(RecoveryContract, ThousandsOfHoldersGoInParts) {
-  Coupon coupon = sold({}, 10'000);
+  GateConfig coupon = sold({}, 10'000);
   std::vector<Holder> holders;
   for (int i = 1; i <= 2'500; ++i) holders.push_back(holder("user" + std::to_string(i), i));
   ASSERT_TRUE(begin(coupon, "t"));
@@ -193,7 +193,7 @@ TEST_P(RecoveryContract, ThousandsOfHoldersGoInParts) {
 }
 
 TEST_P(RecoveryContract, AnUntrustedServerIsNotAsked) {
-  Coupon coupon = sold({"a"});
+  GateConfig coupon = sold({"a"});
   coupon.gate = "another/server";
   EXPECT_EQ(claim_error(batch_of(coupon, {"b"})), Errc::gate_untrusted);
   ++coupon.revision;

@@ -5,8 +5,8 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -131,7 +131,7 @@ Result<Coupon> CouponAdmin::change(const std::string& id, const CouponChange& ch
   // A coupon is opened before its stock is lowered, or a late opening could put the old stock into the gate.
   auto present = store_.coupon(id);
   if (!present) return present;
-  if (present->settled == 0) {
+  if (present->phase() == Phase::unopened) {
     if (auto opened = open_coupon(store_, gate_, *present); !opened) return opened.error();
   }
   bool superseded = false;
@@ -165,7 +165,7 @@ Result<bool> CouponAdmin::propose_stock(Coupon coupon, std::int64_t stock) {
   const auto present = gate_.state(coupon.id);
   if (!present) return present.error();
   if (present->stock < stock) return false;
-  if (auto configured = gate_.configure(proposed_for_gate(coupon)); !configured) return configured.error();
+  if (auto configured = gate_.configure(proposed(coupon)); !configured) return configured.error();
   auto state = gate_.state(coupon.id);
   if (!state) return state.error();
   return state->stock <= stock;
@@ -181,7 +181,7 @@ Result<Coupon> CouponAdmin::close(const std::string& id) {
 Result<Coupon> CouponAdmin::commit(const Result<Coupon>& updated) {
   if (!updated) return updated;
   Coupon coupon = *updated;
-  if (coupon.settled == 0) {
+  if (coupon.phase() == Phase::unopened) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   (void)catalog_.refresh();
@@ -195,7 +195,7 @@ Result<void> CouponAdmin::propagate(const Coupon& coupon) {
   if (!state) return state.error();
   if (!has_revision(*state, coupon)) {
     if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
-    if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
+    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
   }
   propagator_.propagated(coupon);
   return {};

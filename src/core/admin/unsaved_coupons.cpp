@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -13,8 +13,7 @@ namespace {
 /// Nobody gets this coupon any more as long as the store's row is as it is. A window that has ended by the
 /// gate's clock must have ended by ours: a clock that jumped comes back.
 bool is_over(const Coupon& coupon, const GateState& state) {
-  if (!coupon.is_open() || state.epoch != coupon.epoch) return false;
-  if (state.revision != committed_for_gate(coupon).revision) return false;
+  if (!coupon.is_open() || !has_exactly(state, coupon)) return false;
   if (state.closed || state.issued >= state.stock) return true;
   return decide(state, false) == Decision::closed && state.closes_at <= ticker().wall();
 }
@@ -47,7 +46,7 @@ void UnsavedCoupons::bring_up_to_date() {
   TextMap<std::int64_t> saved;
   const auto snapshot = catalog_.snapshot();
   for (const auto& [id, coupon] : snapshot->coupons()) {
-    if (coupon->settled == 0) continue;
+    if (coupon->phase() == Phase::unopened) continue;
     const auto known = saved_.find(id);
     if (known != saved_.end() && known->second == coupon->revision) {
       saved.emplace(id, coupon->revision);

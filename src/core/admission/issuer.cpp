@@ -30,7 +30,7 @@ Issuer::Issuer(Loop& loop, Gate& gate, CatalogReader& catalog, AckWaiters& waite
 void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHandler handler) {
   ++in_flight_;
   const TimePoint as_of = catalog_.catalog().current_as_of();
-  if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->settled > 0) {
+  if (const auto coupon = catalog_.find(coupon_id); coupon && coupon->phase() != Phase::unopened) {
     if (refuse(*coupon, user_id, as_of, handler)) return;
     return issue_known(*coupon, std::string(user_id), std::move(handler));
   }
@@ -40,7 +40,7 @@ void Issuer::issue(std::string_view coupon_id, std::string_view user_id, IssueHa
     const auto coupon = catalog_.find(id);
     if (!coupon && !refreshed) return finish(handler, refreshed.error());
     if (!coupon) return finish(handler, IssueAnswer{.decision = Decision::not_found});
-    if (coupon->settled == 0)
+    if (coupon->phase() == Phase::unopened)
       return finish(handler, Error{Errc::gate_missing, "the coupon is not open in the gate yet"});
     issue_known(*coupon, std::move(user), std::move(handler));
   };

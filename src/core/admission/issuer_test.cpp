@@ -103,7 +103,7 @@ TEST(Issuer, AGateThatHasForgottenFailsClosed) {
   world.answer_all();
 
   MemoryGate emptied;
-  Coupon opened = committed_for_gate(coupon);
+  GateConfig opened = committed(coupon);
   ASSERT_TRUE(emptied.install(opened));
   world.ask("c", "b");
   auto [batch, handler] = std::move(world.slow.held.front());

@@ -5,7 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -50,7 +50,7 @@ TimePoint RefusalCache::valid_until(Decision decision, const GateState& state, T
 }
 
 void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint asked_at) {
-  if (state.epoch != coupon.epoch || state.revision != committed_for_gate(coupon).revision) return;
+  if (!has_exactly(state, coupon)) return;
   const Decision decision = decide(state, false);
   const bool refuses = decision != Decision::issued && decision != Decision::not_found;
   const TimePoint until = valid_until(decision, state, asked_at);

@@ -103,9 +103,9 @@ TEST(RefusalCache, ALowerStockIsInForceAtOnce) {
 TEST(RefusalCache, AStockThatWasOnlyProposedRefusesNobodyFromMemory) {
   Refusing test;
   EXPECT_EQ(test.ask("a"), "a issued 1 gate");
-  Coupon proposed = test.world.sqlite->coupon("c").value();
-  proposed.stock = 1;
-  ASSERT_TRUE(test.world.memory_gate.configure(proposed_for_gate(proposed)));
+  Coupon changed = test.world.sqlite->coupon("c").value();
+  changed.stock = 1;
+  ASSERT_TRUE(test.world.memory_gate.configure(proposed(changed)));
   EXPECT_EQ(test.ask("x"), "x sold_out gate");
   test.learn();
   EXPECT_EQ(test.ask("x"), "x sold_out gate");

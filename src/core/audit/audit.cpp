@@ -39,7 +39,7 @@ class Comparison {
       events();
       holders();
       result_.moving = facts_.after->sequence - facts_.before->sequence;
-    } else if (facts_.gate_read && facts_.coupon.settled == 0) {
+    } else if (facts_.gate_read && facts_.coupon.phase() == Phase::unopened) {
       for (const Holder& row : facts_.rows) add(BreachKind::row_not_held, row, "it was never opened");
     }
     std::ranges::stable_sort(result_.breaches, {},
@@ -57,7 +57,7 @@ class Comparison {
   static std::string_view user_of(const Known& known) { return known.holder->user_id; }
 
   bool has_gate() const {
-    return facts_.gate_read && facts_.before && facts_.after && facts_.coupon.settled > 0;
+    return facts_.gate_read && facts_.before && facts_.after && facts_.coupon.phase() != Phase::unopened;
   }
 
   void add(Breach breach) {
@@ -85,7 +85,7 @@ class Comparison {
   }
 
   void missing_gate() {
-    if (!facts_.gate_read || compares_gate_ || facts_.coupon.settled == 0) return;
+    if (!facts_.gate_read || compares_gate_ || facts_.coupon.phase() == Phase::unopened) return;
     if (facts_.coupon.closed) {
       result_.notes.emplace_back("closed, and its keys in the gate are gone: the store alone was checked");
     } else {

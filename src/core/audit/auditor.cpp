@@ -238,7 +238,7 @@ class Auditor {
 
   Result<std::string> why_unsettled(const CouponFacts& facts) {
     const Coupon& coupon = facts.coupon;
-    if (coupon.settled == 0) return std::string();
+    if (coupon.phase() == Phase::unopened) return std::string();
     if (recovering_ || !coupon.is_open()) return std::string("the gate is being recovered");
     if (!facts.before || !facts.after) {
       if (coupon.closed) return std::string();

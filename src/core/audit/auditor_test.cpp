@@ -84,9 +84,9 @@ struct Meddler final : GateRecovery {
     return found;
   }
   Result<std::string> observe(const std::string& id) override { return inner_.observe(id); }
-  Result<Remains> begin(const Coupon& coupon, const std::string& token,
+  Result<Remains> begin(const GateConfig& config, const std::string& token,
                         const std::string& expected) override {
-    return inner_.begin(coupon, token, expected);
+    return inner_.begin(config, token, expected);
   }
   Result<void> put_holders(const std::string& id, const std::string& token, std::span<const Holder> holders,
                            bool first) override {
@@ -96,9 +96,9 @@ struct Meddler final : GateRecovery {
                           std::span<const OutboxEntry> entries, bool first) override {
     return inner_.put_outbox(id, token, entries, first);
   }
-  Result<void> open(const Coupon& coupon, const std::string& token,
+  Result<void> open(const GateConfig& config, const std::string& token,
                     const RebuiltWatermarks& watermarks) override {
-    return inner_.open(coupon, token, watermarks);
+    return inner_.open(config, token, watermarks);
   }
 
  private:
@@ -141,7 +141,8 @@ TEST(Auditor, ACouponBeingRecoveredIsLeftUnfinishedAndSaysWhy) {
   Live live;
   const Coupon coupon = live.open("c", 10);
   live.options.unsettled_readings_max = 2;
-  ASSERT_TRUE(live.memory_gate.begin(coupon, "token", live.memory_gate.observe("c").value()).has_value());
+  ASSERT_TRUE(
+      live.memory_gate.begin(committed(coupon), "token", live.memory_gate.observe("c").value()).has_value());
   const auto report = live.run().value();
   EXPECT_TRUE(report.coupons.empty());
   ASSERT_EQ(report.unfinished.size(), 1U);

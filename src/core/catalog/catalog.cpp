@@ -19,7 +19,7 @@ Result<void> stopped() {
 std::vector<std::string> CatalogSnapshot::open_ids() const {
   std::vector<std::string> ids;
   for (const auto& [id, coupon] : coupons_) {
-    if (coupon->settled > 0) ids.push_back(id);
+    if (coupon->phase() != Phase::unopened) ids.push_back(id);
   }
   return ids;
 }

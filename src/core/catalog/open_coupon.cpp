@@ -1,6 +1,6 @@
 #include "core/catalog/open_coupon.hpp"
 
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -17,7 +17,7 @@ Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon) {
   if (!identity) return identity.error();
   bool already_open = false;
   auto drawn = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-    already_open = row.settled > 0;
+    already_open = row.phase() != Phase::unopened;
     if (already_open) return overtaken(row.id);
     ++row.epoch;
     row.gate = identity->name();
@@ -41,13 +41,13 @@ Result<void> settle_epoch(Store& store, Coupon& coupon) {
 }
 
 Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  if (auto installed = gate.install(committed_for_gate(coupon)); !installed) return installed.error();
+  if (auto installed = gate.install(committed(coupon)); !installed) return installed.error();
   return settle_epoch(store, coupon);
 }
 
 Result<void> open_coupon(Store& store, GateControl& gate, Coupon& coupon) {
   if (auto drawn = draw_epoch(store, gate, coupon); !drawn) return drawn.error();
-  if (coupon.settled > 0) return {};
+  if (coupon.phase() != Phase::unopened) return {};
   return open_drawn_coupon(store, gate, coupon);
 }
 

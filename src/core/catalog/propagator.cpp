@@ -4,8 +4,8 @@
 
 #include "base/log.hpp"
 #include "base/ticker.hpp"
-#include "core/catalog/gate_copy.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/model/gate_config.hpp"
 
 namespace seonchak {
 
@@ -25,8 +25,8 @@ bool wants_the_same(const Coupon& one, const Coupon& other) {
 
 /// A coupon that is being recovered, or must be: the recovery tells of itself.
 bool is_for_recovery(const Coupon& coupon, Errc code) {
-  return coupon.settled > 0 && (code == Errc::gate_missing || code == Errc::gate_epoch ||
-                                code == Errc::gate_untrusted || code == Errc::gate_behind);
+  return coupon.phase() != Phase::unopened && (code == Errc::gate_missing || code == Errc::gate_epoch ||
+                                               code == Errc::gate_untrusted || code == Errc::gate_behind);
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ bool Propagator::propagate_all(Attempts& attempts, const States& states) {
   bool opened = false;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     Attempt& attempt = attempts[i];
-    const bool was_open = attempt.work.coupon->settled > 0;
+    const bool was_open = attempt.work.coupon->phase() != Phase::unopened;
     const auto outcome = propagate(attempt, states[i]);
     if (outcome) {
       link_failures_ = 0;
@@ -193,7 +193,7 @@ bool Propagator::propagate_all(Attempts& attempts, const States& states) {
 
 Result<void> Propagator::propagate(Attempt& attempt, const Result<GateState>& state) {
   const Coupon& coupon = *attempt.work.coupon;
-  if (coupon.settled == 0) return open(attempt, state);
+  if (coupon.phase() == Phase::unopened) return open(attempt, state);
   if (!state) return state.error();
   if (!has_revision(*state, coupon)) {
     const auto due = attempt.work.seen_at + options_.loosening_delay;
@@ -201,7 +201,7 @@ Result<void> Propagator::propagate(Attempt& attempt, const Result<GateState>& st
       attempt.again = due;
       return {};
     }
-    if (auto applied = gate_.configure(committed_for_gate(coupon)); !applied) return applied.error();
+    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
   }
   attempt.done = true;
   return {};
@@ -213,8 +213,8 @@ Result<void> Propagator::open(Attempt& attempt, const Result<GateState>& state) 
   auto coupon = drawn_for(work);
   if (!coupon) return coupon.error();
   work.refused.reset();
-  if (coupon->settled == 0) {
-    if (auto installed = gate_.install(committed_for_gate(*coupon)); !installed) {
+  if (coupon->phase() == Phase::unopened) {
+    if (auto installed = gate_.install(committed(*coupon)); !installed) {
       if (installed.error().code != Errc::unavailable) work.refused = std::make_shared<const Coupon>(*coupon);
       return installed.error();
     }

@@ -28,7 +28,7 @@ void commit_stock(World& world, const std::string& id, std::int64_t stock) {
 
 /// Somebody else's state where the coupon's would be: the gate refuses to open it.
 void occupy(World& world, const std::string& id) {
-  Coupon foreign = row(id);
+  GateConfig foreign = committed(row(id));
   foreign.created_at = from_millis(1);
   foreign.epoch = 1'000'000;
   ASSERT_TRUE(world.memory_gate.install(foreign));
@@ -70,7 +70,7 @@ TEST(Propagator, OpensACouponWhoseMakerDiedBeforeTheGateHeardOfIt) {
 TEST(Propagator, OpensACouponWhoseMakerDiedBetweenTheGateAndTheStore) {
   World world;
   const Coupon made = world.sqlite->create_coupon(row("c")).value();
-  Coupon installed = committed_for_gate(made);
+  GateConfig installed = committed(made);
   installed.epoch = 1;
   ASSERT_TRUE(world.memory_gate.install(installed));
 
@@ -130,7 +130,7 @@ TEST(Propagator, AnOpeningThatWasOvertakenIsNotTrusted) {
   ASSERT_TRUE(open_coupon(*world.sqlite, world.memory_gate, coupon));
   EXPECT_EQ(coupon.settled, 2);
   world.memory_gate.forget("c");
-  ASSERT_TRUE(world.memory_gate.install(committed_for_gate(slow))) << "the other's call arrives at last";
+  ASSERT_TRUE(world.memory_gate.install(committed(slow))) << "the other's call arrives at last";
   EXPECT_FALSE(world.memory_gate.claim_now({"c", coupon.epoch, 0, {"user"}}));
 }
 

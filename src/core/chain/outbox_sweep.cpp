@@ -18,7 +18,7 @@ void OutboxSweep::begin_round(const CatalogSnapshot& catalog) {
   std::vector<std::string> closed;
   std::unordered_set<std::int64_t> still;
   for (const auto& [id, coupon] : catalog.coupons()) {
-    if (coupon->settled == 0) continue;
+    if (coupon->phase() == Phase::unopened) continue;
     if (closed_and_empty_.contains(coupon->revision)) {
       still.insert(coupon->revision);
     } else {

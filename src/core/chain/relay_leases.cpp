@@ -68,7 +68,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::step(bool all_now, const D
 void RelayLeases::add(const std::string& id, Ids& ids) {
   if (owned_.contains(id)) return;
   const auto coupon = catalog_.find(id);
-  if (!coupon || coupon->settled == 0) return;
+  if (!coupon || coupon->phase() == Phase::unopened) return;
   if (const auto later = not_before_.find(id); later != not_before_.end() && ticker().now() < later->second)
     return;
   ids.insert(id);
@@ -95,7 +95,7 @@ bool RelayLeases::users_may_wait() {
   next_look_at_acks_ = time + acks_period;
   may_wait_ = std::ranges::any_of(catalog_.current().coupons(), [](const auto& entry) {
     const Coupon& coupon = *entry.second;
-    return coupon.ack != Ack::gate && coupon.settled > 0 && !coupon.closed;
+    return coupon.ack != Ack::gate && coupon.phase() != Phase::unopened && !coupon.closed;
   });
   return may_wait_;
 }

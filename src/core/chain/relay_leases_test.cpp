@@ -57,7 +57,7 @@ struct OnDemand : World {
       coupon.gate = memory_gate.identity(id)->name();
       coupon.created_at = now();
       ASSERT_TRUE(sqlite->create_coupon(coupon));
-      ASSERT_TRUE(memory_gate.install(coupon));
+      ASSERT_TRUE(memory_gate.install(committed(coupon)));
     }
     ASSERT_TRUE(catalog.refresh());
   }

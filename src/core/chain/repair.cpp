@@ -78,7 +78,8 @@ void Repair::find_others(const CatalogSnapshot& catalog) {
   const auto active = outbox_.active(options_.active_max);
   if (!active) return;
   for (const auto& [id, hinted] : *active) {
-    if (const auto coupon = catalog.find(id); coupon && coupon->settled > 0) others_.insert(id);
+    if (const auto coupon = catalog.find(id); coupon && coupon->phase() != Phase::unopened)
+      others_.insert(id);
   }
 }
 

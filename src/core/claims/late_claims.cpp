@@ -91,7 +91,7 @@ LateClaims::Verdict LateClaims::ask_gate(const Coupon& coupon, const std::vector
   Verdict verdict;
   std::vector<std::string> users;
   for (const KnownClaim& claim : claims) users.push_back(claim.holder.user_id);
-  const auto holders = control_.holders_of(coupon, users);
+  const auto holders = control_.holders_of(committed(coupon), users);
   if (!holders) {
     verdict.rest = holders.error();
     return verdict;

@@ -28,7 +28,7 @@ bool Recorder::step() {
   std::ranges::rotate(ids, next);
   for (const std::string& id : ids) {
     const auto coupon = catalog.find(id);
-    if (!coupon || coupon->settled == 0) continue;
+    if (!coupon || coupon->phase() == Phase::unopened) continue;
     Known& known = known_[id];
     if (coupon->is_open() ? hand_over(*coupon, known) : record(*coupon, known)) {
       turn_ = id;
@@ -47,7 +47,7 @@ bool Recorder::announce(const CatalogSnapshot& catalog, const std::vector<std::s
   std::size_t announced = 0;
   for (const std::string& id : ids) {
     const auto coupon = catalog.find(id);
-    if (!coupon || coupon->settled == 0 || coupon->is_open()) continue;
+    if (!coupon || coupon->phase() != Phase::recovering) continue;
     Known& known = known_[id];
     if (known.announced == coupon->epoch || known.refused == coupon->epoch || !has_more(id, known)) continue;
     if (announced++ == options_.intents_per_step) return true;

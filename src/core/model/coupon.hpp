@@ -23,6 +23,13 @@ enum class Ack {
 std::string_view to_string(Ack ack);
 std::optional<Ack> parse_ack(std::string_view text);
 
+/// How the store sees the state that a coupon has in its gate.
+enum class Phase {
+  unopened,    ///< it has never had one that counts
+  open,        ///< the gate may be asked
+  recovering,  ///< a new epoch was drawn, and is not settled yet
+};
+
 /// A campaign: `stock` coupons for the first distinct users who ask inside the window.
 struct Coupon {
   std::string id;                 ///< valid_coupon_id; unique for ever
@@ -38,8 +45,11 @@ struct Coupon {
   std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
   Time created_at{};
 
-  /// Whether its gate may be asked: not before the first opening, nor during a recovery.
-  bool is_open() const { return settled > 0 && settled == epoch; }
+  Phase phase() const {
+    if (settled == 0) return Phase::unopened;
+    return settled == epoch ? Phase::open : Phase::recovering;
+  }
+  bool is_open() const { return phase() == Phase::open; }
 };
 
 /// 1 to 64 of A-Z a-z 0-9 . _ -  (no braces or colons: an id is part of a Redis key)

@@ -29,6 +29,19 @@ TEST(UserId, RefusesSeparatorsControlBytesAndNonAscii) {
   EXPECT_FALSE(valid_user_id(std::string_view("a\0b", 3)));
 }
 
+TEST(CouponPhase, FollowsFromTheEpochAndTheSettledOne) {
+  Coupon coupon;
+  EXPECT_EQ(coupon.phase(), Phase::unopened);
+  coupon.epoch = 1;
+  EXPECT_EQ(coupon.phase(), Phase::unopened) << "drawn for the first opening";
+  coupon.settled = 1;
+  EXPECT_EQ(coupon.phase(), Phase::open);
+  coupon.epoch = 2;
+  EXPECT_EQ(coupon.phase(), Phase::recovering);
+  coupon.settled = 2;
+  EXPECT_EQ(coupon.phase(), Phase::open);
+}
+
 TEST(Ack, NamesRoundTrip) {
   for (const Ack ack : {Ack::gate, Ack::log, Ack::store}) EXPECT_EQ(parse_ack(to_string(ack)), ack);
   EXPECT_FALSE(parse_ack("disk"));

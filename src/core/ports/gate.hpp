@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "core/model/coupon.hpp"
 #include "core/model/decision.hpp"
+#include "core/model/gate_config.hpp"
 #include "core/ports/per_coupon.hpp"
 
 namespace seonchak {
@@ -106,14 +106,14 @@ class GateControl {
  public:
   virtual ~GateControl() = default;
 
-  /// Creates the state of a coupon that has never been opened, with coupon.epoch, nothing issued. When the
+  /// Creates the state of a coupon that has never been opened, in config.epoch, with nothing issued. When the
   /// state exists already and is of the same coupon (created_at) and epoch, does nothing; an earlier epoch in
   /// which nothing was issued is replaced. Otherwise gate_epoch.
-  virtual Result<void> install(const Coupon& coupon) = 0;
+  virtual Result<void> install(const GateConfig& config) = 0;
 
-  /// Takes over stock, window and closed from `coupon` unless the gate has this revision or a later one.
+  /// Takes over stock, window and closed from `config` unless the gate has this revision or a later one.
   /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted, gate_behind.
-  virtual Result<void> configure(const Coupon& coupon) = 0;
+  virtual Result<void> configure(const GateConfig& config) = 0;
 
   /// Errors: gate_missing; gate_epoch while the coupon is being recovered.
   virtual Result<GateState> state(const std::string& coupon_id) = 0;
@@ -130,7 +130,7 @@ class GateControl {
                                                      std::span<const std::string> coupon_ids) = 0;
 
   /// The holders of a coupon among `users`, in their order. Errors: gate_missing, gate_epoch, gate_untrusted.
-  virtual Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+  virtual Result<std::vector<std::optional<Holder>>> holders_of(const GateConfig& config,
                                                                 std::span<const std::string> users) = 0;
 
   /// All holders, page by page, so that others are served in between; `cursor` is empty at first, then

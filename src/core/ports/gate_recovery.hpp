@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "core/model/coupon.hpp"
+#include "core/model/gate_config.hpp"
 #include "core/ports/gate.hpp"
 
 namespace seonchak {
@@ -55,7 +55,7 @@ class GateRecovery {
   /// Shuts the coupon if observe() would still say `expected`, so that a caller that was stopped in between
   /// shuts nothing. Errors: gate_epoch when it would not, or when the gate has another coupon of this id
   /// (created_at), which is left alone.
-  virtual Result<Remains> begin(const Coupon& coupon, const std::string& token,
+  virtual Result<Remains> begin(const GateConfig& config, const std::string& token,
                                 const std::string& expected) = 0;
 
   /// Holders that are left in the gate with a sequence above `after`, in any order. Errors: gate_untrusted
@@ -71,11 +71,11 @@ class GateRecovery {
   virtual Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                                   std::span<const OutboxEntry> entries, bool first) = 0;
 
-  /// Opens the coupon in coupon.epoch with stock, window and closed of `coupon` (a revision for the gate),
-  /// unless the gate has later ones. Nothing waits between watermarks.pending and watermarks.sequence: a
-  /// watermark that reaches the one has reached the other. Leaves a hint for Outbox::active first. Errors:
-  /// gate_behind when holders or the outbox have been lost since they were put, or since begin().
-  virtual Result<void> open(const Coupon& coupon, const std::string& token,
+  /// Opens the coupon in config.epoch with stock, window and closed of `config`, unless the gate has later
+  /// ones. Nothing waits between watermarks.pending and watermarks.sequence: a watermark that reaches the one
+  /// has reached the other. Leaves a hint for Outbox::active first. Errors: gate_behind when holders or the
+  /// outbox have been lost since they were put, or since begin().
+  virtual Result<void> open(const GateConfig& config, const std::string& token,
                             const RebuiltWatermarks& watermarks) = 0;
 };
 

@@ -99,7 +99,7 @@ Guard::Coupons Guard::wanted(const CatalogSnapshot& catalog) {
   Coupons coupons;
   for (const std::string& id : ids) {
     auto coupon = catalog.find(id);
-    if (coupon && coupon->settled > 0) coupons.push_back(std::move(coupon));
+    if (coupon && coupon->phase() != Phase::unopened) coupons.push_back(std::move(coupon));
   }
   return coupons;
 }
@@ -159,7 +159,7 @@ void Guard::weigh_doubts(const CatalogSnapshot& catalog) {
 }
 
 Result<bool> Guard::is_sound(const Coupon& row) {
-  if (row.settled == 0) return true;
+  if (row.phase() == Phase::unopened) return true;
   if (!row.is_open() || row.gate != identity_->name()) return false;
   const auto progress = outbox_.progress({&row.id, 1}).front();
   if (!progress && progress.error().code == Errc::gate_behind) return false;
@@ -174,7 +174,7 @@ Result<bool> Guard::is_sound(const Coupon& row) {
 }
 
 bool Guard::suspicious(const Coupon& coupon) const {
-  if (coupon.settled == 0) return false;
+  if (coupon.phase() == Phase::unopened) return false;
   if (!coupon.is_open() || doubts_.contains(coupon.id)) return true;
   if (other_progress_.contains(coupon.id) || other_state_.contains(coupon.id)) return true;
   return coupon.gate != identity_->name() && !former_names_.contains(coupon.gate);

@@ -28,7 +28,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   coupon_ = *row;
   coupon_.gate = guard.identity().name();
   token_ = options_.make_token();
-  const auto remains = ports_.gate.begin(coupon_, token_, *observed);
+  const auto remains = ports_.gate.begin(committed(coupon_), token_, *observed);
   if (!remains) return remains.error();
   remains_ = *remains;
   fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
-#include "core/catalog/gate_copy.hpp"
+#include "core/model/gate_config.hpp"
 #include "core/recovery/job.hpp"
 
 namespace seonchak {
@@ -123,7 +123,7 @@ Result<void> RecoveryJob::open() {
   const std::int64_t pending =
       rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
   auto opened =
-      ports_.gate.open(committed_for_gate(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});
+      ports_.gate.open(committed(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});
   if (!opened && open_in_doubt_ && opened.error().code == Errc::gate_epoch) {
     const auto progress = ports_.outbox.progress({&id_, 1}).front();
     if (progress && progress->epoch == coupon_.epoch) opened = {};

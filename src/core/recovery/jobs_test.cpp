@@ -181,7 +181,7 @@ TEST(RecoveryJobs, TheCouponThatIsAskedForIsBackFirst) {
     coupon.gate = gate;
     const auto created = world.sqlite->create_coupon(coupon);
     ASSERT_TRUE(created);
-    ASSERT_TRUE(world.memory_gate.restore(*created, {}));
+    ASSERT_TRUE(world.memory_gate.restore(committed(*created), {}));
   }
   const auto recovery = world.make_recovery(world.unsaved_claims);
   world.run({recovery.get()}, seconds(1), [] { return false; });

@@ -140,11 +140,11 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   void claim(ClaimBatch batch, ClaimHandler handler) override {
     handler(faults_.run("claim", [&] { return inner_.claim_now(std::move(batch)); }));
   }
-  Result<void> install(const Coupon& coupon) override {
-    return faults_.run("install", [&] { return inner_.install(coupon); });
+  Result<void> install(const GateConfig& config) override {
+    return faults_.run("install", [&] { return inner_.install(config); });
   }
-  Result<void> configure(const Coupon& coupon) override {
-    return faults_.run("configure", [&] { return inner_.configure(coupon); });
+  Result<void> configure(const GateConfig& config) override {
+    return faults_.run("configure", [&] { return inner_.configure(config); });
   }
   Result<GateState> state(const std::string& coupon_id) override {
     if (unusable_claims.contains(coupon_id)) return unusable(coupon_id);
@@ -161,9 +161,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
     return faults_.run("holders_page", [&] { return inner_.holders_page(coupon_id, cursor); });
   }
-  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+  Result<std::vector<std::optional<Holder>>> holders_of(const GateConfig& config,
                                                         std::span<const std::string> users) override {
-    return faults_.run("holders_of", [&] { return inner_.holders_of(coupon, users); });
+    return faults_.run("holders_of", [&] { return inner_.holders_of(config, users); });
   }
   Result<GateIdentity> identity(const std::string& coupon_id) override {
     return faults_.run("identity", [&] { return inner_.identity(coupon_id); });

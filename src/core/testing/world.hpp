@@ -12,7 +12,6 @@
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/admin/coupon_admin.hpp"
-#include "core/catalog/gate_copy.hpp"
 #include "core/catalog/open_coupon.hpp"
 #include "core/catalog/propagator.hpp"
 #include "core/chain/consumer.hpp"

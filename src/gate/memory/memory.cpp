@@ -47,32 +47,32 @@ MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
   return found == coupons_.end() ? nullptr : &found->second;
 }
 
-Result<MemoryGate::Entry*> MemoryGate::create(const Coupon& coupon) {
-  const auto [place, created] = coupons_.try_emplace(coupon.id);
+Result<MemoryGate::Entry*> MemoryGate::create(const GateConfig& config) {
+  const auto [place, created] = coupons_.try_emplace(config.id);
   Entry& entry = place->second;
   if (!created) {
-    if (entry.created_at != coupon.created_at || !entry.token.empty()) return other_epoch(coupon.id);
-    if (entry.state.epoch == coupon.epoch) return &entry;
-    if (entry.state.epoch > coupon.epoch || entry.state.sequence > 0) return other_epoch(coupon.id);
+    if (entry.created_at != config.created_at || !entry.token.empty()) return other_epoch(config.id);
+    if (entry.state.epoch == config.epoch) return &entry;
+    if (entry.state.epoch > config.epoch || entry.state.sequence > 0) return other_epoch(config.id);
   }
   entry.counted = 0;
-  entry.created_at = coupon.created_at;
-  entry.state.stock = coupon.stock;
-  entry.state.opens_at = coupon.opens_at;
-  entry.state.closes_at = coupon.closes_at;
-  entry.state.closed = coupon.closed;
-  entry.state.epoch = coupon.epoch;
-  entry.state.revision = coupon.revision;
+  entry.created_at = config.created_at;
+  entry.state.stock = config.stock;
+  entry.state.opens_at = config.opens_at;
+  entry.state.closes_at = config.closes_at;
+  entry.state.closed = config.closed;
+  entry.state.epoch = config.epoch;
+  entry.state.revision = config.revision;
   return &entry;
 }
 
-Result<void> MemoryGate::restore(const Coupon& coupon, std::span<const Holder> holders) {
+Result<void> MemoryGate::restore(const GateConfig& config, std::span<const Holder> holders) {
   const std::lock_guard lock(mutex_);
-  const auto created = create(coupon);
+  const auto created = create(config);
   if (!created) return created.error();
   Entry& entry = **created;
   if (!entry.outbox.empty())
-    return Error{Errc::invalid, "coupon " + coupon.id + " has issued since it was restored"};
+    return Error{Errc::invalid, "coupon " + config.id + " has issued since it was restored"};
   for (const Holder& holder : holders) {
     entry.holders.try_emplace(holder.user_id, Held{holder.sequence, holder.issued_at});
     entry.state.sequence = std::max(entry.state.sequence, holder.sequence);
@@ -146,30 +146,30 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   return ClaimReply{*state, std::move(claims)};
 }
 
-Result<void> MemoryGate::install(const Coupon& coupon) {
+Result<void> MemoryGate::install(const GateConfig& config) {
   const std::lock_guard lock(mutex_);
-  const auto created = create(coupon);
+  const auto created = create(config);
   if (!created) return created.error();
   return {};
 }
 
-Result<void> MemoryGate::configure(const Coupon& coupon) {
+Result<void> MemoryGate::configure(const GateConfig& config) {
   const std::lock_guard lock(mutex_);
-  Entry* const entry = find(coupon.id);
-  if (!entry) return missing(coupon.id);
-  if (!coupon.gate.empty() && coupon.gate != name()) return untrusted(coupon.gate, name());
-  if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return other_epoch(coupon.id);
-  if (entry->state.revision >= coupon.revision) return {};
-  if (entry->has_lost_holders()) return holders_lost(coupon.id);
-  if (coupon.stock < static_cast<std::int64_t>(entry->holders.size())) {
+  Entry* const entry = find(config.id);
+  if (!entry) return missing(config.id);
+  if (!config.gate.empty() && config.gate != name()) return untrusted(config.gate, name());
+  if (!entry->token.empty() || entry->state.epoch != config.epoch) return other_epoch(config.id);
+  if (entry->state.revision >= config.revision) return {};
+  if (entry->has_lost_holders()) return holders_lost(config.id);
+  if (config.stock < static_cast<std::int64_t>(entry->holders.size())) {
     return Error{Errc::stock_below_issued,
-                 "more coupons of " + coupon.id + " are issued than the stock asked for"};
+                 "more coupons of " + config.id + " are issued than the stock asked for"};
   }
-  entry->state.stock = coupon.stock;
-  entry->state.opens_at = coupon.opens_at;
-  entry->state.closes_at = coupon.closes_at;
-  entry->state.closed = coupon.closed;
-  entry->state.revision = coupon.revision;
+  entry->state.stock = config.stock;
+  entry->state.opens_at = config.opens_at;
+  entry->state.closes_at = config.closes_at;
+  entry->state.closed = config.closed;
+  entry->state.revision = config.revision;
   return {};
 }
 

@@ -28,22 +28,22 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
  public:
   explicit MemoryGate(MemoryGateOptions options = {}) : options_(std::move(options)) {}
 
-  /// Puts a page of the store's rows back; the first page of a coupon creates its state, with coupon.epoch
+  /// Puts a page of the store's rows back; the first page of a coupon creates its state, in config.epoch
   /// and everything restored counted as published and persisted. An empty page is a coupon without holders.
   /// Errors: gate_epoch when the state is of another epoch or coupon, invalid once the coupon has issued
   /// again.
-  Result<void> restore(const Coupon& coupon, std::span<const Holder> holders);
+  Result<void> restore(const GateConfig& config, std::span<const Holder> holders);
 
   void claim(ClaimBatch batch, ClaimHandler handler) override;
 
-  Result<void> install(const Coupon& coupon) override;
-  Result<void> configure(const Coupon& coupon) override;
+  Result<void> install(const GateConfig& config) override;
+  Result<void> configure(const GateConfig& config) override;
   Result<GateState> state(const std::string& coupon_id) override;
   PerCoupon<std::optional<Holding>> holdings(const std::string& user_id,
                                              std::span<const std::string> coupon_ids) override;
   Result<ClaimReply> claim_now(ClaimBatch batch) override;
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override;
-  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+  Result<std::vector<std::optional<Holder>>> holders_of(const GateConfig& config,
                                                         std::span<const std::string> users) override;
   Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override { return {}; }
@@ -60,13 +60,14 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<void> settle_active(const std::string& coupon_id, Time last_hint) override;
 
   Result<std::string> observe(const std::string& coupon_id) override;
-  Result<Remains> begin(const Coupon& coupon, const std::string& token, const std::string& expected) override;
+  Result<Remains> begin(const GateConfig& config, const std::string& token,
+                        const std::string& expected) override;
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
                           std::span<const OutboxEntry> entries, bool first) override;
-  Result<void> open(const Coupon& coupon, const std::string& token,
+  Result<void> open(const GateConfig& config, const std::string& token,
                     const RebuiltWatermarks& watermarks) override;
 
   /// What may happen to a server's memory, for tests: it comes back empty under another name, or with what it
@@ -114,7 +115,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   static std::optional<std::int64_t> reached(const Entry* entry, const Watermark& watermark);
   Entry* find(std::string_view coupon_id);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
-  Result<Entry*> create(const Coupon& coupon);
+  Result<Entry*> create(const GateConfig& config);
   Result<ClaimReply> decide_batch(const ClaimBatch& batch);
   std::vector<OutboxEntry> collect(std::span<const Watermark> after, std::size_t entries_max);
 

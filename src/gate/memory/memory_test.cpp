@@ -9,7 +9,7 @@ namespace {
 
 TEST(MemoryGate, RestoredHoldersKeepTheirSequencesAndNewOnesFollow) {
   MemoryGate gate;
-  const Coupon coupon = testing::make_coupon(4);
+  const GateConfig coupon = testing::make_config(4);
   const std::vector<Holder> page_one = {{"a", 1, from_millis(10)}, {"b", 2, from_millis(20)}};
   const std::vector<Holder> page_two = {{"c", 3, from_millis(30)}};
   ASSERT_TRUE(gate.restore(coupon, page_one));
@@ -32,7 +32,7 @@ TEST(MemoryGate, RestoredHoldersKeepTheirSequencesAndNewOnesFollow) {
 
 TEST(MemoryGate, ACouponIsRestoredBeforeItIssuesNotAfter) {
   MemoryGate gate;
-  const Coupon coupon = testing::make_coupon(4);
+  const GateConfig coupon = testing::make_config(4);
   ASSERT_TRUE(gate.restore(coupon, {}));
   ASSERT_TRUE(gate.install(coupon)) << "what is restored is installed";
   ASSERT_TRUE(gate.claim_now(testing::batch_of(coupon, {"a"})));
@@ -41,7 +41,7 @@ TEST(MemoryGate, ACouponIsRestoredBeforeItIssuesNotAfter) {
 
 TEST(MemoryGate, AHandlerMayClaimAgain) {
   MemoryGate gate;
-  const Coupon coupon = testing::make_coupon(4);
+  const GateConfig coupon = testing::make_config(4);
   ASSERT_TRUE(gate.install(coupon));
   std::int64_t second = 0;
   gate.claim(testing::batch_of(coupon, {"a"}), [&](Result<ClaimReply>) {

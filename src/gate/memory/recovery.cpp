@@ -104,12 +104,12 @@ Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const
   return page;
 }
 
-Result<std::vector<std::optional<Holder>>> MemoryGate::holders_of(const Coupon& coupon,
+Result<std::vector<std::optional<Holder>>> MemoryGate::holders_of(const GateConfig& config,
                                                                   std::span<const std::string> users) {
   const std::lock_guard lock(mutex_);
-  const Entry* const entry = find(coupon.id);
-  if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + coupon.id};
-  if (!entry->token.empty() || entry->state.epoch != coupon.epoch) return not_shut(coupon.id);
+  const Entry* const entry = find(config.id);
+  if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + config.id};
+  if (!entry->token.empty() || entry->state.epoch != config.epoch) return not_shut(config.id);
   std::vector<std::optional<Holder>> holders;
   for (const std::string& user : users) {
     const auto held = entry->holders.find(user);
@@ -140,16 +140,16 @@ Result<std::string> MemoryGate::observe(const std::string& coupon_id) {
   return epoch_text(coupon_id);
 }
 
-Result<Remains> MemoryGate::begin(const Coupon& coupon, const std::string& token,
+Result<Remains> MemoryGate::begin(const GateConfig& config, const std::string& token,
                                   const std::string& expected) {
   const std::lock_guard lock(mutex_);
-  if (epoch_text(coupon.id) != expected)
-    return Error{Errc::gate_epoch, "coupon " + coupon.id + " has been shut or opened meanwhile"};
-  const auto [place, created] = coupons_.try_emplace(coupon.id);
+  if (epoch_text(config.id) != expected)
+    return Error{Errc::gate_epoch, "coupon " + config.id + " has been shut or opened meanwhile"};
+  const auto [place, created] = coupons_.try_emplace(config.id);
   Entry& entry = place->second;
-  if (created) entry.created_at = coupon.created_at;
-  if (entry.created_at != coupon.created_at)
-    return Error{Errc::gate_epoch, "the gate has another coupon " + coupon.id};
+  if (created) entry.created_at = config.created_at;
+  if (entry.created_at != config.created_at)
+    return Error{Errc::gate_epoch, "the gate has another coupon " + config.id};
   entry.token = token;
   const std::int64_t counted = failpoint("count_holders_only") ? -1 : entry.counted;
   return Remains{entry.state.epoch,
@@ -200,25 +200,25 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
   return {};
 }
 
-Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token,
+Result<void> MemoryGate::open(const GateConfig& config, const std::string& token,
                               const RebuiltWatermarks& watermarks) {
   const std::lock_guard lock(mutex_);
   // As the other gate does: the token may have come here with a copy of the server that is trusted.
-  if (!coupon.gate.empty() && coupon.gate != name())
-    return Error{Errc::gate_untrusted, "the coupon is recovered on " + coupon.gate};
-  const auto entry = find_shut(coupon.id, token);
+  if (!config.gate.empty() && config.gate != name())
+    return Error{Errc::gate_untrusted, "the coupon is recovered on " + config.gate};
+  const auto entry = find_shut(config.id, token);
   if (!entry) return entry.error();
   const bool outbox_lost = watermarks.pending > watermarks.persisted && (*entry)->outbox.empty();
-  if ((*entry)->has_lost_holders() || outbox_lost) return parts_lost(coupon.id);
+  if ((*entry)->has_lost_holders() || outbox_lost) return parts_lost(config.id);
   GateState& state = (*entry)->state;
-  if (state.revision < coupon.revision) {
-    state.stock = coupon.stock;
-    state.opens_at = coupon.opens_at;
-    state.closes_at = coupon.closes_at;
-    state.closed = coupon.closed;
-    state.revision = coupon.revision;
+  if (state.revision < config.revision) {
+    state.stock = config.stock;
+    state.opens_at = config.opens_at;
+    state.closes_at = config.closes_at;
+    state.closed = config.closed;
+    state.revision = config.revision;
   }
-  state.epoch = coupon.epoch;
+  state.epoch = config.epoch;
   state.sequence = watermarks.sequence;
   state.published = watermarks.persisted;
   state.persisted = watermarks.persisted;
@@ -226,7 +226,7 @@ Result<void> MemoryGate::open(const Coupon& coupon, const std::string& token,
   (*entry)->rebuilt = watermarks.sequence;
   (*entry)->counted = static_cast<std::int64_t>((*entry)->holders.size());
   (*entry)->token.clear();
-  hint(coupon.id);
+  hint(config.id);
   appended_.notify_all();
   return {};
 }

@@ -21,7 +21,7 @@ std::string text_after(RedisClient& redis, const std::vector<std::string>& words
 // would hold a coupon of which no event speaks.
 TEST(RedisClaim, WhenTheAppendFailsNobodyHoldsAnything) {
   const auto twin = make_twin("redis");
-  const Coupon coupon = make_coupon(10);
+  const GateConfig coupon = make_config(10);
   ASSERT_TRUE(twin->control().install(coupon));
   RedisClient redis(shared_redis());
   const CouponKeys keys(coupon.id);

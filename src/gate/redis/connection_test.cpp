@@ -34,7 +34,7 @@ RedisOptions options_for_port(std::uint16_t port) {
 }
 
 /// Starts `count` claims of one user each.
-void start_claims(Gate& gate, const Coupon& coupon, std::size_t count, Answers& answers) {
+void start_claims(Gate& gate, const GateConfig& coupon, std::size_t count, Answers& answers) {
   answers.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     gate.claim(batch_of(coupon, {"u" + std::to_string(i)}), [&answers, i](Result<ClaimReply> reply) {
@@ -120,7 +120,7 @@ TEST_P(OddPeers, EveryClaimIsUnavailableInTime) {
   const auto gate = make_redis_gate(context, options_for_port(peer.port()));
   Answers answers;
   const auto start = std::chrono::steady_clock::now();
-  start_claims(*gate, make_coupon(1), 20, answers);
+  start_claims(*gate, make_config(1), 20, answers);
   ASSERT_TRUE(run_until(context, [&] { return all_answered(answers); }));
   EXPECT_LT(std::chrono::steady_clock::now() - start, testing::patience);
   expect_all_unavailable(answers);
@@ -141,12 +141,12 @@ TEST(RedisConnection, WhileTheServerIsDownCallsFailAtOnce) {
   boost::asio::io_context context;
   const auto gate = make_redis_gate(context, options_for_port(testing::free_port()));
   Answers answers;
-  start_claims(*gate, make_coupon(1), 3, answers);
+  start_claims(*gate, make_config(1), 3, answers);
   ASSERT_TRUE(run_until(context, [&] { return all_answered(answers); }));
   expect_all_unavailable(answers);
 
   Answers at_once;
-  start_claims(*gate, make_coupon(1), 3, at_once);
+  start_claims(*gate, make_config(1), 3, at_once);
   expect_all_unavailable(at_once);
 }
 
@@ -158,7 +158,7 @@ TEST(RedisConnection, CommandsBeyondTheLimitFailAtOnce) {
   boost::asio::io_context context;
   const auto gate = make_redis_gate(context, options);
   Answers answers;
-  start_claims(*gate, make_coupon(1), 3, answers);
+  start_claims(*gate, make_config(1), 3, answers);
   EXPECT_FALSE(answers[0]);
   EXPECT_FALSE(answers[1]);
   ASSERT_TRUE(answers[2]);
@@ -171,7 +171,7 @@ TEST(RedisConnection, AHandlerMayDestroyTheGate) {
   auto gate = make_redis_gate(context, redis.options());
   int answers = 0;
   for (int i = 0; i < 3; ++i) {
-    gate->claim(batch_of(make_coupon(1), {"a"}), [&](const Result<ClaimReply>&) {
+    gate->claim(batch_of(make_config(1), {"a"}), [&](const Result<ClaimReply>&) {
       ++answers;
       gate.reset();
     });
@@ -199,7 +199,7 @@ TEST(RedisConnection, AWrongPasswordIsNamedAndNotShown) {
 
 TEST(RedisConnection, TheDatabaseOfTheUrlIsUsed) {
   PrivateRedis redis;
-  const Coupon coupon = make_coupon(1);
+  const GateConfig coupon = make_config(1);
   RedisOptions options = redis.options();
   options.url.back() = '3';
   ASSERT_TRUE(make_redis_gate_control(options)->install(coupon));
@@ -210,7 +210,7 @@ TEST(RedisConnection, TheDatabaseOfTheUrlIsUsed) {
 TEST(RedisConnection, AKilledAndRestartedServerGoesOnWhereItWas) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(10);
+  const GateConfig coupon = make_config(10);
   ASSERT_TRUE(twin.control().install(coupon));
   ASSERT_TRUE(twin.claim(batch_of(coupon, {"a"})));
 
@@ -240,7 +240,7 @@ TEST(RedisConnection, ACallDoesNotNoticeThatItsIdleConnectionWasCut) {
 TEST(RedisConnection, ClaimsInFlightWhenTheServerDiesAreAllAnswered) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(1'000);
+  const GateConfig coupon = make_config(1'000);
   ASSERT_TRUE(twin.control().install(coupon));
 
   boost::asio::io_context context;
@@ -262,7 +262,7 @@ TEST(RedisConnection, ClaimsInFlightWhenTheServerDiesAreAllAnswered) {
 TEST(RedisConnection, ScriptsTheServerHasForgottenAreSentAgain) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(1'000);
+  const GateConfig coupon = make_config(1'000);
   ASSERT_TRUE(twin.control().install(coupon));
   ASSERT_TRUE(twin.claim(batch_of(coupon, {"first"})));
   RedisClient client(redis.options());
@@ -280,7 +280,7 @@ TEST(RedisConnection, ScriptsTheServerHasForgottenAreSentAgain) {
 TEST(RedisConnection, AServerWithoutMemoryIsFullAndLeavesNothingBehind) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(10);
+  const GateConfig coupon = make_config(10);
   ASSERT_TRUE(twin.control().install(coupon));
   RedisClient client(redis.options());
   ASSERT_TRUE(client.call(redis_command({"CONFIG", "SET", "maxmemory", "1"})));
@@ -299,7 +299,7 @@ TEST(RedisConnection, AServerWithoutMemoryIsFullAndLeavesNothingBehind) {
 TEST(RedisConnection, AStateLostWhileItsHoldersRemainIsNotInstalledAgain) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(10);
+  const GateConfig coupon = make_config(10);
   ASSERT_TRUE(twin.control().install(coupon));
   ASSERT_TRUE(twin.claim(batch_of(coupon, {"a"})));
   RedisClient client(redis.options());
@@ -311,7 +311,7 @@ TEST(RedisConnection, AStateLostWhileItsHoldersRemainIsNotInstalledAgain) {
 TEST(RedisConnection, ADemotedServerIsUnavailableUntilItIsAMasterAgain) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(10);
+  const GateConfig coupon = make_config(10);
   ASSERT_TRUE(twin.control().install(coupon));
   RedisClient client(redis.options());
   ASSERT_TRUE(client.call(redis_command({"REPLICAOF", "127.0.0.1", std::to_string(testing::free_port())})));

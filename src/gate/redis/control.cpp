@@ -32,9 +32,11 @@ class RedisGateControl final : public GateControl {
         outbox_sequences_max_(options.outbox_sequences_max),
         client_(options) {}
 
-  Result<void> install(const Coupon& coupon) override { return status_of(coupon.id, install_call(coupon)); }
-  Result<void> configure(const Coupon& coupon) override {
-    return status_of(coupon.id, configure_call(coupon), coupon.gate);
+  Result<void> install(const GateConfig& config) override {
+    return status_of(config.id, install_call(config));
+  }
+  Result<void> configure(const GateConfig& config) override {
+    return status_of(config.id, configure_call(config), config.gate);
   }
 
   Result<GateState> state(const std::string& coupon_id) override {
@@ -95,20 +97,20 @@ class RedisGateControl final : public GateControl {
     return scan_holders(client_, coupon_id, cursor);
   }
 
-  Result<std::vector<std::optional<Holder>>> holders_of(const Coupon& coupon,
+  Result<std::vector<std::optional<Holder>>> holders_of(const GateConfig& config,
                                                         std::span<const std::string> users) override {
     std::vector<std::optional<Holder>> holders;
     while (holders.size() < users.size()) {
       const auto rest = users.subspan(holders.size());
       const auto part = rest.first(std::min(rest.size(), recovery_holders_max));
-      const auto reply = run(holders_call(coupon, part), coupon.gate);
+      const auto reply = run(holders_call(config, part), config.gate);
       if (!reply) return reply.error();
-      if (auto status = read_status(coupon.id, **reply); !status) return status.error();
-      if (size_of(**reply) != part.size() + 1) return malformed_holder(coupon.id);
+      if (auto status = read_status(config.id, **reply); !status) return status.error();
+      if (size_of(**reply) != part.size() + 1) return malformed_holder(config.id);
       for (std::size_t i = 0; i < part.size(); ++i) {
         const auto value = text_of(element(**reply, i + 1));
         holders.push_back(value ? read_holder(part[i], *value) : std::nullopt);
-        if (value && !holders.back()) return malformed_holder(coupon.id);
+        if (value && !holders.back()) return malformed_holder(config.id);
       }
     }
     return holders;

@@ -18,7 +18,7 @@ using Names = std::vector<std::string>;
 class ForeignKeys : public ::testing::Test {
  protected:
   ForeignKeys() {
-    for (const Coupon& coupon : coupons_) {
+    for (const GateConfig& coupon : coupons_) {
       EXPECT_TRUE(twin_->control().install(coupon));
       EXPECT_TRUE(twin_->claim(batch_of(coupon, {"a"})));
       ids_.push_back(coupon.id);
@@ -62,11 +62,11 @@ class ForeignKeys : public ::testing::Test {
     return reply ? Errc::rejected : reply.error().code;
   }
 
-  const Coupon& spoilt() const { return coupons_[1]; }
+  const GateConfig& spoilt() const { return coupons_[1]; }
 
   const std::unique_ptr<testing::GateTwin> twin_ = make_twin("redis");
   RedisClient redis_{shared_redis()};
-  const std::vector<Coupon> coupons_ = {make_coupon(10), make_coupon(10), make_coupon(10)};
+  const std::vector<GateConfig> coupons_ = {make_config(10), make_config(10), make_config(10)};
   Names ids_;
   std::vector<Watermark> from_start_;
   std::vector<Watermark> watermarks_;

@@ -52,7 +52,7 @@ class FullRedis : public ::testing::Test {
   PrivateRedis server_{{"--appendonly", "no"}};
   testing::RedisTwin twin_{server_.options()};
   RedisClient redis_{server_.options()};
-  const Coupon coupon_ = make_coupon(stock_max);
+  const GateConfig coupon_ = make_config(stock_max);
   std::int64_t users_ = 0;
   std::int64_t last_ = 0;
 };
@@ -92,7 +92,7 @@ TEST_F(FullRedis, LeasesGoOnAndChangeHands) {
 }
 
 TEST_F(FullRedis, ACouponIsShutAndOpenedAgain) {
-  Coupon coupon = coupon_;
+  GateConfig coupon = coupon_;
   const auto observed = twin_.recovery().observe(coupon.id);
   const auto remains = twin_.recovery().begin(coupon, "t", observed.value());
   ASSERT_TRUE(remains) << remains.error().message;

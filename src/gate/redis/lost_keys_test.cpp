@@ -50,7 +50,7 @@ class LostKeys : public ::testing::Test {
 
   const std::unique_ptr<testing::GateTwin> twin_ = make_twin("redis");
   RedisClient redis_{shared_redis()};
-  Coupon coupon_ = make_coupon(4);
+  GateConfig coupon_ = make_config(4);
 };
 
 TEST_F(LostKeys, WithoutHoldersNothingIsDecided) {
@@ -178,7 +178,7 @@ TEST_F(LostKeys, WithoutTheStateNothingIsDecided) {
 TEST(HoldersScan, APageOfAnotherServerIsNotTaken) {
   PrivateRedis redis;
   testing::RedisTwin twin(redis.options());
-  const Coupon coupon = make_coupon(5'000);
+  const GateConfig coupon = make_config(5'000);
   ASSERT_TRUE(twin.control().install(coupon));
   for (int first = 0; first < 5'000; first += 500) {
     Names users;

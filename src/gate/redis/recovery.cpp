@@ -22,11 +22,11 @@ class RedisGateRecovery final : public GateRecovery {
     return std::string(text_of(**reply).value_or(""));
   }
 
-  Result<Remains> begin(const Coupon& coupon, const std::string& token,
+  Result<Remains> begin(const GateConfig& config, const std::string& token,
                         const std::string& expected) override {
-    const auto reply = client_.call(begin_recovery_call(coupon, token, expected), coupon.gate);
+    const auto reply = client_.call(begin_recovery_call(config, token, expected), config.gate);
     if (!reply) return reply.error();
-    if (auto status = read_status(coupon.id, **reply); !status) return status.error();
+    if (auto status = read_status(config.id, **reply); !status) return status.error();
     if (size_of(**reply) != 8) return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
     // "" for none is no number.
     const auto number = [&](std::size_t index, std::int64_t none) {
@@ -70,12 +70,12 @@ class RedisGateRecovery final : public GateRecovery {
     return status_of(coupon_id, put_outbox_call(coupon_id, token, entries, first));
   }
 
-  Result<void> open(const Coupon& coupon, const std::string& token,
+  Result<void> open(const GateConfig& config, const std::string& token,
                     const RebuiltWatermarks& watermarks) override {
-    (void)client_.call(hint_command(coupon.id), {}, coupon.gate);
-    const auto reply = client_.call(open_recovered_call(coupon, token, watermarks), coupon.gate);
+    (void)client_.call(hint_command(config.id), {}, config.gate);
+    const auto reply = client_.call(open_recovered_call(config, token, watermarks), config.gate);
     if (!reply) return reply.error();
-    return read_status(coupon.id, **reply);
+    return read_status(config.id, **reply);
   }
 
  private:

@@ -29,20 +29,21 @@ std::optional<Holder> read_holder(std::string_view user_id, std::string_view val
   return Holder{std::string(user_id), *sequence, from_millis(*millis)};
 }
 
-ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users) {
+ScriptCall holders_call(const GateConfig& config, std::span<const std::string> users) {
   static const Script script(embedded::k_holders_lua);
-  const CouponKeys keys(coupon.id);
+  const CouponKeys keys(config.id);
   ScriptCall call(script, {keys.state, keys.holders});
-  call.add(coupon.epoch);
+  call.add(config.epoch);
   for (const std::string& user : users) call.add(user);
   return call;
 }
 
-ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token, const std::string& expected) {
+ScriptCall begin_recovery_call(const GateConfig& config, const std::string& token,
+                               const std::string& expected) {
   static const Script script(embedded::k_begin_recovery_lua);
-  const CouponKeys keys(coupon.id);
+  const CouponKeys keys(config.id);
   ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
-  call.add(token).add(to_millis(coupon.created_at)).add(expected);
+  call.add(token).add(to_millis(config.created_at)).add(expected);
   return call;
 }
 
@@ -68,15 +69,15 @@ ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& toke
   return call;
 }
 
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token,
+ScriptCall open_recovered_call(const GateConfig& config, const std::string& token,
                                const RebuiltWatermarks& watermarks) {
   static const Script script(embedded::k_open_recovered_lua);
-  const CouponKeys keys(coupon.id);
+  const CouponKeys keys(config.id);
   ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
-  call.add(token).add(coupon.epoch);
-  call.add(watermarks.sequence).add(watermarks.persisted).add(watermarks.pending).add(coupon.stock);
-  call.add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
-  call.add(std::int64_t{coupon.closed}).add(coupon.revision);
+  call.add(token).add(config.epoch);
+  call.add(watermarks.sequence).add(watermarks.persisted).add(watermarks.pending).add(config.stock);
+  call.add(millis_or_empty(config.opens_at)).add(millis_or_empty(config.closes_at));
+  call.add(std::int64_t{config.closed}).add(config.revision);
   return call;
 }
 

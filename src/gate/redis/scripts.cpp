@@ -101,24 +101,24 @@ ScriptCall state_call(const std::string& coupon_id) {
   return ScriptCall(script, {keys.state, keys.holders});
 }
 
-ScriptCall install_call(const Coupon& coupon) {
+ScriptCall install_call(const GateConfig& config) {
   static const Script script(embedded::k_install_lua);
-  const CouponKeys keys(coupon.id);
+  const CouponKeys keys(config.id);
   ScriptCall call(script, {keys.state, keys.holders, keys.outbox});
-  call.add(coupon.stock).add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
-  call.add(std::int64_t{coupon.closed})
-      .add(coupon.epoch)
-      .add(coupon.revision)
-      .add(to_millis(coupon.created_at));
+  call.add(config.stock).add(millis_or_empty(config.opens_at)).add(millis_or_empty(config.closes_at));
+  call.add(std::int64_t{config.closed})
+      .add(config.epoch)
+      .add(config.revision)
+      .add(to_millis(config.created_at));
   return call;
 }
 
-ScriptCall configure_call(const Coupon& coupon) {
+ScriptCall configure_call(const GateConfig& config) {
   static const Script script(embedded::k_configure_lua);
-  const CouponKeys keys(coupon.id);
+  const CouponKeys keys(config.id);
   ScriptCall call(script, {keys.state, keys.holders});
-  call.add(coupon.stock).add(millis_or_empty(coupon.opens_at)).add(millis_or_empty(coupon.closes_at));
-  call.add(std::int64_t{coupon.closed}).add(coupon.revision).add(coupon.epoch);
+  call.add(config.stock).add(millis_or_empty(config.opens_at)).add(millis_or_empty(config.closes_at));
+  call.add(std::int64_t{config.closed}).add(config.revision).add(config.epoch);
   return call;
 }
 

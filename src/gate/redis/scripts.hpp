@@ -41,20 +41,21 @@ std::optional<std::string> coupon_of_key(std::string_view key);
 
 ScriptCall claim_call(const ClaimBatch& batch, std::int64_t outbox_sequences_max);
 ScriptCall state_call(const std::string& coupon_id);
-ScriptCall install_call(const Coupon& coupon);
-ScriptCall configure_call(const Coupon& coupon);
+ScriptCall install_call(const GateConfig& config);
+ScriptCall configure_call(const GateConfig& config);
 ScriptCall published_call(const Watermark& watermark);
 ScriptCall persisted_call(const Watermark& watermark);
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
-ScriptCall holders_call(const Coupon& coupon, std::span<const std::string> users);
-ScriptCall begin_recovery_call(const Coupon& coupon, const std::string& token, const std::string& expected);
+ScriptCall holders_call(const GateConfig& config, std::span<const std::string> users);
+ScriptCall begin_recovery_call(const GateConfig& config, const std::string& token,
+                               const std::string& expected);
 ScriptCall put_holders_call(const std::string& coupon_id, const std::string& token,
                             std::span<const Holder> holders, bool first);
 ScriptCall put_outbox_call(const std::string& coupon_id, const std::string& token,
                            std::span<const OutboxEntry> entries, bool first);
-ScriptCall open_recovered_call(const Coupon& coupon, const std::string& token,
+ScriptCall open_recovered_call(const GateConfig& config, const std::string& token,
                                const RebuiltWatermarks& watermarks);
 
 /// A window's end as the scripts take it: milliseconds, "" for none.

@@ -12,19 +12,19 @@ namespace seonchak::testing {
 /// One test, run against the memory gate and against Redis.
 class GateContractTest : public ::testing::TestWithParam<std::string> {
  protected:
-  Coupon installed(Coupon coupon) {
+  GateConfig installed(GateConfig coupon) {
     EXPECT_TRUE(control().install(coupon));
     return coupon;
   }
 
   /// One user, one decision.
-  Claim claim_one(const Coupon& coupon, const std::string& user) {
+  Claim claim_one(const GateConfig& coupon, const std::string& user) {
     const auto reply = twin_->claim(batch_of(coupon, {user}));
     EXPECT_TRUE(reply) << reply.error().message;
     return reply ? reply->claims.at(0) : Claim{Decision::not_found, 0, {}};
   }
 
-  Decision decision_of(const Coupon& coupon, const std::string& user) {
+  Decision decision_of(const GateConfig& coupon, const std::string& user) {
     return claim_one(coupon, user).decision;
   }
 
@@ -34,13 +34,13 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
     return reply ? Errc::rejected : reply.error().code;
   }
 
-  void configure(Coupon& coupon) {
+  void configure(GateConfig& coupon) {
     ++coupon.revision;
     const auto done = control().configure(coupon);
     ASSERT_TRUE(done) << done.error().message;
   }
 
-  std::vector<OutboxEntry> read(const Coupon& coupon, std::int64_t after, std::size_t entries_max = 100) {
+  std::vector<OutboxEntry> read(const GateConfig& coupon, std::int64_t after, std::size_t entries_max = 100) {
     const Watermark watermark{coupon.id, after};
     auto read = outbox().read({&watermark, 1}, entries_max, std::chrono::milliseconds(0));
     EXPECT_TRUE(read) << read.error().message;
@@ -49,13 +49,13 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
     return std::move(read->entries);
   }
 
-  void persisted(const Coupon& coupon, std::int64_t sequence) {
+  void persisted(const GateConfig& coupon, std::int64_t sequence) {
     const Watermark watermark{coupon.id, sequence, coupon.epoch};
     ASSERT_TRUE(outbox().raise_persisted({&watermark, 1}).front());
   }
 
   /// Shuts it as it is observed now.
-  Result<Remains> begin(const Coupon& coupon, const std::string& token) {
+  Result<Remains> begin(const GateConfig& coupon, const std::string& token) {
     const auto observed = recovery().observe(coupon.id);
     if (!observed) return observed.error();
     return recovery().begin(coupon, token, *observed);

@@ -111,10 +111,9 @@ inline std::unique_ptr<GateTwin> make_twin(const std::string& kind,
   return std::make_unique<RedisTwin>(options);
 }
 
-inline Coupon make_coupon(std::int64_t stock, const std::string& id = unique_id("gate")) {
-  Coupon coupon;
+inline GateConfig make_config(std::int64_t stock, const std::string& id = unique_id("gate")) {
+  GateConfig coupon;
   coupon.id = id;
-  coupon.name = "test";
   coupon.stock = stock;
   coupon.epoch = 1;
   coupon.revision = 1;
@@ -122,7 +121,7 @@ inline Coupon make_coupon(std::int64_t stock, const std::string& id = unique_id(
   return coupon;
 }
 
-inline ClaimBatch batch_of(const Coupon& coupon, std::vector<std::string> users) {
+inline ClaimBatch batch_of(const GateConfig& coupon, std::vector<std::string> users) {
   return {coupon.id, coupon.epoch, 0, std::move(users), coupon.gate};
 }
 
