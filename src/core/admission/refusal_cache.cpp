@@ -56,7 +56,7 @@ void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint 
   const TimePoint until = valid_until(decision, state, asked_at);
   const TimePoint ask_again_at = asked_at + options_.refresh_after;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = known_->find(coupon.id);
     if (found != known_->end() && is_of(*found->second, coupon)) {
       const Refusal& known = *found->second;
@@ -78,16 +78,16 @@ void RefusalCache::stop() {
 }
 
 std::shared_ptr<const RefusalCache::Known> RefusalCache::known() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return known_;
 }
 
 void RefusalCache::step(std::chrono::milliseconds wait) {
   TextMap<Refusal> found;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (seen_.empty() && wait.count() > 0) {
-      wake_.wait_for(lock, wait, [this] { return stopping_ || !seen_.empty(); });
+      lock.wait_for(wake_, wait, [this]() REQUIRES(mutex_) { return stopping_ || !seen_.empty(); });
     }
     found = std::exchange(seen_, {});
   }
@@ -168,7 +168,7 @@ Result<void> RefusalCache::read_holders(const std::string& coupon_id, const Refu
 
 void RefusalCache::publish(Known next) {
   auto shared = std::make_shared<const Known>(std::move(next));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   known_ = std::move(shared);
   version_.fetch_add(1, std::memory_order_release);
 }
