@@ -73,7 +73,11 @@ void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint 
 }
 
 void RefusalCache::stop() {
-  stopping_ = true;
+  {
+    // Not between a sleeper's look at it and its wait.
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
   wake_.notify_all();
 }
 
