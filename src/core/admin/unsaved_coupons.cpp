@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/invariant.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/gate_copy.hpp"
 
@@ -80,6 +81,7 @@ void UnsavedCoupons::look() {
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
   const auto states = gate_.states(ids);
+  invariant(states.size() == ids.size(), one_answer_each);
   const MutexLock lock(mutex_);
   std::size_t over = 0;
   for (std::size_t i = 0; i < coupons.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/gate_copy.hpp"
@@ -142,7 +143,9 @@ Propagator::Attempts Propagator::take_due(milliseconds wait) {
   while (!queue_.empty() && queue_.begin()->first <= now && due.size() < options_.coupons_per_step_max) {
     Attempt attempt{.id = queue_.begin()->second};
     queue_.erase(queue_.begin());
-    Pending& pending = pending_.at(attempt.id);
+    const auto found = pending_.find(attempt.id);
+    invariant(found != pending_.end() && found->second.due, "who is in the queue is pending, and due");
+    Pending& pending = found->second;
     pending.due.reset();
     attempt.work = pending;
     due.push_back(std::move(attempt));
@@ -166,6 +169,7 @@ std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) 
   std::vector<std::string> ids;
   for (const Attempt& attempt : attempts) ids.push_back(attempt.id);
   States looked = gate_.states(ids);
+  invariant(looked.size() == ids.size(), one_answer_each);
   if (nobody_reached(looked) && !gate_.check()) return std::nullopt;
   return looked;
 }

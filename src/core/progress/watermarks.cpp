@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "base/invariant.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -168,6 +169,7 @@ void AckWaiters::sweep() {
     release(it->second.store, progress.epoch, progress.persisted, answers);
     drop_if_empty(it++);
   }
+  invariant(answers.yes.size() + answers.no.size() <= size_, "whoever is answered was counted as waiting");
   size_ -= answers.yes.size() + answers.no.size();
   for (const Done& call : answers.yes) call(true);
   for (const Done& call : answers.no) call(false);
@@ -185,6 +187,7 @@ void AckWaiters::tick() {
       expire(it->second.store, now, done);
       drop_if_empty(it++);
     }
+    invariant(done.size() <= size_, "whoever is answered was counted as waiting");
     size_ -= done.size();
     for (const Done& call : done) call(false);
     if (size_ > 0 && !ticking_) tick();

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <random>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/mutex.hpp"
 
@@ -87,7 +87,7 @@ class MemoryLog::Consumer : public EventConsumer {
  public:
   explicit Consumer(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
     const MutexLock lock(shared_->mutex);
-    if (std::exchange(shared_->has_consumer, true)) std::abort();
+    invariant(!std::exchange(shared_->has_consumer, true), "this log has one consumer at a time");
   }
 
   ~Consumer() override {
@@ -106,6 +106,7 @@ class MemoryLog::Consumer : public EventConsumer {
     MutexLock lock(shared_->mutex);
     lock.wait_for(shared_->appended, wait,
                   [this]() REQUIRES(shared_->mutex) { return shared_->end_offset() > next_offset_; });
+    invariant(next_offset_ >= shared_->first_offset, "nobody trims what the consumer has not seen");
     for (; next_offset_ < shared_->end_offset() && polled.records.size() < records_max; ++next_offset_) {
       const auto index = static_cast<std::size_t>(next_offset_ - shared_->first_offset);
       polled.records.push_back({only_partition, next_offset_, shared_->events[index]});

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 
 namespace seonchak {
@@ -55,6 +56,7 @@ void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
 void PostgresPool::forget_one() {
   {
     const MutexLock lock(mutex_);
+    invariant(open_ > 0, "a connection that is forgotten was counted");
     --open_;
   }
   free_.notify_one();
