@@ -211,7 +211,8 @@ class Auditor {
       auto page = ports_.outbox->read({&after, 1}, entries_page, no_wait);
       if (!page) return page.error();
       if (!page->failed.empty()) return page->failed.front().error;
-      const bool last = page->entries.size() < entries_page;
+      // A short page may end before an entry that cannot be read, which fails once it is the next.
+      const bool last = page->entries.empty();
       for (OutboxEntry& entry : page->entries) {
         after.sequence = entry.last_sequence();
         facts.outbox.push_back(std::move(entry));
