@@ -103,7 +103,15 @@ Result<void> Catalog::fetch_changes(Fetched& fetched) {
     if (fetched.coupons.empty()) fetched.coupons = snapshot()->coupons();
     const bool last = page->size() < coupons_page_max;
     for (Coupon& row : *page) {
+      // What moves back would be read for ever.
+      if (row.revision <= revision_)
+        return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
       revision_ = row.revision;
+      // A row that somebody else has written: ids become parts of keys and messages as they are.
+      if (!valid_coupon_id(row.id)) {
+        log::error("coupon not served: its id is not a valid one", {{"coupon", row.id}});
+        continue;
+      }
       const bool known = fetched.coupons.contains(row.id);
       if (!known && fetched.coupons.size() >= options_.coupons_max) {
         log::error("coupon not served: too many coupons",
