@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/gate_copy.hpp"
@@ -106,6 +107,7 @@ void RefusalCache::step(std::chrono::milliseconds wait) {
       log::debug("the gate goes on refusing", {{"coupon", id}, {"why", holders.error().message}});
       continue;
     }
+    invariant(*holders != nullptr, "a refusal that is published knows its holders");
     refusal.holders = std::move(*holders);
     changed = true;
     draft.known.insert_or_assign(id, std::make_shared<const Refusal>(std::move(refusal)));
@@ -136,14 +138,16 @@ Result<std::shared_ptr<const BloomFilter>> RefusalCache::holders_of(const std::s
   if (same != draft.known.end() && same->second->epoch == refusal.epoch &&
       same->second->issued == refusal.issued)
     return same->second->holders;
-  BloomFilter filter(static_cast<std::size_t>(refusal.issued));
-  const std::size_t bytes = draft.bytes - replaced + filter.bytes();
+  invariant(draft.bytes >= replaced, "a filter that is replaced was counted");
+  const auto issued = static_cast<std::size_t>(refusal.issued);
+  const std::size_t bytes = draft.bytes - replaced + BloomFilter::bytes_for(issued);
   if (bytes > options_.filter_bytes_max)
     return Error{Errc::overloaded, "no memory is left for the filter of its holders"};
   if (bytes + draft.outdated_bytes > options_.filter_bytes_max) {
     publish(draft.known);  // lets go of the outdated
     draft.outdated_bytes = 0;
   }
+  BloomFilter filter(issued);
   if (refusal.issued > 0) {
     if (auto read = read_holders(coupon_id, refusal, filter); !read) return read.error();
   }
