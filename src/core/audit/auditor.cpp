@@ -59,7 +59,10 @@ class Auditor {
       for (const std::string& id : *pending) {
         const auto finished = look_at(id, *log, round);
         const bool unusable = !finished && finished.error().code == Errc::gate_unusable;
-        if (unusable) unfinished_[id] = finished.error().message;
+        if (unusable) {
+          coupons_.try_emplace(id);  // the report names it, though there is nothing to compare
+          unfinished_[id] = finished.error().message;
+        }
         if (!finished && !unusable) return finished.error();
         if (finished && !*finished) again.push_back(id);
       }
