@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak::sim {
@@ -37,20 +37,19 @@ struct MemoryLog::Shared {
   };
 
   const MemoryLogOptions options;
-  mutable std::mutex mutex;
-  // Guarded by mutex:
-  std::string topic = next_topic();
-  std::vector<std::vector<IssuedEvent>> partitions;
-  std::vector<Member> members;  // the longest-standing first
-  int last_member = 0;
-  std::int64_t generation = 1;
-  std::vector<DeadLetter> dead_letters;
+  mutable Mutex mutex;
+  std::string topic GUARDED_BY(mutex) = next_topic();
+  std::vector<std::vector<IssuedEvent>> partitions GUARDED_BY(mutex);
+  std::vector<Member> members GUARDED_BY(mutex);  // the longest-standing first
+  int last_member GUARDED_BY(mutex) = 0;
+  std::int64_t generation GUARDED_BY(mutex) = 1;
+  std::vector<DeadLetter> dead_letters GUARDED_BY(mutex);
 
-  void append(const IssuedEvent& event) {
+  void append(const IssuedEvent& event) REQUIRES(mutex) {
     partitions[hash_of(event.coupon_id) % partitions.size()].push_back(event);
   }
 
-  std::vector<std::int32_t> assigned_to(int id) const {
+  std::vector<std::int32_t> assigned_to(int id) const REQUIRES(mutex) {
     std::vector<int> present;
     for (const Member& member : members) {
       if (!member.expelled) present.push_back(member.id);
@@ -75,7 +74,7 @@ class MemoryLog::Publisher final : public EventPublisher {
 
   Report poll(std::chrono::milliseconds) override {
     std::map<std::string, Watermark> confirmed;
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     for (const IssuedEvent& event : std::exchange(queue_, {})) {
       shared_->append(event);
       confirmed[event.coupon_id] = {event.coupon_id, event.sequence, event.epoch};
@@ -97,7 +96,7 @@ class MemoryLog::Publisher final : public EventPublisher {
 class MemoryLog::Consumer final : public EventConsumer {
  public:
   explicit Consumer(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     topic_ = shared_->topic;
     id_ = ++shared_->last_member;
     shared_->members.push_back({id_, 0, false});
@@ -105,7 +104,7 @@ class MemoryLog::Consumer final : public EventConsumer {
   }
 
   ~Consumer() override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     std::erase_if(shared_->members, [this](const auto& member) { return member.id == id_; });
     ++shared_->generation;
   }
@@ -129,7 +128,7 @@ class MemoryLog::Consumer final : public EventConsumer {
   std::string fingerprint(const LogRecord&) override { return {}; }  // a log made anew has another name
 
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     for (const auto& [record, reason] : refused) shared_->dead_letters.push_back({*record, reason});
     return {};
   }
@@ -141,7 +140,7 @@ class MemoryLog::Consumer final : public EventConsumer {
 
  private:
   Polled take(std::size_t records_max) {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     Polled polled;
     const auto me = std::ranges::find(shared_->members, id_, &Shared::Member::id);
     if (std::exchange(me->expelled, false)) ++shared_->generation;
@@ -178,7 +177,7 @@ class MemoryLog::Tail final : public EventLogTail {
 
   Result<std::vector<LogPosition>> ends() override {
     std::vector<LogPosition> ends;
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     for (std::size_t p = 0; p < shared_->partitions.size(); ++p) {
       ends.push_back(
           {static_cast<std::int32_t>(p), static_cast<std::int64_t>(shared_->partitions[p].size())});
@@ -187,7 +186,7 @@ class MemoryLog::Tail final : public EventLogTail {
   }
 
   Result<void> start(std::span<const LogPosition> positions) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     next_.assign(shared_->partitions.size(), 0);
     for (const LogPosition& position : positions) {
       const auto p = static_cast<std::size_t>(position.partition);
@@ -215,7 +214,7 @@ class MemoryLog::Tail final : public EventLogTail {
   Part take(std::span<const LogPosition> ends, std::size_t records_max) {
     Part part;
     part.at_end = true;
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     for (const LogPosition& end : ends) {
       const auto p = static_cast<std::size_t>(end.partition);
       const auto& events = shared_->partitions[p];
@@ -247,7 +246,7 @@ std::unique_ptr<EventLogTail> MemoryLog::tail() {
 }
 
 void MemoryLog::expel_a_member() {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   if (shared_->members.size() < 2) return;
   std::rotate(shared_->members.begin(), shared_->members.begin() + 1, shared_->members.end());
   shared_->members.back().expelled = true;
@@ -255,19 +254,19 @@ void MemoryLog::expel_a_member() {
 }
 
 void MemoryLog::lose_everything() {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   for (auto& partition : shared_->partitions) partition.clear();
   shared_->topic = next_topic();
 }
 
 void MemoryLog::append(const std::vector<IssuedEvent>& events) {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   for (const IssuedEvent& event : events) shared_->append(event);
 }
 
 std::vector<LogRecord> MemoryLog::records() const {
   std::vector<LogRecord> records;
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   for (std::size_t p = 0; p < shared_->partitions.size(); ++p) {
     for (std::size_t i = 0; i < shared_->partitions[p].size(); ++i) {
       records.push_back(
@@ -278,7 +277,7 @@ std::vector<LogRecord> MemoryLog::records() const {
 }
 
 std::vector<MemoryLog::DeadLetter> MemoryLog::dead_letters() const {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   return shared_->dead_letters;
 }
 

@@ -27,7 +27,8 @@ bool numeric(const std::string& id) {
 }  // namespace
 
 Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  const MutexLock coupons(coupon_mutex_);
+  const MutexLock guard(mutex_);
   if (auto fine = check_row(coupon); !fine) return fine.error();
   if (coupon.id.empty()) {
     std::int64_t highest = 0;
@@ -43,7 +44,7 @@ Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
 }
 
 Result<Coupon> MemoryStore::coupon(const std::string& id) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = coupons_.find(id);
   if (found == coupons_.end()) return not_found(id);
   return found->second;
@@ -51,7 +52,7 @@ Result<Coupon> MemoryStore::coupon(const std::string& id) {
 
 Result<Coupon> MemoryStore::update_coupon(const std::string& id,
                                           const std::function<Result<void>(Coupon&)>& change) {
-  const std::lock_guard coupons(coupon_mutex_);
+  const MutexLock coupons(coupon_mutex_);
   const auto before = coupon(id);
   if (!before) return before.error();
   Coupon after = *before;
@@ -59,7 +60,7 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   after.id = before->id;
   after.created_at = before->created_at;
   if (auto fine = check_row(after); !fine) return fine.error();
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   after.revision = ++revision_;
   coupons_[id] = after;
   return after;
@@ -67,7 +68,8 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
 
 Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
   std::vector<Coupon> changed;
-  const std::scoped_lock guard(coupon_mutex_, mutex_);
+  const MutexLock coupons(coupon_mutex_);
+  const MutexLock guard(mutex_);
   for (const CouponFence& fence : fences) {
     const auto found = coupons_.find(fence.coupon_id);
     if (found == coupons_.end()) continue;
@@ -84,7 +86,7 @@ Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFen
 
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
   std::vector<Coupon> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   for (const auto& [id, row] : coupons_) {
     if (row.revision > after) found.push_back(row);
   }
@@ -95,7 +97,7 @@ Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::
 
 Result<std::vector<Coupon>> MemoryStore::list_coupons(const std::string& after_id, std::size_t limit) {
   std::vector<Coupon> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   for (auto it = coupons_.upper_bound(after_id); it != coupons_.end() && found.size() < limit; ++it) {
     found.push_back(it->second);
   }
@@ -115,7 +117,7 @@ std::optional<std::map<MemoryStore::Position, std::int64_t>> MemoryStore::moved(
 }
 
 bool MemoryStore::epochs_match(const SaveBatch& batch) const {
-  return std::ranges::all_of(batch.epochs, [&](const CouponEpoch& expected) {
+  return std::ranges::all_of(batch.epochs, [&](const CouponEpoch& expected) REQUIRES(mutex_) {
     const auto found = coupons_.find(expected.coupon_id);
     return found != coupons_.end() && found->second.epoch == expected.epoch;
   });
@@ -141,7 +143,7 @@ Result<void> MemoryStore::insert(const SaveBatch& batch) {
 }
 
 Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   auto positions = moved(batch);
   if (!positions) return SaveOutcome::fenced;
   if (!epochs_match(batch)) return SaveOutcome::superseded;
@@ -155,7 +157,7 @@ Result<SaveOutcome> MemoryStore::save(const SaveBatch& batch) {
 
 Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group, const std::string& topic) {
   std::vector<LogPosition> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   for (const auto& [key, next] : positions_) {
     if (std::get<0>(key) == group && std::get<1>(key) == topic)
       found.push_back({std::get<2>(key), next, fingerprints_[key]});
@@ -165,7 +167,7 @@ Result<std::vector<LogPosition>> MemoryStore::positions(const std::string& group
 
 Result<std::vector<LogPosition>> MemoryStore::highest_positions(const std::string& topic) {
   std::map<std::int32_t, std::int64_t> highest;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   for (const auto& [key, next] : positions_) {
     if (std::get<1>(key) != topic) continue;
     std::int64_t& known = highest.try_emplace(std::get<2>(key), next).first->second;
@@ -178,7 +180,7 @@ Result<std::vector<LogPosition>> MemoryStore::highest_positions(const std::strin
 
 Result<std::vector<UserCoupon>> MemoryStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
   std::vector<UserCoupon> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   for (const auto& [coupon_id, rows] : rows_) {
     const auto row = rows.by_user.find(user_id);
     if (row == rows.by_user.end()) continue;
@@ -192,7 +194,7 @@ Result<std::vector<UserCoupon>> MemoryStore::coupons_of_user(const std::string& 
 Result<std::vector<Holder>> MemoryStore::holders(const std::string& coupon_id, std::int64_t after_sequence,
                                                  std::size_t limit) {
   std::vector<Holder> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto rows = rows_.find(coupon_id);
   if (rows == rows_.end()) return found;
   const auto& users = rows->second.users;
@@ -205,7 +207,7 @@ Result<std::vector<Holder>> MemoryStore::holders(const std::string& coupon_id, s
 Result<std::vector<Holder>> MemoryStore::holders_among(const std::string& coupon_id,
                                                        std::span<const std::string> users) {
   std::vector<Holder> found;
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto rows = rows_.find(coupon_id);
   if (rows == rows_.end()) return found;
   for (const std::string& user : std::set<std::string>(users.begin(), users.end())) {

@@ -1,12 +1,12 @@
 #pragma once
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "core/ports/lease_table.hpp"
 #include "core/ports/store.hpp"
 
@@ -69,22 +69,21 @@ class MemoryStore final : public Store {
   using Claims = std::set<KnownClaim, ByKey>;
   using RecordingKey = std::tuple<std::string, std::int64_t, std::string>;  // coupon, epoch, process
 
-  std::optional<std::map<Position, std::int64_t>> moved(const SaveBatch& batch) const;
-  bool epochs_match(const SaveBatch& batch) const;
-  bool recovered_in(const std::string& coupon_id, std::int64_t epoch) const;
-  Result<void> insert(const SaveBatch& batch);
+  std::optional<std::map<Position, std::int64_t>> moved(const SaveBatch& batch) const REQUIRES(mutex_);
+  bool epochs_match(const SaveBatch& batch) const REQUIRES(mutex_);
+  bool recovered_in(const std::string& coupon_id, std::int64_t epoch) const REQUIRES(mutex_);
+  Result<void> insert(const SaveBatch& batch) REQUIRES(mutex_);
 
-  std::mutex coupon_mutex_;  // stands for the locks of coupon rows; before mutex_
-  std::mutex mutex_;
-  // Guarded by mutex_:
-  std::map<std::string, Coupon> coupons_;
-  std::int64_t revision_ = 0;
-  std::map<std::string, Rows> rows_;  // by coupon
-  std::map<Position, std::int64_t> positions_;
-  std::map<Position, std::string> fingerprints_;
-  std::map<std::string, Claims> recorded_;           // by coupon
-  std::map<RecordingKey, std::int64_t> recordings_;  // pieces
-  std::map<std::string, Claims> late_claims_;        // by coupon; no empty value
+  Mutex coupon_mutex_;  // stands for the locks of coupon rows; before mutex_
+  Mutex mutex_;
+  std::map<std::string, Coupon> coupons_ GUARDED_BY(mutex_);
+  std::int64_t revision_ GUARDED_BY(mutex_) = 0;
+  std::map<std::string, Rows> rows_ GUARDED_BY(mutex_);  // by coupon
+  std::map<Position, std::int64_t> positions_ GUARDED_BY(mutex_);
+  std::map<Position, std::string> fingerprints_ GUARDED_BY(mutex_);
+  std::map<std::string, Claims> recorded_ GUARDED_BY(mutex_);           // by coupon
+  std::map<RecordingKey, std::int64_t> recordings_ GUARDED_BY(mutex_);  // pieces
+  std::map<std::string, Claims> late_claims_ GUARDED_BY(mutex_);        // by coupon; no empty value
   LeaseTable leases_;
 };
 

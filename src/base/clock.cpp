@@ -66,6 +66,12 @@ Time now() {
   return ticker().wall();
 }
 
+std::optional<Time> time_from_millis(std::int64_t millis) {
+  const Time time = from_millis(millis);
+  if (time < earliest_day || time >= day_after_the_last) return std::nullopt;
+  return time;
+}
+
 // Written out: every answer to a winner and every event has a time, and snprintf took a quarter of the
 // answer.
 std::string format_rfc3339(Time time) {

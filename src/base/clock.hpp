@@ -18,6 +18,8 @@ inline std::int64_t to_millis(Time time) {
 inline Time from_millis(std::int64_t millis) {
   return Time(std::chrono::milliseconds(millis));
 }
+/// The same for a number from outside: nothing beyond the years that format_rfc3339 writes.
+std::optional<Time> time_from_millis(std::int64_t millis);
 
 /// RFC 3339 in UTC with milliseconds: "2026-11-22T03:00:00.123Z". Years 1970 to 9999.
 std::string format_rfc3339(Time time);

@@ -1,5 +1,7 @@
 #include "base/clock.hpp"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace seonchak {
@@ -13,6 +15,16 @@ TEST(Clock, FormatsMillisecondsInUtc) {
 TEST(Clock, ReadsWhatItWrites) {
   for (const std::int64_t millis : {0LL, 1LL, 951782400000LL, 1795316400123LL, 253402300799999LL}) {
     EXPECT_EQ(parse_rfc3339(format_rfc3339(from_millis(millis))), from_millis(millis));
+  }
+}
+
+TEST(Clock, TakesNoNumberThatItCouldNotWrite) {
+  EXPECT_EQ(time_from_millis(0), from_millis(0));
+  EXPECT_EQ(time_from_millis(253402300799999), from_millis(253402300799999));
+  for (const std::int64_t millis :
+       {std::int64_t{-1}, std::int64_t{253402300800000}, std::numeric_limits<std::int64_t>::min(),
+        std::numeric_limits<std::int64_t>::max()}) {
+    EXPECT_FALSE(time_from_millis(millis)) << millis;
   }
 }
 

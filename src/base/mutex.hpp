@@ -1,6 +1,7 @@
 #pragma once
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 // What clang checks of locks: -Wthread-safety (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html), which
 // `dev check` turns on. Other compilers see nothing.
@@ -47,6 +48,13 @@ class SEONCHAK_THREAD_ANNOTATION(scoped_lockable) MutexLock {
   template <class Duration>
   bool wait_for(std::condition_variable& wake, Duration duration) {
     return wake.wait_for(lock_, duration) == std::cv_status::no_timeout;
+  }
+
+  /// Waits until `done` says so, or for `duration`; returns what it said last. It runs with the mutex held:
+  /// as a lambda that looks at guarded members it is declared with REQUIRES.
+  template <class Duration, class Done>
+  bool wait_for(std::condition_variable& wake, Duration duration, Done done) {
+    return wake.wait_for(lock_, duration, std::move(done));
   }
 
  private:

@@ -27,6 +27,25 @@ TEST(MutexLock, WaitsUntilNotified) {
   other.join();
 }
 
+TEST(MutexLock, WaitsForACondition) {
+  Box box;
+  std::thread other([&] {
+    for (int value = 1; value <= 2; ++value) {
+      const MutexLock lock(box.mutex);
+      box.value = value;
+      box.wake.notify_one();
+    }
+  });
+  MutexLock lock(box.mutex);
+  const auto is = [&](int value) {
+    return [&box, value]() REQUIRES(box.mutex) { return box.value == value; };
+  };
+  EXPECT_TRUE(lock.wait_for(box.wake, std::chrono::minutes(1), is(2)));
+  EXPECT_FALSE(lock.wait_for(box.wake, std::chrono::milliseconds(1), is(3)));
+  lock.unlock();
+  other.join();
+}
+
 TEST(MutexLock, SaysThatNobodyNotified) {
   Box box;
   MutexLock lock(box.mutex);

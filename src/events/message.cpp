@@ -2,10 +2,10 @@
 
 #include <array>
 #include <charconv>
-#include <cstdlib>
 
 #include <boost/json.hpp>
 
+#include "base/invariant.hpp"
 #include "core/model/coupon.hpp"
 
 namespace seonchak {
@@ -169,7 +169,8 @@ json::value parse(std::string_view text, json::storage_ptr memory, json::error_c
 
 MessageEncoder::Encoded MessageEncoder::encode(const IssuedEvent& event) {
   // The ids go into the JSON unescaped, which only their charset makes right.
-  if (!valid_coupon_id(event.coupon_id) || !valid_user_id(event.user_id) || event.sequence < 1) std::abort();
+  invariant(valid_coupon_id(event.coupon_id) && valid_user_id(event.user_id) && event.sequence > 0,
+            "an event was checked where it came from");
   if (time_ != event.issued_at) {
     time_ = event.issued_at;
     time_text_ = format_rfc3339(event.issued_at);

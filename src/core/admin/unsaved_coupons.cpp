@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/invariant.hpp"
 #include "base/ticker.hpp"
 #include "core/model/gate_config.hpp"
 
@@ -30,7 +31,7 @@ std::vector<std::string> UnsavedCoupons::list(std::span<const std::string> first
   for (const std::string& id : first) {
     if (ids.size() < options_.listed_max && seen.insert(id).second) ids.push_back(id);
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& coupon : unsaved_) {
     if (ids.size() >= options_.listed_max) break;
     if (!seen.contains(coupon->id)) ids.push_back(coupon->id);
@@ -60,7 +61,7 @@ void UnsavedCoupons::bring_up_to_date() {
 
 /// Taking turns from the oldest on: those are the likeliest to be over.
 UnsavedCoupons::Coupons UnsavedCoupons::to_look_at() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   bring_up_to_date();
   Coupons coupons;
   const auto now = ticker().now();
@@ -79,7 +80,8 @@ void UnsavedCoupons::look() {
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
   const auto states = gate_.states(ids);
-  const std::lock_guard lock(mutex_);
+  invariant(states.size() == ids.size(), one_answer_each);
+  const MutexLock lock(mutex_);
   std::size_t over = 0;
   for (std::size_t i = 0; i < coupons.size(); ++i) {
     const auto& state = states[i];
@@ -88,7 +90,7 @@ void UnsavedCoupons::look() {
     ++over;
   }
   if (over == 0) return;
-  std::erase_if(unsaved_, [&](const auto& coupon) {
+  std::erase_if(unsaved_, [&](const auto& coupon) REQUIRES(mutex_) {
     const auto known = saved_.find(coupon->id);
     return known != saved_.end() && known->second == coupon->revision;
   });

@@ -2,11 +2,11 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "base/text_hash.hpp"
 #include "core/catalog/catalog.hpp"
 #include "core/ports/gate.hpp"
@@ -31,7 +31,7 @@ class UnsavedCoupons {
 
  private:
   using Coupons = std::vector<std::shared_ptr<const Coupon>>;
-  void bring_up_to_date();
+  void bring_up_to_date() REQUIRES(mutex_);
   Coupons to_look_at();
   void look();
 
@@ -39,12 +39,12 @@ class UnsavedCoupons {
   Catalog& catalog_;
   const UnsavedCouponsOptions options_;
 
-  std::mutex mutex_;
-  TextMap<std::int64_t> saved_;  // by coupon, as of this revision; guarded by mutex_
-  Coupons unsaved_;              // the latest changed first; guarded by mutex_
-  std::uint64_t version_ = 0;    // of the catalog that unsaved_ is of; guarded by mutex_
-  std::size_t turn_ = 0;         // guarded by mutex_
-  std::chrono::steady_clock::time_point next_look_{};  // guarded by mutex_
+  Mutex mutex_;
+  TextMap<std::int64_t> saved_ GUARDED_BY(mutex_);  // by coupon, as of this revision
+  Coupons unsaved_ GUARDED_BY(mutex_);              // the latest changed first
+  std::uint64_t version_ GUARDED_BY(mutex_) = 0;    // of the catalog that unsaved_ is of
+  std::size_t turn_ GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point next_look_ GUARDED_BY(mutex_){};
 };
 
 }  // namespace seonchak

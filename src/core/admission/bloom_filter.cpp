@@ -28,6 +28,10 @@ std::uint32_t bit_of(std::uint64_t hash, std::size_t word) {
 
 BloomFilter::BloomFilter(std::size_t users) : blocks_(users / users_per_block + 1) {}
 
+std::size_t BloomFilter::bytes_for(std::size_t users) {
+  return (users / users_per_block + 1) * sizeof(Block);
+}
+
 std::size_t BloomFilter::index_of(std::uint64_t hash) const {
   return static_cast<std::size_t>(((hash >> 32) * blocks_.size()) >> 32);
 }

@@ -19,6 +19,8 @@ class BloomFilter {
 
   void add(std::string_view user_id);
   bool may_contain(std::string_view user_id) const;
+  /// What bytes() will be with room for `users`.
+  static std::size_t bytes_for(std::size_t users);
   std::size_t bytes() const { return blocks_.size() * sizeof(Block); }
 
  private:

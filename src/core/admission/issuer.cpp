@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -119,6 +120,7 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
     for (Request& request : batch) finish(request.handler, reply.error());
     return;
   }
+  invariant(reply->claims.size() == batch.size(), "each user of a batch has one answer");
   if (!failpoint("ack_before_remembering")) remember(coupon_id, *reply, batch);
   const Watermark published{coupon_id, reply->state.published, epoch};
   const Watermark persisted{coupon_id, reply->state.persisted, epoch};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/model/gate_config.hpp"
@@ -56,7 +57,7 @@ void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint 
   const TimePoint until = valid_until(decision, state, asked_at);
   const TimePoint ask_again_at = asked_at + options_.refresh_after;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = known_->find(coupon.id);
     if (found != known_->end() && is_of(*found->second, coupon)) {
       const Refusal& known = *found->second;
@@ -73,21 +74,25 @@ void RefusalCache::seen(const Coupon& coupon, const GateState& state, TimePoint 
 }
 
 void RefusalCache::stop() {
-  stopping_ = true;
+  {
+    // Not between a sleeper's look at it and its wait.
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
   wake_.notify_all();
 }
 
 std::shared_ptr<const RefusalCache::Known> RefusalCache::known() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return known_;
 }
 
 void RefusalCache::step(std::chrono::milliseconds wait) {
   TextMap<Refusal> found;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (seen_.empty() && wait.count() > 0) {
-      wake_.wait_for(lock, wait, [this] { return stopping_ || !seen_.empty(); });
+      lock.wait_for(wake_, wait, [this]() REQUIRES(mutex_) { return stopping_ || !seen_.empty(); });
     }
     found = std::exchange(seen_, {});
   }
@@ -102,6 +107,7 @@ void RefusalCache::step(std::chrono::milliseconds wait) {
       log::debug("the gate goes on refusing", {{"coupon", id}, {"why", holders.error().message}});
       continue;
     }
+    invariant(*holders != nullptr, "a refusal that is published knows its holders");
     refusal.holders = std::move(*holders);
     changed = true;
     draft.known.insert_or_assign(id, std::make_shared<const Refusal>(std::move(refusal)));
@@ -132,14 +138,16 @@ Result<std::shared_ptr<const BloomFilter>> RefusalCache::holders_of(const std::s
   if (same != draft.known.end() && same->second->epoch == refusal.epoch &&
       same->second->issued == refusal.issued)
     return same->second->holders;
-  BloomFilter filter(static_cast<std::size_t>(refusal.issued));
-  const std::size_t bytes = draft.bytes - replaced + filter.bytes();
+  invariant(draft.bytes >= replaced, "a filter that is replaced was counted");
+  const auto issued = static_cast<std::size_t>(refusal.issued);
+  const std::size_t bytes = draft.bytes - replaced + BloomFilter::bytes_for(issued);
   if (bytes > options_.filter_bytes_max)
     return Error{Errc::overloaded, "no memory is left for the filter of its holders"};
   if (bytes + draft.outdated_bytes > options_.filter_bytes_max) {
     publish(draft.known);  // lets go of the outdated
     draft.outdated_bytes = 0;
   }
+  BloomFilter filter(issued);
   if (refusal.issued > 0) {
     if (auto read = read_holders(coupon_id, refusal, filter); !read) return read.error();
   }
@@ -168,7 +176,7 @@ Result<void> RefusalCache::read_holders(const std::string& coupon_id, const Refu
 
 void RefusalCache::publish(Known next) {
   auto shared = std::make_shared<const Known>(std::move(next));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   known_ = std::move(shared);
   version_.fetch_add(1, std::memory_order_release);
 }

@@ -4,12 +4,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/metrics.hpp"
+#include "base/mutex.hpp"
 #include "base/text_hash.hpp"
 #include "core/admission/bloom_filter.hpp"
 #include "core/admission/refusal_term.hpp"
@@ -95,10 +95,10 @@ class RefusalCache {
   const RefusalCacheOptions options_;
   Counter& scans_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable wake_;
-  TextMap<Refusal> seen_;               // guarded by mutex_
-  std::shared_ptr<const Known> known_;  // guarded by mutex_
+  TextMap<Refusal> seen_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Known> known_ GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> version_{0};
   std::atomic<bool> stopping_{false};
 };

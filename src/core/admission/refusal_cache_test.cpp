@@ -25,6 +25,17 @@ TEST(RefusalCache, AfterTheLastOneLosersCostTheGateNothing) {
   EXPECT_EQ(test.ask("y"), "y sold_out");
 }
 
+TEST(RefusalCache, MoreHoldersThanThereIsMemoryForAreTheGatesMatter) {
+  Refusing test;
+  const auto coupon = test.world.catalog.snapshot()->find("c");
+  ASSERT_TRUE(coupon);
+  GateState state = test.world.gate.state("c").value();
+  state.stock = state.issued = std::int64_t{1} << 53;
+  test.world.refusals.seen(*coupon, state, ticker().now());
+  test.learn();
+  EXPECT_TRUE(test.world.refusals.known()->empty());
+}
+
 TEST(RefusalCache, AHolderGetsTheFirstSequenceAgain) {
   Refusing test;
   test.sell_out();

@@ -59,7 +59,10 @@ class Auditor {
       for (const std::string& id : *pending) {
         const auto finished = look_at(id, *log, round);
         const bool unusable = !finished && finished.error().code == Errc::gate_unusable;
-        if (unusable) unfinished_[id] = finished.error().message;
+        if (unusable) {
+          coupons_.try_emplace(id);  // the report names it, though there is nothing to compare
+          unfinished_[id] = finished.error().message;
+        }
         if (!finished && !unusable) return finished.error();
         if (finished && !*finished) again.push_back(id);
       }
@@ -211,7 +214,8 @@ class Auditor {
       auto page = ports_.outbox->read({&after, 1}, entries_page, no_wait);
       if (!page) return page.error();
       if (!page->failed.empty()) return page->failed.front().error;
-      const bool last = page->entries.size() < entries_page;
+      // A short page may end before an entry that cannot be read, which fails once it is the next.
+      const bool last = page->entries.empty();
       for (OutboxEntry& entry : page->entries) {
         after.sequence = entry.last_sequence();
         facts.outbox.push_back(std::move(entry));

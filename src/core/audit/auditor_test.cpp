@@ -41,6 +41,19 @@ struct Live : World {
   }
 };
 
+TEST(Auditor, AnEntryThatCannotBeReadIsNotTakenForTheEndOfItsOutbox) {
+  Live live;
+  live.open("c", 10);
+  live.issue("c", 3);
+  live.gate.malformed_entries["c"] = 2;
+  const auto report = run_audit(
+      {*live.sqlite, &live.memory_gate, &live.gate, &live.memory_gate, live.tail.get()}, live.options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->breach_count(), 0);
+  ASSERT_EQ(report->unfinished.size(), 1U);
+  EXPECT_NE(report->unfinished[0].find("foreign keys"), std::string::npos);
+}
+
 TEST(Auditor, ARunningPipelineIsCleanAtEveryStage) {
   Live live;
   live.open("c", 10);

@@ -48,7 +48,7 @@ Catalog::~Catalog() {
 }
 
 void Catalog::listen(Changed changed) {
-  const std::lock_guard refreshing(refresh_mutex_);
+  const MutexLock refreshing(refresh_mutex_);
   changed_ = std::move(changed);
 }
 
@@ -60,7 +60,7 @@ Result<void> Catalog::start() {
 
 void Catalog::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
@@ -68,13 +68,13 @@ void Catalog::stop() {
 }
 
 std::shared_ptr<const CatalogSnapshot> Catalog::snapshot() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return snapshot_;
 }
 
 void Catalog::refresh_then(AfterRefresh done) {
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) {
       lock.unlock();
       return done(stopped());
@@ -103,7 +103,15 @@ Result<void> Catalog::fetch_changes(Fetched& fetched) {
     if (fetched.coupons.empty()) fetched.coupons = snapshot()->coupons();
     const bool last = page->size() < coupons_page_max;
     for (Coupon& row : *page) {
+      // What moves back would be read for ever.
+      if (row.revision <= revision_)
+        return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
       revision_ = row.revision;
+      // A row that somebody else has written: ids become parts of keys and messages as they are.
+      if (!valid_coupon_id(row.id)) {
+        log::error("coupon not served: its id is not a valid one", {{"coupon", row.id}});
+        continue;
+      }
       const bool known = fetched.coupons.contains(row.id);
       if (!known && fetched.coupons.size() >= options_.coupons_max) {
         log::error("coupon not served: too many coupons",
@@ -119,12 +127,12 @@ Result<void> Catalog::fetch_changes(Fetched& fetched) {
 }
 
 Result<void> Catalog::refresh() {
-  const std::lock_guard refreshing(refresh_mutex_);
+  const MutexLock refreshing(refresh_mutex_);
   const auto began = ticker().now();
   Fetched fetched;
   auto outcome = fetch_changes(fetched);
   if (!fetched.changed.empty()) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(fetched.coupons));
     version_.fetch_add(1, std::memory_order_release);
   }
@@ -135,9 +143,10 @@ Result<void> Catalog::refresh() {
 
 void Catalog::run() {
   bool store_up = true;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopping_) {
-    wake_.wait_for(lock, options_.refresh_period, [this] { return stopping_ || !after_refresh_.empty(); });
+    lock.wait_for(wake_, options_.refresh_period,
+                  [this]() REQUIRES(mutex_) { return stopping_ || !after_refresh_.empty(); });
     if (stopping_) break;
     auto done = std::exchange(after_refresh_, {});
     lock.unlock();

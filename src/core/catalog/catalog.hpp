@@ -4,13 +4,13 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "base/text_hash.hpp"
 #include "core/model/coupon.hpp"
 #include "core/model/times.hpp"
@@ -87,20 +87,20 @@ class Catalog {
  private:
   void run();
   struct Fetched;
-  Result<void> fetch_changes(Fetched& fetched);
+  Result<void> fetch_changes(Fetched& fetched) REQUIRES(refresh_mutex_);
 
   Store& store_;
   const CatalogOptions options_;
 
-  std::mutex refresh_mutex_;   // serialises refresh(); held before mutex_
-  std::int64_t revision_ = 0;  // guarded by refresh_mutex_
-  Changed changed_;            // guarded by refresh_mutex_
+  Mutex refresh_mutex_;  // serialises refresh(); held before mutex_
+  std::int64_t revision_ GUARDED_BY(refresh_mutex_) = 0;
+  Changed changed_ GUARDED_BY(refresh_mutex_);
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const CatalogSnapshot> snapshot_;  // guarded by mutex_
-  std::vector<AfterRefresh> after_refresh_;          // guarded by mutex_
-  bool stopping_ = false;                            // guarded by mutex_
+  std::shared_ptr<const CatalogSnapshot> snapshot_ GUARDED_BY(mutex_);
+  std::vector<AfterRefresh> after_refresh_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
 
   std::atomic<std::uint64_t> version_{0};
   std::atomic<std::chrono::steady_clock::rep> current_as_of_{0};

@@ -100,6 +100,36 @@ TEST(Catalog, LosesNoPageThatItReadBeforeTheStoreFailed) {
   EXPECT_EQ(starting.snapshot()->coupons().size(), coupons_page_max + 1);
 }
 
+// An id is part of keys and messages: one that somebody has put into the table by hand could name another
+// coupon's.
+TEST(Catalog, ServesNoCouponWithAnIdThatIsNone) {
+  World world;
+  for (const char* id : {"a", "b}x", "b c", "d"}) ASSERT_TRUE(world.sqlite->create_coupon(row(id)));
+  ASSERT_TRUE(world.catalog.refresh());
+  EXPECT_EQ(world.catalog.snapshot()->coupons().size(), 2U);
+  EXPECT_TRUE(world.catalog.snapshot()->find("a"));
+  EXPECT_TRUE(world.catalog.snapshot()->find("d"));
+}
+
+TEST(Catalog, IsStaleWhileTheStoreGivesCouponsOutOfOrder) {
+  struct Backwards : FaultyStore {
+    using FaultyStore::FaultyStore;
+    Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+      auto page = FaultyStore::coupons_since(after, limit);
+      if (page) std::ranges::reverse(*page);
+      return page;
+    }
+  };
+  World world;
+  for (const char* id : {"a", "b"}) ASSERT_TRUE(world.sqlite->create_coupon(row(id)));
+  Backwards store(*world.sqlite, world.faults);
+  Catalog catalog(store);
+  const auto refreshed = catalog.refresh();
+  ASSERT_FALSE(refreshed);
+  EXPECT_EQ(refreshed.error().code, Errc::unavailable);
+  EXPECT_EQ(catalog.current_as_of().time_since_epoch().count(), 0);
+}
+
 TEST(Catalog, KeepsWhatItKnowsWhileTheStoreIsAway) {
   World world;
   world.create("c", 5);

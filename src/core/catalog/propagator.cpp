@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/open_coupon.hpp"
@@ -52,7 +53,7 @@ Propagator::~Propagator() {
 void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons) {
   const auto now = ticker().now();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& coupon : coupons) {
       const auto [entry, added] = pending_.try_emplace(coupon->id);
       Pending& pending = entry->second;
@@ -71,7 +72,7 @@ void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons)
 }
 
 void Propagator::propagated(const Coupon& coupon) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = pending_.find(coupon.id);
   if (found == pending_.end() || found->second.coupon->revision > coupon.revision) return;
   reset(coupon.id, found->second);
@@ -81,19 +82,19 @@ void Propagator::propagated(const Coupon& coupon) {
 
 void Propagator::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
 }
 
 std::size_t Propagator::pending() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return pending_.size();
 }
 
 std::size_t Propagator::stuck() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stuck_;
 }
 
@@ -124,23 +125,27 @@ milliseconds Propagator::backoff(unsigned failures, milliseconds max) const {
 
 Propagator::Attempts Propagator::take_due(milliseconds wait) {
   Attempts due;
-  std::unique_lock lock(mutex_);
-  const auto first = [&] { return std::max(queue_.begin()->first, paused_until_); };
-  const auto ready = [&] { return stopping_ || (!queue_.empty() && first() <= ticker().now()); };
+  MutexLock lock(mutex_);
+  const auto first = [&]() REQUIRES(mutex_) { return std::max(queue_.begin()->first, paused_until_); };
+  const auto ready = [&]() REQUIRES(mutex_) {
+    return stopping_ || (!queue_.empty() && first() <= ticker().now());
+  };
   const auto until = std::chrono::steady_clock::now() + wait;
   while (!ready()) {
     const auto left = until - std::chrono::steady_clock::now();
     if (left.count() <= 0) return due;
     auto nap = left;
     if (!queue_.empty()) nap = std::min<decltype(nap)>(nap, first() - ticker().now());
-    wake_.wait_for(lock, nap);
+    lock.wait_for(wake_, nap);
   }
   if (stopping_) return due;
   const auto now = ticker().now();
   while (!queue_.empty() && queue_.begin()->first <= now && due.size() < options_.coupons_per_step_max) {
     Attempt attempt{.id = queue_.begin()->second};
     queue_.erase(queue_.begin());
-    Pending& pending = pending_.at(attempt.id);
+    const auto found = pending_.find(attempt.id);
+    invariant(found != pending_.end() && found->second.due, "who is in the queue is pending, and due");
+    Pending& pending = found->second;
     pending.due.reset();
     attempt.work = pending;
     due.push_back(std::move(attempt));
@@ -164,6 +169,7 @@ std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) 
   std::vector<std::string> ids;
   for (const Attempt& attempt : attempts) ids.push_back(attempt.id);
   States looked = gate_.states(ids);
+  invariant(looked.size() == ids.size(), one_answer_each);
   if (nobody_reached(looked) && !gate_.check()) return std::nullopt;
   return looked;
 }
@@ -241,7 +247,7 @@ Result<Coupon> Propagator::drawn_for(const Pending& work) {
 void Propagator::put_back(const Attempts& attempts) {
   Stuck stuck;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto now = ticker().now();
     for (const Attempt& attempt : attempts) {
       const auto found = pending_.find(attempt.id);

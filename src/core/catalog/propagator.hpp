@@ -2,7 +2,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "base/metrics.hpp"
+#include "base/mutex.hpp"
 #include "core/catalog/catalog.hpp"
 #include "core/model/times.hpp"
 #include "core/ports/gate.hpp"
@@ -102,9 +102,9 @@ class Propagator {
   };
 
   void changed(std::span<const std::shared_ptr<const Coupon>> coupons);
-  void enqueue(const std::string& id, Pending& pending, TimePoint due);
-  void reset(const std::string& id, Pending& pending);
-  void count();
+  void enqueue(const std::string& id, Pending& pending, TimePoint due) REQUIRES(mutex_);
+  void reset(const std::string& id, Pending& pending) REQUIRES(mutex_);
+  void count() REQUIRES(mutex_);
   Attempts take_due(std::chrono::milliseconds wait);
   std::optional<States> look_at(const Attempts& attempts);
   bool propagate_all(Attempts& attempts, const States& states);
@@ -112,7 +112,7 @@ class Propagator {
   Result<void> open(Attempt& attempt, const Result<GateState>& state);
   Result<Coupon> drawn_for(const Pending& work);
   void put_back(const Attempts& attempts);
-  void note(const Attempt& attempt, Pending& pending, Stuck& stuck);
+  void note(const Attempt& attempt, Pending& pending, Stuck& stuck) REQUIRES(mutex_);
   void say(const Stuck& stuck) const;
   void pause_all();
   std::chrono::milliseconds backoff(unsigned failures, std::chrono::milliseconds max) const;
@@ -124,12 +124,12 @@ class Propagator {
   Gauge& pending_gauge_;
   Gauge& stuck_gauge_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable wake_;
-  std::unordered_map<std::string, Pending> pending_;   // guarded by mutex_
-  std::set<std::pair<TimePoint, std::string>> queue_;  // guarded by mutex_
-  std::size_t stuck_ = 0;                              // guarded by mutex_
-  bool stopping_ = false;                              // guarded by mutex_
+  std::unordered_map<std::string, Pending> pending_ GUARDED_BY(mutex_);
+  std::set<std::pair<TimePoint, std::string>> queue_ GUARDED_BY(mutex_);
+  std::size_t stuck_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
 
   // Of the thread that steps:
   unsigned link_failures_ = 0;  // in a row

@@ -1,11 +1,11 @@
 #include "core/chain/batch_saver.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -67,7 +67,7 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
     case SaveOutcome::busy:
       return busy(batch, records);
   }
-  std::abort();
+  broken_invariant("a save ends in one of the outcomes there are");
 }
 
 void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, const Positions* moved) {

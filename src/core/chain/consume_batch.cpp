@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
+
 namespace seonchak {
 
 namespace {
@@ -17,7 +19,9 @@ Fate fate_in(const LogRecord& record, const Coupon& coupon) {
 
 const std::string& coupon_of(const LogRecord& record) {
   if (const auto* event = std::get_if<IssuedEvent>(&record.message)) return event->coupon_id;
-  return std::get<BareRequest>(record.message).coupon_id;
+  const auto* bare = std::get_if<BareRequest>(&record.message);
+  invariant(bare != nullptr, "a malformed record is refused before anybody asks for its coupon");
+  return bare->coupon_id;
 }
 
 ConsumeBatch::ConsumeBatch(std::vector<LogRecord> records, std::chrono::steady_clock::time_point polled_at)

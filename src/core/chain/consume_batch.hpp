@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/invariant.hpp"
 #include "core/catalog/catalog.hpp"
 #include "core/ports/event_log.hpp"
 
@@ -61,7 +62,9 @@ class ConsumeBatch {
 
  private:
   std::size_t index_of(const LogRecord* record) const {
-    return static_cast<std::size_t>(record - records_.data());
+    const auto index = static_cast<std::size_t>(record - records_.data());
+    invariant(index < records_.size(), "a record is of the batch that is asked about it");
+    return index;
   }
   void set(std::size_t index, Fate fate);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -231,6 +232,7 @@ void Consumer::raise_persisted() {
   if (unmarked_.empty()) return;
   const std::vector<Watermark> watermarks = unmarked();
   const auto answers = outbox_.raise_persisted(watermarks);
+  invariant(answers.size() == watermarks.size(), one_answer_each);
   for (std::size_t i = 0; i < watermarks.size(); ++i) {
     // Of a coupon that cannot be used the repair raises the watermark again, later.
     const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;

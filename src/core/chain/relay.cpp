@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -205,6 +206,7 @@ Result<void> Relay::mark_confirmed() {
   }
   if (watermarks.empty()) return {};
   const auto answers = outbox_.raise_published(watermarks);
+  invariant(answers.size() == watermarks.size(), one_answer_each);
   if (const auto down = nobody_reached(answers)) return *down;
   for (std::size_t i = 0; i < watermarks.size(); ++i) {
     // Of a coupon that cannot be used the next watermark is tried, not this one for ever.
@@ -227,7 +229,9 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
   for (OutboxEntry& entry : read->entries) {
     const auto coupon = catalog_.find(entry.coupon_id);
     somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
-    Position& position = positions_[entry.coupon_id];
+    const auto found = positions_.find(entry.coupon_id);
+    if (found == positions_.end()) continue;  // nobody asked for it
+    Position& position = found->second;
     if (entry.epoch != position.epoch) {
       leases_.renew_now();  // recovered meanwhile: begin anew where the gate says
       continue;
@@ -256,8 +260,9 @@ void Relay::note_read(const std::vector<OutboxEntry>& entries) {
   const auto time = ticker().now();
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const bool last_of_coupon = i + 1 == entries.size() || entries[i + 1].coupon_id != entries[i].coupon_id;
-    if (!last_of_coupon) continue;
-    Position& position = positions_[entries[i].coupon_id];
+    const auto found = positions_.find(entries[i].coupon_id);
+    if (!last_of_coupon || found == positions_.end()) continue;
+    Position& position = found->second;
     leases_.busy(entries[i].coupon_id);
     const std::int64_t before =
         position.unconfirmed.empty() ? position.confirmed : position.unconfirmed.back().first;
@@ -268,6 +273,7 @@ void Relay::note_read(const std::vector<OutboxEntry>& entries) {
 void Relay::publish_backlog() {
   if (backlog_.empty()) return;
   const std::size_t taken = publisher_.publish(backlog_);
+  invariant(taken <= backlog_.size(), "a publisher takes what it is given");
   backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(taken));
 }
 

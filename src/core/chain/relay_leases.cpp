@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -104,6 +105,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
   if (ids.empty()) return std::vector<Change>();
   const auto time = ticker().now();
   const auto leased = outbox_.lease(ids, options_.owner, options_.ttl);
+  invariant(leased.size() == ids.size(), one_answer_each);
   if (const auto down = nobody_reached(leased)) return *down;
   std::vector<Change> changes;
   std::vector<std::string> ours;
@@ -120,6 +122,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
     }
   }
   const auto progress = outbox_.progress(ours);
+  invariant(progress.size() == ours.size(), one_answer_each);
   if (const auto down = nobody_reached(progress)) return *down;
   for (std::size_t i = 0; i < ours.size(); ++i) {
     const std::string& id = ours[i];

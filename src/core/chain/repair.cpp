@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -43,6 +44,7 @@ void Repair::expect(std::span<const CouponEpoch> coupons) {
 
 void Repair::ask(const std::vector<std::string>& ids) {
   const auto progress = outbox_.progress(ids);
+  invariant(progress.size() == ids.size(), one_answer_each);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto& gate = progress[i];
     if (gate && gate->epoch > 0)
@@ -89,6 +91,7 @@ Result<void> Repair::look(const Reader& reader, std::vector<Watermark>& watermar
   if (looked_at.empty()) return {};
   const std::vector<std::string> ids(looked_at.begin(), looked_at.end());
   const auto progress = outbox_.progress(ids);
+  invariant(progress.size() == ids.size(), one_answer_each);
   if (const auto down = nobody_reached(progress)) return *down;
   others_.clear();
   const auto time = ticker().now();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -96,6 +97,7 @@ LateClaims::Verdict LateClaims::ask_gate(const Coupon& coupon, const std::vector
     verdict.rest = holders.error();
     return verdict;
   }
+  invariant(holders->size() == users.size(), "each user asked about has one answer");
   for (std::size_t i = 0; i < claims.size(); ++i) {
     const auto& holder = (*holders)[i];
     if (holder && holder->sequence == claims[i].holder.sequence) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.hpp"
+
 namespace seonchak {
 
 void UnsavedClaims::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
@@ -18,6 +20,8 @@ void UnsavedClaims::already_issued(const std::string& coupon_id, std::int64_t ep
 }
 
 void UnsavedClaims::add(const std::string& coupon_id, Chunk chunk) {
+  invariant(!chunk.holders.empty() && chunk.holders.front().sequence <= chunk.holders.back().sequence,
+            "a chunk has holders, in order of sequence");
   size_ += chunk.holders.size();
   chunk.place = ++last_place_;
   Remembered& remembered = coupons_[coupon_id];
@@ -27,15 +31,18 @@ void UnsavedClaims::add(const std::string& coupon_id, Chunk chunk) {
 }
 
 void UnsavedClaims::drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) {
+  const auto epoch = remembered.epochs.find(chunk.epoch);
+  invariant(epoch != remembered.epochs.end() && size_ >= chunk.holders.size(), "what is dropped was counted");
   size_ -= chunk.holders.size();
   if (chunk.told_again) told_again_.erase({coupon_id, chunk.epoch, chunk.holders.front().sequence});
-  const auto epoch = remembered.epochs.find(chunk.epoch);
   if (--epoch->second == 0) remembered.epochs.erase(epoch);
 }
 
 void UnsavedClaims::forget_oldest() {
   const auto longest =
       std::ranges::max_element(coupons_, {}, [](const auto& coupon) { return coupon.second.chunks.size(); });
+  invariant(longest != coupons_.end() && !longest->second.chunks.empty(),
+            "what is too much can be forgotten");
   Remembered& remembered = longest->second;
   drop(longest->first, remembered, remembered.chunks.front());
   remembered.chunks.pop_front();

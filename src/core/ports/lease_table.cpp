@@ -3,14 +3,14 @@
 namespace seonchak {
 
 LeaseRow LeaseTable::read(const std::string& name) const {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   const auto found = rows_.find(name);
   return found == rows_.end() ? LeaseRow{} : found->second;
 }
 
 std::optional<std::int64_t> LeaseTable::take(const std::string& name, const LeaseRow& seen,
                                              const std::string& holder) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   LeaseRow& row = rows_[name];
   if (row.token != seen.token || row.beat != seen.beat) return std::nullopt;
   row = {row.token + 1, 0, holder};
@@ -18,7 +18,7 @@ std::optional<std::int64_t> LeaseTable::take(const std::string& name, const Leas
 }
 
 bool LeaseTable::beat(const std::string& name, std::int64_t token) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   LeaseRow& row = rows_[name];
   if (row.token != token || row.holder.empty()) return false;
   ++row.beat;
@@ -26,7 +26,7 @@ bool LeaseTable::beat(const std::string& name, std::int64_t token) {
 }
 
 void LeaseTable::release(const std::string& name, std::int64_t token) {
-  const std::lock_guard guard(mutex_);
+  const MutexLock guard(mutex_);
   LeaseRow& row = rows_[name];
   if (row.token != token || row.holder.empty()) return;
   ++row.beat;

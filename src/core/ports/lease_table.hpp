@@ -1,9 +1,9 @@
 #pragma once
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "base/mutex.hpp"
 #include "core/ports/store.hpp"
 
 namespace seonchak {
@@ -17,8 +17,8 @@ class LeaseTable {
   void release(const std::string& name, std::int64_t token);
 
  private:
-  mutable std::mutex mutex_;
-  std::map<std::string, LeaseRow> rows_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, LeaseRow> rows_ GUARDED_BY(mutex_);
 };
 
 }  // namespace seonchak

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -13,6 +14,9 @@ namespace seonchak {
 /// stops no other. When nobody can be reached every element is `unavailable`.
 template <class T>
 using PerCoupon = std::vector<Result<T>>;
+
+/// The invariant of whoever goes through the answers by index.
+inline constexpr std::string_view one_answer_each = "each coupon asked about has one answer";
 
 /// The same answer for each of `count` coupons.
 template <class T>

@@ -1,5 +1,6 @@
 #include "core/progress/progress_poller.hpp"
 
+#include "base/invariant.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -9,6 +10,7 @@ void ProgressPoller::step() {
   if (ids.empty()) return ticker().sleep_for(period);
   const auto asked_at = ticker().now();
   const auto progress = outbox_.progress(ids);
+  invariant(progress.size() == ids.size(), one_answer_each);
   if (nobody_reached(progress)) return ticker().sleep_for(backoff);
 
   std::vector<Watermark> published;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "base/invariant.hpp"
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -15,7 +16,7 @@ void Watermarks::persisted(std::span<const Watermark> watermarks) {
 void Watermarks::raise(std::span<const Watermark> watermarks, std::int64_t Outbox::Progress::*stage) {
   bool rose = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const Watermark& watermark : watermarks) {
       Known* const known = known_in(watermark);
       if (known == nullptr || watermark.sequence <= known->progress.*stage) continue;
@@ -36,7 +37,7 @@ Watermarks::Known* Watermarks::known_in(const Watermark& watermark) {
 
 void Watermarks::shown(std::span<const Watermark> watermarks,
                        std::chrono::steady_clock::time_point asked_at) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Watermark& watermark : watermarks) {
     if (Known* const known = known_in(watermark)) known->shown_at = std::max(known->shown_at, asked_at);
   }
@@ -44,19 +45,19 @@ void Watermarks::shown(std::span<const Watermark> watermarks,
 
 std::chrono::steady_clock::time_point Watermarks::shown_at(const std::string& coupon_id,
                                                            std::int64_t epoch) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || found->second.progress.epoch != epoch) return {};
   return found->second.shown_at;
 }
 
 void Watermarks::notify() {
-  const std::lock_guard lock(listeners_mutex_);
+  const MutexLock lock(listeners_mutex_);
   for (const auto& [handle, listener] : listeners_) listener();
 }
 
 Outbox::Progress Watermarks::of(const std::string& coupon_id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end()) return {};
   // What the store has, the log had: a restarted relay may not know.
@@ -66,29 +67,29 @@ Outbox::Progress Watermarks::of(const std::string& coupon_id) const {
 }
 
 std::size_t Watermarks::listen(Listener changed) {
-  const std::lock_guard lock(listeners_mutex_);
+  const MutexLock lock(listeners_mutex_);
   listeners_.emplace(++next_handle_, std::move(changed));
   return next_handle_;
 }
 
 void Watermarks::forget(std::size_t handle) {
-  const std::lock_guard lock(listeners_mutex_);
+  const MutexLock lock(listeners_mutex_);
   listeners_.erase(handle);
 }
 
 void Watermarks::want(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (++wanted_[coupon_id] == 1) wants_.fetch_add(1, std::memory_order_release);
 }
 
 void Watermarks::unwant(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = wanted_.find(coupon_id);
   if (found != wanted_.end() && --found->second == 0) wanted_.erase(found);
 }
 
 std::vector<std::string> Watermarks::wanted() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> ids;
   ids.reserve(wanted_.size());
   for (const auto& [id, count] : wanted_) ids.push_back(id);
@@ -168,6 +169,7 @@ void AckWaiters::sweep() {
     release(it->second.store, progress.epoch, progress.persisted, answers);
     drop_if_empty(it++);
   }
+  invariant(answers.yes.size() + answers.no.size() <= size_, "whoever is answered was counted as waiting");
   size_ -= answers.yes.size() + answers.no.size();
   for (const Done& call : answers.yes) call(true);
   for (const Done& call : answers.no) call(false);
@@ -185,6 +187,7 @@ void AckWaiters::tick() {
       expire(it->second.store, now, done);
       drop_if_empty(it++);
     }
+    invariant(done.size() <= size_, "whoever is answered was counted as waiting");
     size_ -= done.size();
     for (const Done& call : done) call(false);
     if (size_ > 0 && !ticking_) tick();

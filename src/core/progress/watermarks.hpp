@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/loop.hpp"
+#include "base/mutex.hpp"
 #include "base/wake.hpp"
 #include "core/model/coupon.hpp"
 #include "core/ports/gate.hpp"
@@ -60,18 +60,18 @@ class Watermarks {
     Outbox::Progress progress;
     std::chrono::steady_clock::time_point shown_at{};  // in that epoch
   };
-  /// Null when the watermark is of an earlier epoch than the latest. With mutex_ held.
-  Known* known_in(const Watermark& watermark);
+  /// Null when the watermark is of an earlier epoch than the latest.
+  Known* known_in(const Watermark& watermark) REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, Known> coupons_;       // guarded by mutex_
-  std::unordered_map<std::string, std::size_t> wanted_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, Known> coupons_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::size_t> wanted_ GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> wants_{0};
   Wake somebody_waits_;
 
-  std::mutex listeners_mutex_;
-  std::map<std::size_t, Listener> listeners_;  // guarded by listeners_mutex_
-  std::size_t next_handle_ = 0;                // guarded by listeners_mutex_
+  Mutex listeners_mutex_;
+  std::map<std::size_t, Listener> listeners_ GUARDED_BY(listeners_mutex_);
+  std::size_t next_handle_ GUARDED_BY(listeners_mutex_) = 0;
 };
 
 struct AckWaitersOptions {

@@ -187,7 +187,8 @@ void RecoveryCoordinator::fence() {
   committed_ = true;
   for (Coupon& row : *fenced) {
     if (guard_.in_demand(row.id)) refresh_due_ = true;
-    jobs_.at(row.id).fenced(std::move(row));
+    const auto job = jobs_.find(row.id);
+    if (job != jobs_.end()) job->second.fenced(std::move(row));
   }
   for (const CouponFence& fence : fences) {
     if (jobs_.at(fence.coupon_id).stage() == Stage::fence) jobs_.erase(fence.coupon_id);

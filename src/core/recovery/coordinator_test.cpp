@@ -116,6 +116,24 @@ TEST(Recovery, BringsBackAnOutboxThatAloneIsLostThoughNobodyAsks) {
   EXPECT_EQ(world.saved_sequences("c"), one_to(6));
 }
 
+// What lies behind it would be lost with the outbox that is written anew.
+TEST(Recovery, AnEntryThatCannotBeReadKeepsItsCouponShut) {
+  Recovering world;
+  world.create("c", 10);
+  world.sell("c", 1, 4);
+  world.gate.malformed_entries["c"] = 2;
+  UnsavedClaims knows_nothing;
+  const auto life = world.make_recovery(knows_nothing);
+  world.memory_gate.rename("another", true);
+  EXPECT_FALSE(world.recover(*life));
+  EXPECT_FALSE(world.sqlite->coupon("c")->is_open());
+
+  world.gate.malformed_entries.clear();
+  EXPECT_TRUE(world.recover(*life));
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(3));
+}
+
 TEST(Recovery, BringsBackWhatIsOnlyInTheLog) {
   Recovering world;
   world.create("c", 10);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -121,6 +122,7 @@ void Guard::ask_progress(const Coupons& coupons) {
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
   const auto answers = outbox_.progress(ids);
+  invariant(answers.size() == ids.size(), one_answer_each);
   for (std::size_t i = 0; i < coupons.size(); ++i) {
     const Coupon& coupon = *coupons[i];
     const auto& answer = answers[i];
@@ -137,6 +139,7 @@ void Guard::ask_states(const Coupons& coupons) {
   std::vector<std::string> ids;
   for (const auto& coupon : coupons) ids.push_back(coupon->id);
   const auto answers = control_.states(ids);
+  invariant(answers.size() == ids.size(), one_answer_each);
   for (std::size_t i = 0; i < coupons.size(); ++i) {
     const auto& answer = answers[i];
     if (!answer && answer.error().code == Errc::unavailable) continue;

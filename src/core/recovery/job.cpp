@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -167,7 +168,8 @@ Result<void> RecoveryJob::read_waiting() {
     }
     outbox_after_ = entry.last_sequence();
   }
-  if (read->entries.size() >= options_.entries_page) return {};
+  // Not a short page, but an empty one is the end: an entry that cannot be read fails once it is the next.
+  if (!read->entries.empty()) return {};
   if (prefix_ && known_.waiting.empty() && remains_.has_pending())
     return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
   stage_ = prefix_ ? Stage::check : Stage::survivors;
@@ -220,6 +222,7 @@ Result<void> RecoveryJob::read_late() {
 // The page at page_ of these claims' rows; page_ moves on.
 Result<std::vector<Holder>> RecoveryJob::rows_among(const std::vector<KnownClaim>& claims) {
   const std::size_t end = std::min(claims.size(), page_ + options_.rows_page);
+  invariant(page_ <= end, "a page begins within the claims it is of");
   if (page_ == end) return std::vector<Holder>();
   std::vector<std::string> users;
   for (std::size_t i = page_; i < end; ++i) users.push_back(claims[i].holder.user_id);

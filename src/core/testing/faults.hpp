@@ -1,12 +1,12 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <mutex>
 #include <random>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/mutex.hpp"
 
 namespace seonchak {
 
@@ -21,27 +21,27 @@ class FaultPlan {
 
   /// The calls of `name` fail: after the next `skip`, the `times` that follow.
   void fail(const std::string& name, Fault fault, std::size_t times = for_ever, std::size_t skip = 0) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     scripts_[name] = {fault, skip, times};
   }
 
   /// `percent` of all calls fail, half of them before and half after they took effect.
   void fail_at_random(std::uint64_t seed, unsigned percent) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     random_.seed(seed);
     percent_ = percent;
   }
 
   /// Nothing fails from here on.
   void heal() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     scripts_.clear();
     percent_ = 0;
   }
 
   /// Calls of `name` so far.
   std::size_t calls(const std::string& name) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = calls_.find(name);
     return found == calls_.end() ? 0 : found->second;
   }
@@ -49,7 +49,7 @@ class FaultPlan {
   /// Notes a call of `name` and says how it fails.
   Fault next(const std::string& name) {
     if (on_call) on_call(name);
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++calls_[name];
     if (const auto found = scripts_.find(name); found != scripts_.end()) {
       Script& script = found->second;
@@ -98,11 +98,11 @@ class FaultPlan {
     std::size_t times = 0;
   };
 
-  mutable std::mutex mutex_;
-  std::map<std::string, Script> scripts_;     // guarded by mutex_
-  std::map<std::string, std::size_t> calls_;  // guarded by mutex_
-  std::mt19937_64 random_;                    // guarded by mutex_
-  unsigned percent_ = 0;                      // guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, Script> scripts_ GUARDED_BY(mutex_);
+  std::map<std::string, std::size_t> calls_ GUARDED_BY(mutex_);
+  std::mt19937_64 random_ GUARDED_BY(mutex_);
+  unsigned percent_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace seonchak

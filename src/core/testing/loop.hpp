@@ -3,10 +3,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <vector>
 
 #include "base/loop.hpp"
+#include "base/mutex.hpp"
 
 namespace seonchak {
 
@@ -16,7 +16,7 @@ class HandLoop final : public Loop {
  public:
   void post(std::function<void()> task) override {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       posted_.push_back(std::move(task));
     }
     wake_.notify_all();
@@ -52,16 +52,16 @@ class HandLoop final : public Loop {
 
  private:
   std::function<void()> take(std::chrono::milliseconds wait) {
-    std::unique_lock lock(mutex_);
-    if (!wake_.wait_for(lock, wait, [this] { return !posted_.empty(); })) return nullptr;
+    MutexLock lock(mutex_);
+    if (!lock.wait_for(wake_, wait, [this]() REQUIRES(mutex_) { return !posted_.empty(); })) return nullptr;
     auto task = std::move(posted_.front());
     posted_.pop_front();
     return task;
   }
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> posted_;   // guarded by mutex_
+  std::deque<std::function<void()>> posted_ GUARDED_BY(mutex_);
   std::vector<std::function<void()>> timers_;  // the loop's thread only
 };
 

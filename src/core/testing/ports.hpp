@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,7 +16,7 @@
 namespace seonchak {
 
 /// A store whose calls fail as planned. The plan knows a call by its name here.
-class FaultyStore final : public Store {
+class FaultyStore : public Store {
  public:
   FaultyStore(Store& inner, FaultPlan& faults) : inner_(inner), faults_(faults) {}
 
@@ -180,6 +181,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override {
     return faults_.run("read", [&]() -> Result<OutboxRead> {
+      if (!malformed_entries.empty()) return read_up_to_malformed(after, entries_max);
       const bool fails = std::ranges::any_of(
           after, [&](const Watermark& watermark) { return is_unusable(watermark.coupon_id); });
       auto all = inner_.read(after, entries_max, fails ? std::chrono::milliseconds(0) : wait);
@@ -228,9 +230,27 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   std::set<std::string> unusable_outboxes;
   std::set<std::string> unusable_claims;  ///< the same of its state
 
+  /// The entry of a coupon that has this sequence is none that could be read: it fails once it is the next.
+  std::map<std::string, std::int64_t> malformed_entries;
+
   std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
 
  private:
+  Result<OutboxRead> read_up_to_malformed(std::span<const Watermark> after, std::size_t entries_max) {
+    auto all = inner_.read(after, entries_max, std::chrono::milliseconds(0));
+    if (!all) return all;
+    for (const auto& [coupon_id, sequence] : malformed_entries) {
+      const auto of_coupon = [&](const OutboxEntry& entry) { return entry.coupon_id == coupon_id; };
+      const bool some = std::ranges::any_of(all->entries, of_coupon);
+      std::erase_if(all->entries, [&](const OutboxEntry& entry) {
+        return of_coupon(entry) && entry.last_sequence() >= sequence;
+      });
+      if (some && std::ranges::none_of(all->entries, of_coupon))
+        all->failed.push_back({coupon_id, unusable(coupon_id)});
+    }
+    return all;
+  }
+
   bool is_unusable(const std::string& coupon_id) const { return unusable_outboxes.contains(coupon_id); }
   static Error unusable(const std::string& coupon_id) {
     return {Errc::gate_unusable, "foreign keys of coupon " + coupon_id};

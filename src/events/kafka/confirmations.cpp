@@ -1,13 +1,14 @@
 #include "events/kafka/confirmations.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
+
+#include "base/invariant.hpp"
 
 namespace seonchak::kafka {
 
 Confirmations::Confirmations(std::size_t events_max) : slots_(events_max) {
-  if (events_max >= none) std::abort();
+  invariant(events_max < none, "every event in flight has a ticket of its own");
   release_all();
 }
 
@@ -32,7 +33,7 @@ Confirmations::Coupons::value_type& Confirmations::coupon(const std::string& cou
 }
 
 void Confirmations::add(const std::string& coupon_id, std::int64_t sequence, std::int64_t epoch) {
-  if (full()) std::abort();
+  invariant(!full(), "nobody adds to a full queue");
   auto& entry = coupon(coupon_id);
   const Ticket ticket = free_;
   free_ = slots_[ticket].next;
@@ -49,7 +50,7 @@ void Confirmations::add(const std::string& coupon_id, std::int64_t sequence, std
 }
 
 void Confirmations::delivered(Ticket ticket) {
-  if (ticket >= slots_.size() || !slots_[ticket].coupon) std::abort();
+  invariant(ticket < slots_.size() && slots_[ticket].coupon, "what is delivered was in flight");
   slots_[ticket].delivered = true;
   auto& entry = *slots_[ticket].coupon;
   Coupon& queue = entry.second;

@@ -9,6 +9,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/invariant.hpp"
 #include "events/kafka/client.hpp"
 #include "events/kafka/dead_letter.hpp"
 #include "events/kafka/handled_offsets.hpp"
@@ -172,7 +173,7 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
     const std::string text = handled.text();
     if (!text.empty()) {
       entry->metadata = std::malloc(text.size());  // the list frees it
-      if (entry->metadata == nullptr) std::abort();
+      invariant(entry->metadata != nullptr, "there is memory for a few bytes");
       std::memcpy(entry->metadata, text.data(), text.size());
       entry->metadata_size = text.size();
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <limits>
 
 namespace seonchak {
 
@@ -32,7 +33,8 @@ std::optional<HandledOffsets> HandledOffsets::parse(std::int64_t next, std::stri
     if (!first) return std::nullopt;
     auto last = first;
     if (take(text, '-')) last = take_number(text);
-    if (!last || *last < *first) return std::nullopt;
+    if (!last || *last < *first || *last >= std::numeric_limits<std::int64_t>::max() - next)
+      return std::nullopt;
     const auto previous = handled.ranges_.empty() ? next : std::prev(handled.ranges_.end())->second;
     if (next + *first <= previous) return std::nullopt;
     handled.ranges_.emplace(next + *first, next + *last);

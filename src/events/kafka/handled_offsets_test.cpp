@@ -37,7 +37,8 @@ TEST(HandledOffsets, AreReadBackAsTheyWereWritten) {
 }
 
 TEST(HandledOffsets, OtherTextIsNotTakenForThem) {
-  for (const char* text : {"x", "0", "-1", "3-2", "1,", ",1", "5,4", "2-4,3", "1 ", "99999999999999999999"}) {
+  for (const char* text : {"x", "0", "-1", "3-2", "1,", ",1", "5,4", "2-4,3", "1 ", "99999999999999999999",
+                           "9223372036854775807", "1-9223372036854775707"}) {
     EXPECT_FALSE(HandledOffsets::parse(100, text)) << text;
   }
 }

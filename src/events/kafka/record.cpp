@@ -27,7 +27,7 @@ LogRecord record_of(const rd_kafka_message_t& message) {
   raw.event_id = [&message] { return event_id_of(message); };
   rd_kafka_timestamp_type_t type{};
   const std::int64_t timestamp = rd_kafka_message_timestamp(&message, &type);
-  raw.timestamp = timestamp < 0 ? now() : from_millis(timestamp);
+  raw.timestamp = time_from_millis(timestamp).value_or(now());
   return {message.partition, message.offset, decode_message(raw)};
 }
 

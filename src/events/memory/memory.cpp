@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
+#include "base/mutex.hpp"
 
 namespace seonchak {
 
@@ -32,17 +32,18 @@ struct MemoryLog::Shared {
   const MemoryLogOptions options;
   const std::string topic = unique_topic();
 
-  std::mutex mutex;
+  Mutex mutex;
   std::condition_variable appended;
   std::condition_variable trimmed;
-  // Guarded by mutex:
-  std::deque<IssuedEvent> events;  // events[i] has the offset first_offset + i
-  std::int64_t first_offset = 0;
-  bool has_consumer = false;
-  std::deque<DeadLetter> dead_letters;
+  std::deque<IssuedEvent> events GUARDED_BY(mutex);  // events[i] has the offset first_offset + i
+  std::int64_t first_offset GUARDED_BY(mutex) = 0;
+  bool has_consumer GUARDED_BY(mutex) = false;
+  std::deque<DeadLetter> dead_letters GUARDED_BY(mutex);
 
-  bool full() const { return events.size() >= options.events_max; }
-  std::int64_t end_offset() const { return first_offset + static_cast<std::int64_t>(events.size()); }
+  bool full() const REQUIRES(mutex) { return events.size() >= options.events_max; }
+  std::int64_t end_offset() const REQUIRES(mutex) {
+    return first_offset + static_cast<std::int64_t>(events.size());
+  }
 };
 
 class MemoryLog::Publisher : public EventPublisher {
@@ -52,7 +53,7 @@ class MemoryLog::Publisher : public EventPublisher {
   std::size_t publish(std::span<const IssuedEvent> events) override {
     std::size_t taken = 0;
     {
-      const std::lock_guard lock(shared_->mutex);
+      const MutexLock lock(shared_->mutex);
       taken = std::min(events.size(), shared_->options.events_max - shared_->events.size());
       shared_->events.insert(shared_->events.end(), events.begin(),
                              events.begin() + static_cast<std::ptrdiff_t>(taken));
@@ -68,8 +69,8 @@ class MemoryLog::Publisher : public EventPublisher {
     for (auto& [coupon_id, watermark] : std::exchange(confirmed_, {}))
       report.confirmed.push_back(std::move(watermark));
     if (!report.confirmed.empty()) return report;
-    std::unique_lock lock(shared_->mutex);
-    shared_->trimmed.wait_for(lock, wait, [this] { return !shared_->full(); });
+    MutexLock lock(shared_->mutex);
+    lock.wait_for(shared_->trimmed, wait, [this]() REQUIRES(shared_->mutex) { return !shared_->full(); });
     return report;
   }
 
@@ -85,12 +86,12 @@ class MemoryLog::Publisher : public EventPublisher {
 class MemoryLog::Consumer : public EventConsumer {
  public:
   explicit Consumer(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
-    const std::lock_guard lock(shared_->mutex);
-    if (std::exchange(shared_->has_consumer, true)) std::abort();
+    const MutexLock lock(shared_->mutex);
+    invariant(!std::exchange(shared_->has_consumer, true), "this log has one consumer at a time");
   }
 
   ~Consumer() override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     shared_->has_consumer = false;
   }
 
@@ -102,8 +103,10 @@ class MemoryLog::Consumer : public EventConsumer {
       polled.partitions = {only_partition};
       return polled;
     }
-    std::unique_lock lock(shared_->mutex);
-    shared_->appended.wait_for(lock, wait, [this] { return shared_->end_offset() > next_offset_; });
+    MutexLock lock(shared_->mutex);
+    lock.wait_for(shared_->appended, wait,
+                  [this]() REQUIRES(shared_->mutex) { return shared_->end_offset() > next_offset_; });
+    invariant(next_offset_ >= shared_->first_offset, "nobody trims what the consumer has not seen");
     for (; next_offset_ < shared_->end_offset() && polled.records.size() < records_max; ++next_offset_) {
       const auto index = static_cast<std::size_t>(next_offset_ - shared_->first_offset);
       polled.records.push_back({only_partition, next_offset_, shared_->events[index]});
@@ -112,7 +115,7 @@ class MemoryLog::Consumer : public EventConsumer {
   }
 
   Result<void> start_at(std::span<const LogPosition> positions) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     next_offset_ = shared_->first_offset;
     for (const LogPosition& position : positions) {
       if (position.partition == only_partition) {
@@ -126,7 +129,7 @@ class MemoryLog::Consumer : public EventConsumer {
   std::string fingerprint(const LogRecord&) override { return {}; }  // its name is never used again
 
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     auto& letters = shared_->dead_letters;
     for (const auto& [record, reason] : refused) {
       log::error("dead letter", {{"topic", topic()}, {"offset", record->offset}, {"reason", reason}});
@@ -137,7 +140,7 @@ class MemoryLog::Consumer : public EventConsumer {
   }
 
   void committed(std::span<const LogPosition> positions) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     for (const LogPosition& position : positions) {
       // Never beyond what was handed out: the rest has not been seen.
       const std::int64_t next = std::min(position.next_offset, next_offset_);
@@ -165,12 +168,12 @@ class MemoryLog::Tail : public EventLogTail {
   explicit Tail(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
   Result<std::vector<LogPosition>> ends() override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     return std::vector<LogPosition>{{only_partition, shared_->end_offset()}};
   }
 
   Result<void> start(std::span<const LogPosition> positions) override {
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     const auto named = std::ranges::find(positions, only_partition, &LogPosition::partition);
     const bool fits = named != positions.end() && named->next_offset <= shared_->end_offset();
     next_offset_ = fits ? named->next_offset : 0;
@@ -182,9 +185,10 @@ class MemoryLog::Tail : public EventLogTail {
     const auto named = std::ranges::find(ends, only_partition, &LogPosition::partition);
     const std::int64_t end = named == ends.end() ? 0 : named->next_offset;
     Part part;
-    std::unique_lock lock(shared_->mutex);
+    MutexLock lock(shared_->mutex);
     if (next_offset_ < end)
-      shared_->appended.wait_for(lock, wait, [this] { return shared_->end_offset() > next_offset_; });
+      lock.wait_for(shared_->appended, wait,
+                    [this]() REQUIRES(shared_->mutex) { return shared_->end_offset() > next_offset_; });
     const std::int64_t began = next_offset_;
     // What the consumer has committed meanwhile is gone, and in the store.
     next_offset_ = std::max(next_offset_, shared_->first_offset);
@@ -221,7 +225,7 @@ std::unique_ptr<EventLogTail> MemoryLog::tail() {
 }
 
 std::vector<MemoryLog::DeadLetter> MemoryLog::dead_letters() const {
-  const std::lock_guard lock(shared_->mutex);
+  const MutexLock lock(shared_->mutex);
   return {shared_->dead_letters.begin(), shared_->dead_letters.end()};
 }
 

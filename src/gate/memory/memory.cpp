@@ -67,7 +67,7 @@ Result<MemoryGate::Entry*> MemoryGate::create(const GateConfig& config) {
 }
 
 Result<void> MemoryGate::restore(const GateConfig& config, std::span<const Holder> holders) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto created = create(config);
   if (!created) return created.error();
   Entry& entry = **created;
@@ -91,7 +91,7 @@ Result<ClaimReply> MemoryGate::claim_now(ClaimBatch batch) {
   if (batch.users.empty() || batch.users.size() > claim_users_max) {
     return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   hint(batch.coupon_id);
   return decide_batch(batch);
 }
@@ -147,14 +147,14 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
 }
 
 Result<void> MemoryGate::install(const GateConfig& config) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto created = create(config);
   if (!created) return created.error();
   return {};
 }
 
 Result<void> MemoryGate::configure(const GateConfig& config) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry* const entry = find(config.id);
   if (!entry) return missing(config.id);
   if (!config.gate.empty() && config.gate != name()) return untrusted(config.gate, name());
@@ -174,7 +174,7 @@ Result<void> MemoryGate::configure(const GateConfig& config) {
 }
 
 Result<GateState> MemoryGate::state(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Entry* const entry = find(coupon_id);
   if (!entry) return missing(coupon_id);
   if (!entry->token.empty()) return other_epoch(coupon_id);
@@ -188,7 +188,7 @@ Result<GateState> MemoryGate::state(const std::string& coupon_id) {
 PerCoupon<std::optional<Holding>> MemoryGate::holdings(const std::string& user_id,
                                                        std::span<const std::string> coupon_ids) {
   PerCoupon<std::optional<Holding>> holdings;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
     std::optional<Holding> holding;
     if (const Entry* const entry = find(coupon_id)) {

@@ -1,12 +1,12 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "base/text_hash.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/gate_recovery.hpp"
@@ -107,27 +107,27 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::chrono::steady_clock::time_point expires_at;
   };
 
-  // Under mutex_.
-  std::string run_id() const;
-  std::string name() const;
-  std::string epoch_text(const std::string& coupon_id);
-  void hint(const std::string& coupon_id);
+  std::string run_id() const REQUIRES(mutex_);
+  std::string name() const REQUIRES(mutex_);
+  std::string epoch_text(const std::string& coupon_id) REQUIRES(mutex_);
+  void hint(const std::string& coupon_id) REQUIRES(mutex_);
   static std::optional<std::int64_t> reached(const Entry* entry, const Watermark& watermark);
-  Entry* find(std::string_view coupon_id);
-  Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token);
-  Result<Entry*> create(const GateConfig& config);
-  Result<ClaimReply> decide_batch(const ClaimBatch& batch);
-  std::vector<OutboxEntry> collect(std::span<const Watermark> after, std::size_t entries_max);
+  Entry* find(std::string_view coupon_id) REQUIRES(mutex_);
+  Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token) REQUIRES(mutex_);
+  Result<Entry*> create(const GateConfig& config) REQUIRES(mutex_);
+  Result<ClaimReply> decide_batch(const ClaimBatch& batch) REQUIRES(mutex_);
+  std::vector<OutboxEntry> collect(std::span<const Watermark> after, std::size_t entries_max)
+      REQUIRES(mutex_);
 
   const MemoryGateOptions options_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable appended_;
-  TextMap<Entry> coupons_;                      // guarded by mutex_
-  TextMap<Lease> leases_;                       // guarded by mutex_
-  TextMap<Time> active_;                        // guarded by mutex_; the last hint
-  int lives_ = 1;                               // guarded by mutex_
-  std::string replication_id_ = options_.name;  // guarded by mutex_
-  bool joined_ = false;                         // guarded by mutex_
+  TextMap<Entry> coupons_ GUARDED_BY(mutex_);
+  TextMap<Lease> leases_ GUARDED_BY(mutex_);
+  TextMap<Time> active_ GUARDED_BY(mutex_);  // the last hint
+  int lives_ GUARDED_BY(mutex_) = 1;
+  std::string replication_id_ GUARDED_BY(mutex_) = options_.name;
+  bool joined_ GUARDED_BY(mutex_) = false;
 };
 
 /// Everything a gate has at one moment.

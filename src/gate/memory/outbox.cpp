@@ -25,11 +25,11 @@ std::vector<OutboxEntry> MemoryGate::collect(std::span<const Watermark> after, s
 Result<OutboxRead> MemoryGate::read(std::span<const Watermark> after, std::size_t entries_max,
                                     std::chrono::milliseconds wait) {
   const auto deadline = ticker().now() + wait;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     auto entries = collect(after, entries_max);
     if (!entries.empty() || ticker().now() >= deadline) return OutboxRead{std::move(entries), {}};
-    appended_.wait_until(lock, deadline);
+    lock.wait_for(appended_, deadline - std::chrono::steady_clock::now());
   }
 }
 
@@ -42,7 +42,7 @@ std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Waterm
 }
 
 PerCoupon<void> MemoryGate::raise_published(std::span<const Watermark> watermarks) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Watermark& watermark : watermarks) {
     Entry* const entry = find(watermark.coupon_id);
     if (const auto sequence = reached(entry, watermark))
@@ -52,7 +52,7 @@ PerCoupon<void> MemoryGate::raise_published(std::span<const Watermark> watermark
 }
 
 PerCoupon<void> MemoryGate::raise_persisted(std::span<const Watermark> watermarks) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Watermark& watermark : watermarks) {
     Entry* const entry = find(watermark.coupon_id);
     const auto sequence = reached(entry, watermark);
@@ -69,7 +69,7 @@ PerCoupon<bool> MemoryGate::lease(std::span<const std::string> coupon_ids, const
                                   std::chrono::milliseconds ttl) {
   PerCoupon<bool> leased;
   const auto time = ticker().now();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
     Lease& lease = leases_[coupon_id];
     const bool free = lease.owner == owner || time >= lease.expires_at;
@@ -81,7 +81,7 @@ PerCoupon<bool> MemoryGate::lease(std::span<const std::string> coupon_ids, const
 }
 
 PerCoupon<void> MemoryGate::release(std::span<const std::string> coupon_ids, const std::string& owner) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
     const auto found = leases_.find(coupon_id);
     if (found != leases_.end() && found->second.owner == owner) leases_.erase(found);
@@ -92,7 +92,7 @@ PerCoupon<void> MemoryGate::release(std::span<const std::string> coupon_ids, con
 PerCoupon<Outbox::Progress> MemoryGate::progress(std::span<const std::string> coupon_ids) {
   PerCoupon<Progress> progress;
   progress.reserve(coupon_ids.size());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const std::string& coupon_id : coupon_ids) {
     const Entry* const entry = find(coupon_id);
     if (!entry) {
@@ -118,7 +118,7 @@ void MemoryGate::hint(const std::string& coupon_id) {
 
 Result<std::vector<ActiveCoupon>> MemoryGate::active(std::size_t limit) {
   std::vector<ActiveCoupon> active;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [coupon_id, last_hint] : active_) active.push_back({coupon_id, last_hint});
   std::ranges::sort(active, std::ranges::greater(), &ActiveCoupon::last_hint);
   if (active.size() > limit) active.resize(limit);
@@ -126,7 +126,7 @@ Result<std::vector<ActiveCoupon>> MemoryGate::active(std::size_t limit) {
 }
 
 Result<void> MemoryGate::settle_active(const std::string& coupon_id, Time last_hint) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = active_.find(coupon_id);
   if (found != active_.end() && found->second == last_hint) active_.erase(found);
   return {};

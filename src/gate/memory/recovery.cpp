@@ -35,7 +35,7 @@ std::string MemoryGate::name() const {
 }
 
 Result<GateIdentity> MemoryGate::identity(const std::string&) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return GateIdentity{run_id(), replication_id_, joined_};
 }
 
@@ -44,14 +44,14 @@ void MemoryGate::restart_empty() {
 }
 
 MemoryGate::Image MemoryGate::image() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Image image;
   image.coupons_ = coupons_;
   return image;
 }
 
 void MemoryGate::restart_with(const Image& image) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++lives_;
   coupons_ = image.coupons_;
   leases_.clear();
@@ -59,23 +59,23 @@ void MemoryGate::restart_with(const Image& image) {
 }
 
 void MemoryGate::rename(const std::string& replication_id, bool joined) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   replication_id_ = replication_id;
   joined_ = joined;
 }
 
 void MemoryGate::forget(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   coupons_.erase(coupon_id);
 }
 
 void MemoryGate::forget_holders(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Entry* const entry = find(coupon_id)) entry->holders.clear();
 }
 
 void MemoryGate::forget_outbox(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (Entry* const entry = find(coupon_id)) entry->outbox.clear();
 }
 
@@ -86,7 +86,7 @@ Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const
   std::size_t bucket = number_in(cursor.substr(0, slash));
   const std::size_t buckets = slash == std::string::npos ? 0 : number_in(cursor.substr(slash + 1));
   const auto space = cursor.find(' ');
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (space != std::string::npos && cursor.substr(space + 1) != name())
     return Error{Errc::gate_untrusted, "the holders were being read on " + cursor.substr(space + 1)};
   HoldersPage page;
@@ -106,7 +106,7 @@ Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const
 
 Result<std::vector<std::optional<Holder>>> MemoryGate::holders_of(const GateConfig& config,
                                                                   std::span<const std::string> users) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Entry* const entry = find(config.id);
   if (entry == nullptr) return Error{Errc::gate_missing, "the gate has no state of coupon " + config.id};
   if (!entry->token.empty() || entry->state.epoch != config.epoch) return not_shut(config.id);
@@ -136,13 +136,13 @@ std::string MemoryGate::epoch_text(const std::string& coupon_id) {
 }
 
 Result<std::string> MemoryGate::observe(const std::string& coupon_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return epoch_text(coupon_id);
 }
 
 Result<Remains> MemoryGate::begin(const GateConfig& config, const std::string& token,
                                   const std::string& expected) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (epoch_text(config.id) != expected)
     return Error{Errc::gate_epoch, "coupon " + config.id + " has been shut or opened meanwhile"};
   const auto [place, created] = coupons_.try_emplace(config.id);
@@ -162,7 +162,7 @@ Result<Remains> MemoryGate::begin(const GateConfig& config, const std::string& t
 }
 
 Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<Holder> holders;
   if (const Entry* const entry = find(coupon_id)) {
     for (const auto& [user, held] : entry->holders) {
@@ -174,7 +174,7 @@ Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, 
 
 Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::string& token,
                                      std::span<const Holder> holders, bool first) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto entry = find_shut(coupon_id, token);
   if (!entry) return entry.error();
   if (holders.empty() && !first) return {};
@@ -192,7 +192,7 @@ Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::st
 
 Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::string& token,
                                     std::span<const OutboxEntry> entries, bool first) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto entry = find_shut(coupon_id, token);
   if (!entry) return entry.error();
   if (first) (*entry)->outbox.clear();
@@ -202,7 +202,7 @@ Result<void> MemoryGate::put_outbox(const std::string& coupon_id, const std::str
 
 Result<void> MemoryGate::open(const GateConfig& config, const std::string& token,
                               const RebuiltWatermarks& watermarks) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   // As the other gate does: the token may have come here with a copy of the server that is trusted.
   if (!config.gate.empty() && config.gate != name())
     return Error{Errc::gate_untrusted, "the coupon is recovered on " + config.gate};

@@ -1,9 +1,10 @@
 #include "gate/redis/command.hpp"
 
 #include <array>
-#include <cstdlib>
 
 #include <openssl/evp.h>
+
+#include "base/invariant.hpp"
 
 namespace seonchak {
 
@@ -31,7 +32,8 @@ std::string format(const Words& words) {
 std::string sha1_of(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) std::abort();
+  const int done = EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
+  invariant(done == 1, "the SHA-1 of a script can be computed");
   std::string hex;
   for (unsigned i = 0; i < size; ++i) {
     constexpr std::string_view digits = "0123456789abcdef";

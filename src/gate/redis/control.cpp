@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <iterator>
-#include <mutex>
 #include <optional>
 
+#include "base/mutex.hpp"
 #include "core/ports/gate_recovery.hpp"
 #include "gate/redis/active.hpp"
 #include "gate/redis/client.hpp"
@@ -52,7 +52,7 @@ class RedisGateControl final : public GateControl {
       const auto part = rest.first(std::min(rest.size(), states_part_max));
       std::vector<ScriptCall> calls;
       for (const std::string& id : part) calls.push_back(state_call(id));
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       const auto read = [&](std::size_t i, const redisReply& reply) { return read_state(part[i], reply); };
       auto answers = read_each<GateState>(client_.call_all(calls), read);
       const auto down = nobody_reached(answers);
@@ -76,7 +76,7 @@ class RedisGateControl final : public GateControl {
       if (!holder) return malformed_holder(coupon_ids[i]);
       return std::optional(Holding{coupon_ids[i], holder->sequence, holder->issued_at});
     };
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return read_each<std::optional<Holding>>(client_.call_all(commands), read);
   }
 
@@ -85,7 +85,7 @@ class RedisGateControl final : public GateControl {
     if (users == 0 || users > claim_users_max) {
       return Error{Errc::invalid, "a batch carries 1 to " + std::to_string(claim_users_max) + " users"};
     }
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     leave_hint(batch);
     const auto reply = client_.call(claim_call(batch, outbox_sequences_max_), batch.gate);
     if (!reply) return reply.error();
@@ -93,7 +93,7 @@ class RedisGateControl final : public GateControl {
   }
 
   Result<HoldersPage> holders_page(const std::string& coupon_id, const std::string& cursor) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return scan_holders(client_, coupon_id, cursor);
   }
 
@@ -123,7 +123,7 @@ class RedisGateControl final : public GateControl {
     const auto master =
         by_sentinel ? locate_master(address_, call_timeout_) : Result<RedisEndpoint>(address_.server);
     if (!master) return master.error();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto reply = client_.call(identity_command());
     if (!reply) return reply.error();
     if (client_.server() != *master) {
@@ -133,7 +133,7 @@ class RedisGateControl final : public GateControl {
   }
 
   Result<void> check() override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto reply = client_.call(redis_command({"PING"}));
     if (!reply) return reply.error();
     if (is_error(**reply)) return refusal(**reply);
@@ -141,14 +141,14 @@ class RedisGateControl final : public GateControl {
   }
 
  private:
-  void leave_hint(const ClaimBatch& batch) {
+  void leave_hint(const ClaimBatch& batch) REQUIRES(mutex_) {
     if (!hints_.is_due(batch.coupon_id)) return;
     const auto reply = client_.call(hint_command(batch.coupon_id), {}, batch.gate);
     if (!reply || is_error(**reply)) hints_.not_left(batch.coupon_id);
   }
 
   Result<Reply> run(const ScriptCall& script, const std::string& identity = {}) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return client_.call(script, identity);
   }
 
@@ -162,9 +162,9 @@ class RedisGateControl final : public GateControl {
   const RedisAddress address_;
   const std::chrono::milliseconds call_timeout_;
   const std::int64_t outbox_sequences_max_;
-  std::mutex mutex_;
-  RedisClient client_;  // guarded by mutex_
-  HintsLeft hints_;     // guarded by mutex_
+  Mutex mutex_;
+  RedisClient client_ GUARDED_BY(mutex_);
+  HintsLeft hints_ GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -119,6 +119,30 @@ TEST_F(ForeignKeys, AMalformedEntryFailsItsCouponOnceItIsTheNext) {
   only_the_spoilt_cannot_be_read();
 }
 
+TEST_F(ForeignKeys, AnEntryOfSomebodyWhoIsNoUserFailsItsCoupon) {
+  run({"DEL", "{coupon:" + spoilt().id + "}:outbox"});
+  run({"XADD", "{coupon:" + spoilt().id + "}:outbox", "1-0", "e", "1", "t", "1795316400123", "u", "a \"b"});
+  only_the_spoilt_cannot_be_read();
+}
+
+TEST_F(ForeignKeys, AHolderWhoIsNoUserMakesThePageUnusable) {
+  run({"HSET", "{coupon:" + spoilt().id + "}:holders", "a \"b", "2:1795316400123"});
+  EXPECT_EQ(twin_->control().holders_page(spoilt().id, "").error().code, Errc::gate_unusable);
+  EXPECT_TRUE(twin_->control().holders_page(coupons_[0].id, ""));
+}
+
+TEST_F(ForeignKeys, NumbersBeyondAnyCountAreNoStateOfOurs) {
+  const std::string beyond = "9223372036854775807";
+  run({"HSET", "{coupon:" + spoilt().id + "}:state", "persisted", beyond});
+  only_the_spoilt_fails(twin_->control().states(ids_));
+  only_the_spoilt_fails(twin_->outbox().progress(ids_));
+  run({"HSET", "{coupon:" + spoilt().id + "}:state", "epoch", beyond});
+  const auto remains = twin_->recovery().begin(spoilt(), "t", beyond);
+  ASSERT_TRUE(remains) << remains.error().message;
+  EXPECT_EQ(remains->epoch, 0) << "an epoch after it must be possible";
+  EXPECT_EQ(remains->persisted, 0);
+}
+
 TEST_F(ForeignKeys, AForeignLeaseIsNobodys) {
   run({"DEL", "{coupon:" + spoilt().id + "}:relay"});
   run({"RPUSH", "{coupon:" + spoilt().id + "}:relay", "foreign"});

@@ -20,9 +20,10 @@ Result<HoldersPage> read_page(const std::string& coupon_id, const redisReply& re
   const redisReply& page = element(reply, 1);
   result.holders.reserve(size_of(page) / 2);
   for (std::size_t i = 0; i + 1 < size_of(page); i += 2) {
-    auto holder =
-        read_holder(text_of(element(page, i)).value_or(""), text_of(element(page, i + 1)).value_or(""));
-    if (!holder) return Error{Errc::gate_unusable, "redis has a malformed holder of coupon " + coupon_id};
+    const auto user_id = text_of(element(page, i)).value_or("");
+    auto holder = read_holder(user_id, text_of(element(page, i + 1)).value_or(""));
+    if (!holder || !valid_user_id(user_id))
+      return Error{Errc::gate_unusable, "redis has a malformed holder of coupon " + coupon_id};
     result.holders.push_back(std::move(*holder));
   }
   return result;

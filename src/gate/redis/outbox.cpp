@@ -110,7 +110,7 @@ class RedisOutbox final : public Outbox {
     if (is_error(reply)) return refusal(reply);
     if (size_of(reply) != 6) return malformed_progress(coupon_id);
     if (!text_of(element(reply, 2))) return Stage();
-    const auto number = [&](std::size_t index) { return integer_of(element(reply, index)); };
+    const auto number = [&](std::size_t index) { return count_of(element(reply, index)); };
     const auto published = number(0);
     const auto persisted = number(1);
     const auto epoch = number(2);

@@ -30,7 +30,7 @@ class RedisGateRecovery final : public GateRecovery {
     if (size_of(**reply) != 8) return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
     // "" for none is no number.
     const auto number = [&](std::size_t index, std::int64_t none) {
-      return integer_of(element(**reply, index)).value_or(none);
+      return count_of(element(**reply, index)).value_or(none);
     };
     return Remains{number(1, 0),  number(2, 0), number(3, 0), number(4, 0),
                    number(5, -1), number(6, 0), number(7, 0)};

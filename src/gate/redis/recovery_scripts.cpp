@@ -23,10 +23,10 @@ std::string join(const std::vector<std::string>& users) {
 std::optional<Holder> read_holder(std::string_view user_id, std::string_view value) {
   const auto colon = value.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
-  const auto sequence = parse_integer(value.substr(0, colon));
-  const auto millis = parse_integer(value.substr(colon + 1));
-  if (!sequence || !millis) return std::nullopt;
-  return Holder{std::string(user_id), *sequence, from_millis(*millis)};
+  const auto sequence = parse_count(value.substr(0, colon));
+  const auto issued_at = parse_millis(value.substr(colon + 1));
+  if (!sequence || !issued_at) return std::nullopt;
+  return Holder{std::string(user_id), *sequence, *issued_at};
 }
 
 ScriptCall holders_call(const GateConfig& config, std::span<const std::string> users) {

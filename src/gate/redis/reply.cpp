@@ -41,6 +41,34 @@ std::optional<std::int64_t> integer_of(const redisReply& reply) {
   return text ? parse_integer(*text) : std::nullopt;
 }
 
+namespace {
+
+constexpr std::int64_t count_max = std::int64_t{1} << 53;
+
+std::optional<std::int64_t> as_count(std::optional<std::int64_t> number) {
+  return number && *number >= 0 && *number <= count_max ? number : std::nullopt;
+}
+
+std::optional<Time> as_time(std::optional<std::int64_t> millis) {
+  return millis ? time_from_millis(*millis) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_count(std::string_view text) {
+  return as_count(parse_integer(text));
+}
+std::optional<std::int64_t> count_of(const redisReply& reply) {
+  return as_count(integer_of(reply));
+}
+
+std::optional<Time> parse_millis(std::string_view text) {
+  return as_time(parse_integer(text));
+}
+std::optional<Time> time_of(const redisReply& reply) {
+  return as_time(integer_of(reply));
+}
+
 std::size_t size_of(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;
 }

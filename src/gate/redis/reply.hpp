@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/error.hpp"
 
 struct redisReply;
@@ -36,6 +37,14 @@ std::optional<std::int64_t> parse_integer(std::string_view text);
 
 /// The number in an integer reply, or in a string reply that is wholly one, else nothing.
 std::optional<std::int64_t> integer_of(const redisReply& reply);
+
+/// A number of the gate's, which counts in doubles: 0 to 2^53. Nothing for anything else.
+std::optional<std::int64_t> parse_count(std::string_view text);
+std::optional<std::int64_t> count_of(const redisReply& reply);
+
+/// A time of the gate's, in milliseconds. Nothing beyond what time_from_millis takes.
+std::optional<Time> parse_millis(std::string_view text);
+std::optional<Time> time_of(const redisReply& reply);
 
 /// The elements of an array reply; 0 for anything else.
 std::size_t size_of(const redisReply& reply);

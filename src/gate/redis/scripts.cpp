@@ -46,9 +46,8 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
 /// A window's end: "" is none.
 bool read_time(const redisReply& reply, std::optional<Time>& time) {
   if (text_of(reply) == std::string_view()) return true;
-  const auto millis = integer_of(reply);
-  if (millis) time = from_millis(*millis);
-  return millis.has_value();
+  time = time_of(reply);
+  return time.has_value();
 }
 
 /// Fills in those who held the coupon before the batch, or got it earlier in the batch; false for nonsense.
@@ -175,7 +174,7 @@ Result<GateState> read_common(std::string_view coupon_id, const redisReply& repl
   GateState state;
   bool whole = true;
   const auto number = [&](std::size_t index) {
-    const auto value = integer_of(element(reply, index));
+    const auto value = count_of(element(reply, index));
     whole = whole && value;
     return value.value_or(0);
   };
@@ -189,8 +188,9 @@ Result<GateState> read_common(std::string_view coupon_id, const redisReply& repl
   state.revision = number(8);
   state.published = number(9);
   state.persisted = number(10);
-  state.now = from_millis(number(11));
-  if (!whole) return malformed(coupon_id);
+  const auto now = time_of(element(reply, 11));
+  if (!whole || !now) return malformed(coupon_id);
+  state.now = *now;
   return state;
 }
 
@@ -199,7 +199,7 @@ Result<GateState> read_common(std::string_view coupon_id, const redisReply& repl
 Result<GateState> read_state(std::string_view coupon_id, const redisReply& reply) {
   auto state = read_common(coupon_id, reply);
   if (state && size_of(reply) > state_elements)
-    state->counted = integer_of(element(reply, state_elements)).value_or(-1);
+    state->counted = count_of(element(reply, state_elements)).value_or(-1);
   return state;
 }
 
@@ -210,8 +210,8 @@ Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, co
   if (!state) return state.error();
   const std::size_t size = size_of(reply);
   const bool pairs = size > state_elements && (size - state_elements) % 2 == 1;
-  const auto fresh = pairs ? integer_of(element(reply, state_elements)) : std::nullopt;
-  if (!fresh || *fresh < 0 || *fresh > state->sequence) return malformed(coupon_id);
+  const auto fresh = pairs ? count_of(element(reply, state_elements)) : std::nullopt;
+  if (!fresh || *fresh > state->sequence) return malformed(coupon_id);
   // A refusal needs no code: the state after the batch refuses for the same reason.
   const Decision refusal = decide(*state, false);
   ClaimReply answer{*state, std::vector<Claim>(users, Claim{refusal, 0, {}})};

@@ -1,5 +1,6 @@
 #include "gate/redis/stream.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -25,18 +26,20 @@ std::optional<OutboxEntry> read_entry(const std::string& coupon_id, const redisR
   if (size_of(reply) != 2) return std::nullopt;
   const auto id = text_of(element(reply, 0));
   if (!id) return std::nullopt;
-  const auto last = parse_integer(id->substr(0, id->find('-')));
+  const auto last = parse_count(id->substr(0, id->find('-')));
 
   OutboxEntry entry{coupon_id, 0, 0, {}, {}};
   const redisReply& fields = element(reply, 1);
   for (std::size_t i = 0; i + 1 < size_of(fields); i += 2) {
     const auto name = text_of(element(fields, i));
     const redisReply& value = element(fields, i + 1);
-    if (name == "e") entry.epoch = integer_of(value).value_or(0);
-    if (name == "t") entry.issued_at = from_millis(integer_of(value).value_or(0));
+    if (name == "e") entry.epoch = count_of(value).value_or(0);
+    if (name == "t") entry.issued_at = time_of(value).value_or(Time{});
     if (name == "u") entry.users = split(text_of(value).value_or(""));
   }
-  if (!last || entry.users.empty() || entry.issued_at == Time{}) return std::nullopt;
+  if (!last || entry.epoch == 0 || entry.issued_at == Time{}) return std::nullopt;
+  // Whoever writes an event relies on its ids.
+  if (entry.users.empty() || !std::ranges::all_of(entry.users, valid_user_id)) return std::nullopt;
   if (*last < static_cast<std::int64_t>(entry.users.size())) return std::nullopt;
   entry.first_sequence = *last - static_cast<std::int64_t>(entry.users.size()) + 1;
   return entry;

@@ -69,7 +69,7 @@ Result<std::optional<std::int64_t>> PostgresLeases::take(const std::string& name
   if (!rows) return rows.error();
   if (rows->size() == 0) return std::optional<std::int64_t>();
   const std::int64_t token = rows->bigint(0, 0);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   sessions_[{name, token}] = std::move(*session);
   return std::optional(token);
 }
@@ -104,20 +104,20 @@ Result<PostgresLeases::Session> PostgresLeases::open_session(const Tenure& tenur
 // One that cannot be made costs no more than that others think the holder gone.
 void PostgresLeases::renew_session(const Tenure& tenure) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto known = sessions_.find(tenure);
     if (known != sessions_.end() && known->second->usable()) return;
   }
   end_session(tenure);
   auto session = open_session(tenure);
   if (!session || !*session) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   sessions_[tenure] = std::move(*session);
 }
 
 void PostgresLeases::end_session(const Tenure& tenure) {
   Session ended;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto known = sessions_.find(tenure);
   if (known == sessions_.end()) return;
   ended = std::move(known->second);

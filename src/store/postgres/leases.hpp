@@ -1,11 +1,11 @@
 #pragma once
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "core/ports/store.hpp"
 #include "store/postgres/pool.hpp"
 
@@ -35,8 +35,8 @@ class PostgresLeases {
 
   PostgresPool& pool_;
   const PostgresOptions options_;
-  std::mutex mutex_;
-  std::map<Tenure, Session> sessions_;  // guarded by mutex_
+  Mutex mutex_;
+  std::map<Tenure, Session> sessions_ GUARDED_BY(mutex_);
 };
 
 }  // namespace seonchak

@@ -2,14 +2,15 @@
 
 #include <chrono>
 
+#include "base/invariant.hpp"
 #include "base/log.hpp"
 
 namespace seonchak {
 
 Result<PostgresPool::Lease> PostgresPool::acquire() {
-  std::unique_lock lock(mutex_);
-  const auto free = [this] { return !idle_.empty() || open_ < options_.connections_max; };
-  if (!free_.wait_for(lock, std::chrono::milliseconds(options_.connection_wait_timeout_ms), free)) {
+  MutexLock lock(mutex_);
+  const auto free = [this]() REQUIRES(mutex_) { return !idle_.empty() || open_ < options_.connections_max; };
+  if (!lock.wait_for(free_, std::chrono::milliseconds(options_.connection_wait_timeout_ms), free)) {
     return Error{Errc::unavailable,
                  "postgresql: all " + std::to_string(options_.connections_max) + " connections are busy"};
   }
@@ -46,7 +47,7 @@ void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
     return;
   }
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     idle_.push_back(std::move(connection));
   }
   free_.notify_one();
@@ -54,7 +55,8 @@ void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
 
 void PostgresPool::forget_one() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
+    invariant(open_ > 0, "a connection that is forgotten was counted");
     --open_;
   }
   free_.notify_one();

@@ -1,10 +1,10 @@
 #pragma once
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/mutex.hpp"
 #include "store/postgres/connection.hpp"
 #include "store/postgres/postgres.hpp"
 
@@ -51,10 +51,10 @@ class PostgresPool {
   void forget_one();
 
   const PostgresOptions options_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable free_;
-  std::vector<std::unique_ptr<PostgresConnection>> idle_;  // guarded by mutex_
-  std::size_t open_;                                       // guarded by mutex_: idle, leased, or being opened
+  std::vector<std::unique_ptr<PostgresConnection>> idle_ GUARDED_BY(mutex_);
+  std::size_t open_ GUARDED_BY(mutex_);  // idle, leased, or being opened
 };
 
 }  // namespace seonchak

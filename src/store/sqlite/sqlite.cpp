@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <iterator>
 #include <limits>
-#include <mutex>
 #include <tuple>
 #include <utility>
 
+#include "base/mutex.hpp"
 #include "core/ports/lease_table.hpp"
 #include "store/migrations.hpp"
 #include "store/sqlite/connection.hpp"
@@ -94,7 +94,8 @@ class SqliteStore final : public Store {
   }
 
   Result<Coupon> create_coupon(Coupon coupon) override {
-    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    const MutexLock coupons(coupon_mutex_);
+    const MutexLock guard(writer_mutex_);
     auto transaction = SqliteTransaction::begin(writer_);
     if (!transaction) return transaction.error();
     const auto insert = writer_.prepared(sql::create_coupon);
@@ -121,7 +122,7 @@ class SqliteStore final : public Store {
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override {
     // Stands for the row's lock: only this process writes the file, and coupons only under this mutex.
-    const std::lock_guard coupons(coupon_mutex_);
+    const MutexLock coupons(coupon_mutex_);
     const auto before = coupon(id);
     if (!before) return before.error();
     Coupon after = *before;
@@ -129,7 +130,7 @@ class SqliteStore final : public Store {
     after.id = before->id;
     after.created_at = before->created_at;
 
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     auto transaction = SqliteTransaction::begin(writer_);
     if (!transaction) return transaction.error();
     const auto update = writer_.prepared(sql::update_coupon);
@@ -144,7 +145,8 @@ class SqliteStore final : public Store {
   }
 
   Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
-    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    const MutexLock coupons(coupon_mutex_);
+    const MutexLock guard(writer_mutex_);
     auto transaction = SqliteTransaction::begin(writer_);
     if (!transaction) return transaction.error();
     const auto update = writer_.prepared(sql::fence_coupon);
@@ -171,7 +173,7 @@ class SqliteStore final : public Store {
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     return save_batch(writer_, batch);
   }
 
@@ -215,19 +217,20 @@ class SqliteStore final : public Store {
 
   Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
                                const std::string& process) override {
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::begin_recording(writer_, coupon_id, epoch, process);
   }
 
   Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override {
-    const std::scoped_lock guard(coupon_mutex_, writer_mutex_);
+    const MutexLock coupons(coupon_mutex_);
+    const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::record_unsaved(writer_, coupon_id, epoch, process, claims);
   }
 
   Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
                              const std::string& process) override {
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::end_recording(writer_, coupon_id, epoch, process);
   }
 
@@ -254,7 +257,7 @@ class SqliteStore final : public Store {
   }
 
   Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::forget_recorded(writer_, coupon_id, epoch);
   }
 
@@ -274,7 +277,7 @@ class SqliteStore final : public Store {
   }
 
   Result<void> forget_late_claims(const std::string& coupon_id, std::span<const KnownClaim> claims) override {
-    const std::lock_guard guard(writer_mutex_);
+    const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::forget_late_claims(writer_, coupon_id, claims);
   }
 
@@ -302,7 +305,7 @@ class SqliteStore final : public Store {
   }
 
  private:
-  void set_up_writer(const std::string& path) {
+  void set_up_writer(const std::string& path) REQUIRES(writer_mutex_) {
     const auto mode = writer_.value("PRAGMA journal_mode = WAL");
     if (!mode) {
       throw StartupError("cannot use " + path + " as the store: " + mode.error().message +
@@ -322,20 +325,20 @@ class SqliteStore final : public Store {
   template <class Read, class Bind>
   auto read(const char* sql, Read read_row, Bind bind)
       -> decltype(std::declval<SqliteStatement&>().rows(read_row)) {
-    const std::lock_guard guard(reader_mutex_);
+    const MutexLock guard(reader_mutex_);
     const auto query = reader_.prepared(sql);
     if (!query) return query.error();
     bind(**query);
     return (*query)->rows(read_row);
   }
 
-  const FileLock lock_;      // first: released when the file is closed
-  std::mutex coupon_mutex_;  // before writer_mutex_
-  std::mutex writer_mutex_;
-  SqliteConnection writer_;  // guarded by writer_mutex_
-  std::mutex reader_mutex_;
-  SqliteConnection reader_;  // guarded by reader_mutex_
-  LeaseTable leases_;        // the file's lock makes this process the only one
+  const FileLock lock_;  // first: released when the file is closed
+  Mutex coupon_mutex_;   // before writer_mutex_
+  Mutex writer_mutex_;
+  SqliteConnection writer_ GUARDED_BY(writer_mutex_);
+  Mutex reader_mutex_;
+  SqliteConnection reader_ GUARDED_BY(reader_mutex_);
+  LeaseTable leases_;  // the file's lock makes this process the only one
 };
 
 }  // namespace
