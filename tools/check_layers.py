@@ -1,9 +1,10 @@
 """The layering rule: base <- core <- {gate, events, store, http} <- cli, and drivers stay in .cpp files.
 
-Every #include of src/ is read. A folder may include itself and what LAYERS allows it, the rooms of core/ what ROOMS allows
-them, and adapters see no more of core/ than its model and ports; a driver's header may be included by the folders that
-DRIVERS names, and only from .cpp files unless it is Asio or Beast in http/. A test, and what lies in a folder testing/, may
-include any layer, since it puts the twins of ports together, and its headers are nobody's interface.
+Every #include of src/ is read. A folder may include itself and what LAYERS allows it, the rooms of core/
+what ROOMS allows them, and adapters see no more of core/ than its model and ports. A driver's header may be
+included by the folders that DRIVERS names, and only from .cpp files unless it is Asio or Beast in http/. A
+test, and what lies in a folder testing/, may include any layer, since it puts the twins of ports together,
+and its headers are nobody's interface.
 """
 
 import re

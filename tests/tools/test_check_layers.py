@@ -56,7 +56,9 @@ def test_a_breach_is_named_by_file_and_line(tmp_path: Path) -> None:
     source = tmp_path / "src" / "core" / "admission" / "issuer.cpp"
     source.parent.mkdir(parents=True)
     source.write_text('#include <string>\n  #  include "http/server.hpp"\n')
-    assert list(breaches(tmp_path / "src")) == ["src/core/admission/issuer.cpp:2: core/ may not include http/server.hpp"]
+    assert list(breaches(tmp_path / "src")) == [
+        "src/core/admission/issuer.cpp:2: core/ may not include http/server.hpp"
+    ]
 
 
 def test_every_folder_of_the_project_is_a_layer() -> None:
