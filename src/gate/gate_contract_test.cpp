@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::batch_of;
 using testing::eventually;
-using testing::make_coupon;
+using testing::make_config;
 using testing::make_twin;
 using testing::unique_id;
 using Names = std::vector<std::string>;

@@ -6,7 +6,7 @@ namespace seonchak {
 namespace {
 
 using testing::batch_of;
-using testing::make_coupon;
+using testing::make_config;
 using testing::unique_id;
 
 class HoldersContract : public testing::GateContractTest {};

@@ -8,7 +8,7 @@ namespace seonchak {
 namespace {
 
 using testing::batch_of;
-using testing::make_coupon;
+using testing::make_config;
 using testing::make_twin;
 using testing::shared_redis;
 

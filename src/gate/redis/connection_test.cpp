@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using boost::asio::ip::tcp;
 using testing::batch_of;
 using testing::eventually;
-using testing::make_coupon;
+using testing::make_config;
 using testing::PrivateRedis;
 using testing::run_until;
 using Answers = std::vector<std::optional<Result<ClaimReply>>>;

@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::batch_of;
-using testing::make_coupon;
+using testing::make_config;
 using testing::PrivateRedis;
 using Names = std::vector<std::string>;
 
