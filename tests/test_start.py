@@ -10,7 +10,8 @@ from harness.seonchak import Seonchak, Serve, run_command
 from harness.servers import KafkaServer, PostgresServer, RedisServer
 
 SAYS_WHAT_HANGS_WITHIN_S = 20.0
-STOPS_WITHIN_S = 10.0
+BEGUN_S = 1.0
+STOPS_WITHIN_S = 6.0
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,7 @@ def test_an_unreachable_log_is_named_and_nobody_is_served(own_redis: RedisServer
 
 @pytest.mark.timeout(180)
 def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(unique: str) -> None:
+    """Whoever is told to stop meanwhile need not wait for it."""
     redis, kafka, postgres = RedisServer(), KafkaServer(), PostgresServer()
     named: dict[str, Process] = {"Kafka": kafka, "PostgreSQL": postgres, "redis": redis}
     start_all(list(named.values()))
@@ -97,11 +99,11 @@ def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(uni
         print(f"after {time.monotonic() - began:.1f} s: {said}")
 
         server.launch()
-        time.sleep(1.0)
+        time.sleep(BEGUN_S)
         began = time.monotonic()
         code = server.stop()
-        assert code == (2 if name == "redis" else 0)  # who is told at once that Redis hangs has ended by then
         assert time.monotonic() - began < STOPS_WITHIN_S
+        assert code == 0 or name == "redis"  # which is noticed so soon that it may have ended by then
         part.resume()
         server.start()
         assert server.stop() == 0

@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds step_wait{100};
+constexpr milliseconds tell_of_wait_after{3'000};
 constexpr milliseconds monitor_period{1'000};
 constexpr milliseconds monitor_tick{50};
 constexpr milliseconds drain_requests_max{3'500};
@@ -121,6 +122,8 @@ void Process::start() {
       options, ServerParts{&catalog_, &coupon_admin_, &watermarks_, &unsaved_claims_, &refusals_,
                            adapters_.make_gate, metrics_, health_, issuer, ack, required_dependencies()});
   if (adapters_.log_checked.valid()) {
+    if (adapters_.log_checked.wait_for(tell_of_wait_after) == std::future_status::timeout)
+      log::info("waiting for the log to answer");
     adapters_.log_checked.get();
     health_.note("log", {});
   }

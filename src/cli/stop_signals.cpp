@@ -34,9 +34,10 @@ void StopSignals::watch() {
   sigwait(&signals_, &signal);
   if (ended.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return;
   log::info("stopping", {{"signal", signal}});
-  if (!ready_) stop_->set(std::chrono::steady_clock::now());
+  const bool ready = ready_;
+  if (!ready) stop_->set(std::chrono::steady_clock::now());
   asked_.set_value();
-  if (ended.wait_for(stop_limit) == std::future_status::ready) return;
+  if (ended.wait_for(ready ? stop_limit : start_limit) == std::future_status::ready) return;
   log::warn("stopped, and left behind what could not be ended in time");
   std::_Exit(exit_ok);
 }

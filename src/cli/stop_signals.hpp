@@ -21,6 +21,9 @@ class StopSignals {
   /// A stop is over by then, whatever hangs. Those who wait for the process are promised ten seconds.
   static constexpr std::chrono::milliseconds stop_limit{9'500};
 
+  /// Instead of it before ready(): then there is nothing to pass on.
+  static constexpr std::chrono::milliseconds start_limit{2'000};
+
   /// A signal that comes before ready() sets the deadline of `stop` at once: nobody has been served yet.
   explicit StopSignals(std::shared_ptr<StopDeadline> stop);
   ~StopSignals();
