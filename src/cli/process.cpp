@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
+#include "cli/stop_signals.hpp"
 #include "core/chain/consumer.hpp"
 #include "core/chain/relay.hpp"
 #include "core/claims/recorder.hpp"
@@ -32,6 +33,10 @@ constexpr milliseconds drain_consumer_max{1'500};
 /// For the calls to the store that are under way when nobody needs the store any more.
 constexpr milliseconds last_store_calls_max{1'000};
 constexpr milliseconds drain_pause_max{20};
+
+// The consumer goes after the relay with a log that ends with this process, and beside it with Kafka.
+static_assert(drain_requests_max + drain_relay_max + drain_consumer_max + last_store_calls_max <
+              StopSignals::stop_limit);
 
 /// A role whose step has not ended for so long hangs.
 constexpr milliseconds role_hangs_after{10'000};
