@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "base/log.hpp"
@@ -20,7 +21,6 @@ StopSignals::StopSignals(std::shared_ptr<StopDeadline> stop) : stop_(std::move(s
 
 StopSignals::~StopSignals() {
   ended_.set_value();
-  if (!asked()) pthread_kill(thread_.native_handle(), SIGTERM);  // ends its wait
   thread_.join();
 }
 
@@ -30,9 +30,12 @@ bool StopSignals::asked() const {
 
 void StopSignals::watch() {
   const auto ended = ended_.get_future();
-  int signal = 0;
-  sigwait(&signals_, &signal);
-  if (ended.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return;
+  constexpr timespec look_period{0, 50'000'000};
+  int signal = -1;
+  while (signal < 0) {
+    if (ended.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return;
+    signal = sigtimedwait(&signals_, nullptr, &look_period);
+  }
   log::info("stopping", {{"signal", signal}});
   const bool ready = ready_;
   if (!ready) stop_->set(std::chrono::steady_clock::now());
