@@ -109,8 +109,16 @@ def stop_in_time(server: Seonchak) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("ack", ["gate", "store"])
-@pytest.mark.parametrize("hung", ["postgres", "redis", "kafka", "redis,kafka,postgres"])
+@pytest.mark.parametrize(
+    ("hung", "ack"),
+    [
+        ("postgres", "gate"),
+        ("postgres", "store"),
+        ("redis", "gate"),
+        ("kafka", "store"),
+        ("redis,kafka,postgres", "store"),
+    ],
+)
 def test_a_stop_is_in_time_while_a_part_hangs(
     serve: Serve, parts: Parts, unique: str, hung: str, ack: str
 ) -> None:
