@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t questions_per_step = 64;
 
+/// A try in vain can take as long as the database waits for a row. After so many of them in one batch the
+/// rest of its coupons are left for later, too, so that other batches get their turn.
+constexpr std::size_t in_vain_max = 4;
+
 }  // namespace
 
 BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics)
@@ -29,6 +33,7 @@ BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog,
 void BatchSaver::forget() {
   parts_.clear();
   in_parts_ = false;
+  in_vain_ = 0;
   questioned_.clear();
   superseded_.clear();
 }
@@ -139,6 +144,9 @@ BatchSaver::Outcome BatchSaver::apart(ConsumeBatch& batch, const Records& record
   coupon_ = coupon_of(*records.front());
   why_ = std::move(why);
   for (const LogRecord* record : records) batch.leave_aside(record);
+  if (++in_vain_ < in_vain_max) return Outcome::aside;
+  for (const Records& part : std::exchange(parts_, {}))
+    for (const LogRecord* record : part) batch.leave_aside(record);
   return Outcome::aside;
 }
 

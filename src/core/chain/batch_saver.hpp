@@ -73,6 +73,7 @@ class BatchSaver {
   std::string coupon_;
   std::vector<Records> parts_;           // the last one is next; empty: all at once
   bool in_parts_ = false;                // the position is left alone
+  std::size_t in_vain_ = 0;              // coupons of this batch that the store does not take now
   std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
   Records superseded_;                   // the records whose coupons these are
   bool found_gone_ = false;

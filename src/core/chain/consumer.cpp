@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
-#include "base/invariant.hpp"
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 
@@ -277,123 +276,6 @@ void Consumer::move_position() {
       if (std::exchange(position_waits_for_, saver_.why().message) != saver_.why().message)
         log_wait("log position", saver_.why());
       return;
-  }
-}
-
-void Consumer::after_commit(const SaveBatch& rows) {
-  progressed();
-  saved_.add(rows.events.size());
-  std::vector<LogPosition> positions;
-  for (const PositionChange& change : rows.positions) {
-    position_[change.partition] = change.next;
-    positions.push_back({change.partition, change.next, change.fingerprint});
-  }
-  // Only events of the present epoch say how far the outbox of that epoch has come.
-  std::unordered_map<std::string_view, std::int64_t> epochs;
-  for (const CouponEpoch& coupon : rows.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
-  repair_.expect(rows.epochs);
-  for (const IssuedEvent& event : rows.events) {
-    const auto present = epochs.find(event.coupon_id);
-    if (present != epochs.end() && present->second == event.epoch) handled(event);
-  }
-  watermarks_.persisted(unmarked());
-  if (!positions.empty()) log_.committed(positions);
-}
-
-void Consumer::handled(const IssuedEvent& event) {
-  if (const auto watermark = repair_.handled(event)) raise(*watermark);
-}
-
-void Consumer::raise(const Watermark& watermark) {
-  Watermark& known = unmarked_.try_emplace(watermark.coupon_id, watermark).first->second;
-  if (watermark.epoch > known.epoch ||
-      (watermark.epoch == known.epoch && watermark.sequence > known.sequence))
-    known = watermark;
-}
-
-std::vector<Watermark> Consumer::unmarked() const {
-  std::vector<Watermark> watermarks;
-  for (const auto& [coupon_id, watermark] : unmarked_) watermarks.push_back(watermark);
-  return watermarks;
-}
-
-void Consumer::raise_persisted() {
-  if (unmarked_.empty()) return;
-  const std::vector<Watermark> watermarks = unmarked();
-  const auto answers = outbox_.raise_persisted(watermarks);
-  invariant(answers.size() == watermarks.size(), one_answer_each);
-  for (std::size_t i = 0; i < watermarks.size(); ++i) {
-    // Of a coupon that cannot be used the repair raises the watermark again, later.
-    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
-    if (!answers[i])
-      log::debug("outbox not trimmed yet",
-                 {{"coupon", watermarks[i].coupon_id}, {"why", answers[i].error().message}});
-    if (!again) unmarked_.erase(watermarks[i].coupon_id);
-  }
-}
-
-void Consumer::repair() {
-  const auto waits = [this](const std::string& coupon_id) { return waiting_.waits(coupon_id); };
-  const auto watermarks =
-      repair_.step(catalog_.current(), {log_.group(), log_.topic(), waits}, log_is_quiet_);
-  for (const Watermark& watermark : watermarks) raise(watermark);
-  watermarks_.persisted(watermarks);
-}
-
-// The same wait is logged once, however often it is tried again.
-void Consumer::hold(std::string_view what, const Error& error) {
-  retries_.add();
-  std::string waits_for = std::string(what) + ": " + error.message;
-  if (waits_for != waits_for_)
-    log::warn("consumer waits", {{"for", what}, {"code", to_string(error.code)}, {"why", error.message}});
-  waits_for_ = std::move(waits_for);
-  if (!stuck_since_) stuck_since_ = ticker().now();
-  store_and_log_.fail(options_.backoff);
-}
-
-// Of what does not hold up everything.
-void Consumer::log_wait(const std::string& what, const Error& error) {
-  const auto left_out = log_limit_.line(what);
-  if (!left_out) return;
-  log::warn("records wait", {{"for", what},
-                             {"code", to_string(error.code)},
-                             {"why", error.message},
-                             {"left_out_before", *left_out}});
-}
-
-void Consumer::log_left_out() {
-  for (const auto& [kind, count] : log_limit_.left_out())
-    log::warn("lines were left out", {{"of", kind}, {"count", count}});
-}
-
-void Consumer::progressed() {
-  store_and_log_.succeed();
-}
-
-void Consumer::tell_health() {
-  waiting_records_.set(static_cast<std::int64_t>(waiting_.records()));
-  const bool stuck = batch_ || to_resume_;
-  if (!stuck) {
-    stuck_since_.reset();
-    waits_for_.clear();
-  }
-  auto since = waiting_.since();
-  if (!since && batch_) since = batch_->polled_at();
-  if (!since && stuck) since = stuck_since_;
-  const auto waited = since ? ticker().now() - *since : std::chrono::nanoseconds(0);
-  stalled_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(waited).count());
-
-  std::string why;
-  if (waited >= options_.stalled_after) {
-    why = waits_for_.empty() ? waiting_.why() : waits_for_;
-    if (why.empty()) why = position_waits_for_.empty() ? "its turn" : "log position: " + position_waits_for_;
-  }
-  if (why == told_stalled_) return;
-  told_stalled_ = why;
-  if (why.empty()) {
-    health_.note("consumer", {});
-  } else {
-    health_.note("consumer", Error{Errc::unavailable, "the oldest batch read waits: " + why});
   }
 }
 

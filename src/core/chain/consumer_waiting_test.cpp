@@ -122,6 +122,31 @@ TEST(Waiting, AHeldRowIsTriedOnceInABackoffHoweverManyBatchesCome) {
   EXPECT_LE(tries, 40U);
 }
 
+TEST(Waiting, ManyHeldRowsOfOneBatchDoNotTakeTheTurnsOfOthers) {
+  ConsumerOptions options = ConsumerLife::impatient(100);
+  options.backoff = BackoffOptions();
+  HandTime time;
+  Shop world(options);
+  for (int i = 0; i < 30; ++i) {
+    const std::string id = "held" + std::to_string(i);
+    world.create(id, 10);
+    world.store.busy_coupons.insert(id);
+    world.issue(id, 1);
+  }
+  world.add("well", 1);
+  world.life.steps(2);
+  world.add("sick", 5);
+  int steps = 0;
+  while (world.saved_sequences("sick").size() < 5 && steps < 100) world.life.steps(1), ++steps;
+  EXPECT_LE(steps, 10);
+  world.life.steps(100);
+  EXPECT_EQ(world.saved_sequences("well"), one_to(1));
+  world.store.busy_coupons.clear();
+  world.life.steps_for(milliseconds(5'000));
+  EXPECT_EQ(world.saved_sequences("held29"), one_to(1));
+  EXPECT_EQ(world.position(), 36);
+}
+
 TEST(Waiting, ThePositionMovesOverWhatIsSettledFromTheFrontOnly) {
   Shop world;
   world.add_both(2);

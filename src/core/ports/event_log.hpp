@@ -145,8 +145,8 @@ class EventConsumer {
   /// kept with the position behind it. "" when there is nothing to tell.
   virtual std::string fingerprint(const LogRecord& record) = 0;
 
-  /// Keeps records of the last poll for dead_letter(), until let_go() or the next start_at(). Returns how
-  /// many bytes more this takes.
+  /// Keeps records of the last poll, in its order, for dead_letter(), until let_go() or the next start_at().
+  /// Returns how many bytes more this takes.
   virtual std::size_t keep(std::span<const LogRecord* const> records) = 0;
 
   /// Gives back what keep() took for a record. Returns how many bytes that were.

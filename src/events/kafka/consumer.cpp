@@ -93,41 +93,29 @@ class KafkaConsumer : public EventConsumer {
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     std::vector<Letter> letters;
     for (const auto& [record, reason] : refused) {
-      if (const auto kept = kept_.find({record->partition, record->offset}); kept != kept_.end()) {
-        letters.push_back({kept->second.original(), reason});
-        continue;
-      }
-      const auto raw = raw_of(*record);
-      if (raw == raw_.end())
+      const auto kept = kept_.find(record->partition, record->offset);
+      const auto raw = kept ? raw_.end() : raw_of(*record);
+      if (!kept && raw == raw_.end())
         return Error{Errc::invalid, "a dead letter must be a record of the last poll, or kept"};
-      letters.push_back({original_of(**raw), reason});
+      letters.push_back({kept ? *kept : original_of(**raw), reason});
     }
     return dead_letters_.write(letters);
   }
 
   std::size_t keep(std::span<const LogRecord* const> records) override {
     std::size_t bytes = 0;
-    auto raw = raw_.cbegin();
-    for (const LogRecord* record : records) {
-      // They come in the order of the poll, as a rule.
-      const auto is_it = [record](const MessagePtr& message) {
-        return message->partition == record->partition && message->offset == record->offset;
-      };
-      raw = std::find_if(raw, raw_.cend(), is_it);
-      if (raw == raw_.cend()) raw = raw_of(*record);
-      if (raw == raw_.cend()) continue;
-      const auto [kept, is_new] = kept_.try_emplace(std::pair(record->partition, record->offset), **raw);
-      if (is_new) bytes += kept->second.bytes();
+    auto next = records.begin();  // they come in the order of the poll
+    for (const MessagePtr& message : raw_) {
+      if (next == records.end()) break;
+      if (message->partition != (*next)->partition || message->offset != (*next)->offset) continue;
+      bytes += kept_.keep(*message);
+      ++next;
     }
     return bytes;
   }
 
   std::size_t let_go(const LogRecord& record) override {
-    const auto kept = kept_.find({record.partition, record.offset});
-    if (kept == kept_.end()) return 0;
-    const std::size_t bytes = kept->second.bytes();
-    kept_.erase(kept);
-    return bytes;
+    return kept_.let_go(record.partition, record.offset);
   }
 
   void committed(std::span<const LogPosition> positions) override {
@@ -393,7 +381,7 @@ class KafkaConsumer : public EventConsumer {
   bool suspicious_ = false;           // the topic was away: its next record may be another topic's
   Client client_;
   std::vector<MessagePtr> raw_;  // of the last poll; they go before the client
-  std::map<std::pair<std::int32_t, std::int64_t>, KeptMessage> kept_;  // by partition and offset
+  KeptMessages kept_;
 };
 
 }  // namespace

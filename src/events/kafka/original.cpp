@@ -60,4 +60,23 @@ Original KeptMessage::original() const {
   return original;
 }
 
+std::size_t KeptMessages::keep(const rd_kafka_message_t& message) {
+  const auto [kept, is_new] = messages_.try_emplace(std::pair(message.partition, message.offset), message);
+  return is_new ? kept->second.bytes() : 0;
+}
+
+std::size_t KeptMessages::let_go(std::int32_t partition, std::int64_t offset) {
+  const auto kept = messages_.find({partition, offset});
+  if (kept == messages_.end()) return 0;
+  const std::size_t bytes = kept->second.bytes();
+  messages_.erase(kept);
+  return bytes;
+}
+
+std::optional<Original> KeptMessages::find(std::int32_t partition, std::int64_t offset) const {
+  const auto kept = messages_.find({partition, offset});
+  if (kept == messages_.end()) return std::nullopt;
+  return kept->second.original();
+}
+
 }  // namespace seonchak::kafka

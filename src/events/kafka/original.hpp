@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 struct rd_kafka_message_s;
 struct rd_kafka_headers_s;
@@ -45,6 +47,22 @@ class KeptMessage {
   std::optional<std::string> value_;
   std::unique_ptr<rd_kafka_headers_s, DestroyHeaders> headers_;
   std::size_t bytes_ = 0;
+};
+
+/// Copies by partition and offset.
+class KeptMessages {
+ public:
+  /// Returns how many bytes more they take.
+  std::size_t keep(const rd_kafka_message_s& message);
+
+  /// Returns how many bytes less.
+  std::size_t let_go(std::int32_t partition, std::int64_t offset);
+
+  std::optional<Original> find(std::int32_t partition, std::int64_t offset) const;
+  void clear() { messages_.clear(); }
+
+ private:
+  std::map<std::pair<std::int32_t, std::int64_t>, KeptMessage> messages_;
 };
 
 }  // namespace seonchak::kafka
