@@ -141,7 +141,8 @@ void Actor::wait_for_row(Caller caller) {
 bool Actor::is_refused(const std::string& coupon_id) {
   const Plan& plan = environment_.plan;
   if (plan.refused_per_mille == 0 || environment_.healed) return false;
-  const auto spell = static_cast<std::uint64_t>(environment_.scheduler.now().count() / refused_for.count());
+  const auto spell =
+      static_cast<std::uint64_t>(environment_.scheduler.now().time_since_epoch() / refused_for);
   const std::uint64_t mixed = (plan.refused_pattern + spell) * 0x9e3779b97f4a7c15U +
                               std::hash<std::string>()(coupon_id) * 0xc2b2ae3d27d4eb4fU;
   if ((mixed >> 32U) % 1'000 >= plan.refused_per_mille) return false;

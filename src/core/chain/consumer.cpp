@@ -175,7 +175,10 @@ void Consumer::go_on() {
   if (batch_->has(Fate::bare)) {
     const auto turn = bare_.step(*batch_);
     all_tried = !turn.more;
-    if (turn.waiting) log_wait("gate", *turn.waiting);
+    if (turn.waiting) {
+      retries_.add();
+      if (waiting_.bare_refused(turn.waiting->message)) log_wait("gate", *turn.waiting);
+    }
   }
   send_letters();
   save(all_tried);

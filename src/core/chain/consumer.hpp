@@ -29,6 +29,7 @@ struct ConsumerOptions {
   BackoffOptions backoff{};               ///< between tries of the store, the gate or the log
   WaitingLimits waiting{};                ///< at them no more is read until something that waits is settled
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
+  std::chrono::milliseconds tell_again{1'000};      ///< what it is told is repeated after this
   RepairOptions repair{};
   BareRequestOptions bare{};
 };
@@ -121,6 +122,7 @@ class Consumer {
   std::string position_waits_for_;
   std::optional<TimePoint> stuck_since_;
   std::optional<std::string> told_stalled_;  // "": told that all is well
+  TimePoint tell_again_at_{};
   LogLimit log_limit_;
   bool idle_ = false;
   bool log_is_quiet_ = false;

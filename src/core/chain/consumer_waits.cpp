@@ -40,10 +40,9 @@ void Consumer::progressed() {
 void Consumer::tell_health() {
   waiting_records_.set(static_cast<std::int64_t>(waiting_.records()));
   const bool stuck = batch_ || to_resume_;
-  if (!stuck) {
-    stuck_since_.reset();
-    waits_for_.clear();
-  }
+  const bool held = store_and_log_.retry_at() != TimePoint{};
+  if (!stuck) stuck_since_.reset();
+  if (!stuck && !held) waits_for_.clear();
   auto since = waiting_.since();
   if (!since && batch_) since = batch_->polled_at();
   if (!since && stuck) since = stuck_since_;
@@ -55,8 +54,11 @@ void Consumer::tell_health() {
     why = waits_for_.empty() ? waiting_.why() : waits_for_;
     if (why.empty()) why = position_waits_for_.empty() ? "its turn" : "log position: " + position_waits_for_;
   }
-  if (why == told_stalled_) return;
+  // Now and then, too: somebody else may have told that this thread hung.
+  const auto time = ticker().now();
+  if (why == told_stalled_ && time < tell_again_at_) return;
   told_stalled_ = why;
+  tell_again_at_ = time + options_.tell_again;
   if (why.empty()) {
     health_.note("consumer", {});
   } else {

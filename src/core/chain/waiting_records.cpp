@@ -38,7 +38,8 @@ std::string WaitingRecords::why() const {
     if (rows_.size() > 1) text += " (and of " + std::to_string(rows_.size() - 1) + " more coupons)";
   }
   if (!letters_.empty()) add("dead-letter topic takes no record: " + letters_why_);
-  if (!bare_.empty()) add("gate does not decide bare requests of coupon " + bare_.begin()->first);
+  if (!bare_.empty())
+    add("gate does not decide bare requests of coupon " + bare_.begin()->first + ": " + bare_why_);
   if (full()) add("no more is read until then");
   return text;
 }
@@ -188,6 +189,7 @@ void WaitingRecords::give_back(ConsumeBatch&& batch) {
     queue->second.backoff.succeed();
   std::erase_if(rows_, is_empty);
   std::erase_if(bare_, is_empty);
+  if (bare_.empty()) bare_why_.clear();
   merge_settled();
 }
 

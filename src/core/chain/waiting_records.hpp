@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/chain/backoff.hpp"
@@ -55,9 +56,10 @@ class WaitingRecords {
   /// Marks what must wait behind earlier records of its coupon.
   void hold_back(ConsumeBatch& batch) const;
 
-  /// The store does not take this coupon's rows now, or the topic no letters.
-  /// True when it did so far, or refused for another reason.
+  /// The store does not take this coupon's rows now, the gate does not decide bare requests, or the topic
+  /// takes no letters. True when it did so far, or there was another reason.
   bool rows_refused(const std::string& coupon_id, const std::string& why);
+  bool bare_refused(const std::string& why) { return std::exchange(bare_why_, why) != why; }
   bool letters_refused(const std::string& why, std::chrono::milliseconds took);
 
   /// Whether letters may be tried now.
@@ -117,6 +119,7 @@ class WaitingRecords {
   std::deque<Waiting> letters_;
   Backoff letters_backoff_;
   std::string letters_why_;
+  std::string bare_why_;
   std::deque<Part> parts_;  // in the order of their batches
   std::uint64_t last_batch_ = 0;
   std::size_t records_ = 0;
