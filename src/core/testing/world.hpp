@@ -248,7 +248,7 @@ struct ConsumerLife {
     const auto until = ticker().now() + duration;
     while (ticker().now() < until) {
       const auto pause = consumer.step(std::chrono::milliseconds(1));
-      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(1)));
+      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(20)));
     }
   }
 
