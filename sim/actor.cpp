@@ -1,5 +1,6 @@
 #include "sim/actor.hpp"
 
+#include <functional>
 #include <utility>
 
 namespace seonchak::sim {
@@ -12,6 +13,7 @@ constexpr Micros slow_least = milliseconds(20);
 constexpr Micros hang_least = milliseconds(100);
 constexpr Micros hang_most = milliseconds(5'000);
 constexpr Micros gate_hang_most = milliseconds(2'500);
+constexpr Micros refused_for = milliseconds(150);
 constexpr Micros row_held_most = milliseconds(400);
 constexpr Micros recorder_hang_most = milliseconds(1'000);
 constexpr Micros overtaken_most = milliseconds(6'000);
@@ -133,6 +135,19 @@ void Actor::wait_for_row(Caller caller) {
   environment_.fault(FaultKind::row_held, name_);
   environment_.wait_for_log();
   environment_.scheduler.pause(environment_.random.between(hang_least, row_held_most));
+}
+
+// For a while, and others are not.
+bool Actor::is_refused(const std::string& coupon_id) {
+  const Plan& plan = environment_.plan;
+  if (plan.refused_per_mille == 0 || environment_.healed) return false;
+  const auto spell =
+      static_cast<std::uint64_t>(environment_.scheduler.now().time_since_epoch() / refused_for);
+  const std::uint64_t mixed = (plan.refused_pattern + spell) * 0x9e3779b97f4a7c15U +
+                              std::hash<std::string>()(coupon_id) * 0xc2b2ae3d27d4eb4fU;
+  if ((mixed >> 32U) % 1'000 >= plan.refused_per_mille) return false;
+  environment_.fault(FaultKind::rows_refused, name_);
+  return true;
 }
 
 // Within what a recovery waits for somebody who has announced himself.

@@ -80,6 +80,7 @@ class Actor {
 
   /// Somebody else holds the row that a recovery is about to change, if that is what the plan wants.
   void wait_for_row(Caller caller);
+  bool is_refused(const std::string& coupon_id);
 
   /// The store is slow to take a piece of recorded_claims, if that is what the plan wants.
   void hang_as_recorder(Caller caller);

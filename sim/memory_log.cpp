@@ -127,6 +127,9 @@ class MemoryLog::Consumer final : public EventConsumer {
 
   std::string fingerprint(const LogRecord&) override { return {}; }  // a log made anew has another name
 
+  std::size_t keep(std::span<const LogRecord* const>) override { return 0; }
+  std::size_t let_go(const LogRecord&) override { return 0; }
+
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     const MutexLock lock(shared_->mutex);
     for (const auto& [record, reason] : refused) shared_->dead_letters.push_back({*record, reason});

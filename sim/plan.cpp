@@ -42,7 +42,8 @@ std::string_view to_string(FaultKind kind) {
                                                                       "recorder_hung",
                                                                       "machine_lost",
                                                                       "log_stalled",
-                                                                      "row_held"};
+                                                                      "row_held",
+                                                                      "rows_refused"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -114,6 +115,10 @@ Plan::Plan(Random& random) {
   rebalances = some(300, 4);
   store_outages = some(200, 2);
   slow_most = milliseconds(900);
+  // Of what is drawn already: these draw nothing, then or later.
+  refused_pattern =
+      static_cast<std::uint64_t>(active.count()) * 1'000'003 + static_cast<std::uint64_t>(travel_max.count());
+  refused_per_mille = refused_pattern % 2 == 0 ? 100 + refused_pattern % 400 : 0;
   storm = log_is_durable && random.chance(storm_per_mille);
   if (storm) brew(random);
   if (storm && random.chance(duel_per_mille)) let_recoveries_hang(random);

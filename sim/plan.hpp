@@ -40,6 +40,7 @@ enum class FaultKind {
   machine_lost,
   log_stalled,
   row_held,
+  rows_refused,
   count,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count);
@@ -79,6 +80,8 @@ struct Plan {
       0;  ///< of a process's pieces of recorded_claims: after it has announced them
   unsigned machine_loss_per_mille = 0;  ///< of the gate's losses: API processes die, and the log stalls
   unsigned row_held_per_mille = 0;      ///< of fences: somebody else holds the row for a while
+  unsigned refused_per_mille = 0;       ///< of times and coupons: the store takes no rows of a consumer
+  std::uint64_t refused_pattern = 0;    ///< which
   int api_cuts = 0;                     ///< an API process cannot reach the store for a while
   unsigned reply_loss_per_mille = 0;    ///< of claims that were decided
   int gate_losses = 0;

@@ -17,7 +17,11 @@ Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id
   return call("list_coupons", [&] { return store_.list_coupons(after_id, limit); });
 }
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
-  return call("save", [&] { return store_.save(batch); });
+  return call("save", [&]() -> Result<SaveOutcome> {
+    const auto refused = [&](const IssuedEvent& event) { return actor_.is_refused(event.coupon_id); };
+    if (caller_ == Caller::any && std::ranges::any_of(batch.events, refused)) return SaveOutcome::busy;
+    return store_.save(batch);
+  });
 }
 Result<std::vector<LogPosition>> ActorStore::positions(const std::string& group, const std::string& topic) {
   return call("positions", [&] { return store_.positions(group, topic); });

@@ -163,6 +163,8 @@ class ActorConsumer final : public EventConsumer {
   Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override;
   Result<void> start_at(std::span<const LogPosition> positions) override;
   std::string fingerprint(const LogRecord& record) override { return inner_->fingerprint(record); }
+  std::size_t keep(std::span<const LogRecord* const> records) override { return inner_->keep(records); }
+  std::size_t let_go(const LogRecord& record) override { return inner_->let_go(record); }
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override;
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
   Result<void> check() override { return {}; }

@@ -15,7 +15,7 @@ from harness.servers import RedisServer, SharedServer
 
 SETTLE_S = 20.0
 
-# A saver waits two seconds for a row, twice in the worst case; the server ends a silent session after five.
+# A saver waits 0.2 s for a row; an operator's change longer; the server ends a silent session after five.
 OTHERS_ROWS_S = 12.0
 CLOSE_S = 10.0
 

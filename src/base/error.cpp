@@ -30,6 +30,8 @@ std::string_view to_string(Errc code) {
       return "invalid";
     case Errc::rejected:
       return "rejected";
+    case Errc::not_now:
+      return "not_now";
   }
   return "unknown";
 }

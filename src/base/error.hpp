@@ -23,6 +23,7 @@ enum class Errc {
   stock_below_issued,  ///< the stock asked for is less than what is issued
   invalid,             ///< the caller's input is wrong; the message says what to fix
   rejected,            ///< the store refuses this data for good (constraint, type): never retry
+  not_now,  ///< the store does not take this data as things are, and may take other: try again, apart
 };
 
 /// Stable lower-case name, as used in logs and metrics: "gate_missing".

@@ -110,6 +110,7 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
       break;
     case StoreLane::consumer:
       options.connections_max = 1;
+      options.lock_timeout_ms = 200;  // the rows of all other coupons wait meanwhile
       break;
     case StoreLane::operators:
       options.connections_max = 3;  // the propagator, and two operators

@@ -160,6 +160,22 @@ TEST_P(EventLogContract, ARecordOfTheLastPollCanBeDeadLettered) {
   EXPECT_EQ(issued(read(*consumer, 2)), events("x", 2, 3));
 }
 
+TEST_P(EventLogContract, ARecordThatIsKeptCanBeDeadLetteredAfterLaterPolls) {
+  const auto publisher = log_.publisher();
+  ASSERT_EQ(publisher->publish(events("x", 1, 4)), 4u);
+  settle(*publisher);
+  const auto consumer = log_.consumer();
+  assign(*consumer, {});
+  const auto first = read(*consumer, 2);
+  const std::vector<const LogRecord*> second = {&first[1]};
+  const std::size_t bytes = consumer->keep(second);
+  EXPECT_EQ(consumer->keep(second), 0u) << "it is kept already";
+  EXPECT_EQ(issued(read(*consumer, 2)), events("x", 3, 4));
+  EXPECT_TRUE(dead_letter(*consumer, first[1], "coupon_not_found"));
+  EXPECT_EQ(consumer->let_go(first[1]), bytes);
+  EXPECT_EQ(consumer->let_go(first[1]), 0u);
+}
+
 TEST_P(EventLogContract, NamesAndHealth) {
   const auto publisher = log_.publisher();
   const auto consumer = log_.consumer();

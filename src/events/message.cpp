@@ -79,14 +79,18 @@ class Reader {
     if (error != std::errc() || end != text.data() + text.size()) {
       return fail("sequence", "is not a 64-bit integer"), 0;
     }
-    if (number < 1) fail("sequence", "is less than 1");
-    return number;
+    return within_limits("sequence", number);
   }
 
   std::int64_t positive_integer(std::string_view name, const json::value& value) {
     if (!value.is_int64()) return fail(name, "is not a 64-bit integer"), 0;
-    if (value.get_int64() < 1) fail(name, "is less than 1");
-    return value.get_int64();
+    return within_limits(name, value.get_int64());
+  }
+
+  std::int64_t within_limits(std::string_view name, std::int64_t number) {
+    if (number < 1) fail(name, "is less than 1");
+    if (number > number_max) fail(name, "is more than 2^53");
+    return number;
   }
 
   Time issued_at() {
@@ -110,7 +114,7 @@ class Reader {
     std::int64_t epoch = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), epoch);
     const bool whole = error == std::errc() && end == text.data() + text.size();
-    return whole && epoch > 0 ? epoch : 0;
+    return whole && epoch > 0 && epoch <= number_max ? epoch : 0;
   }
 
   const json::object& object_;
@@ -131,12 +135,12 @@ std::string_view take_string(std::string_view& text) {
   return string;
 }
 
-/// 0 when there is none, or one that JSON would write in another way.
+/// 0 when there is none, one that JSON would write in another way, or one beyond the limit.
 std::int64_t take_positive(std::string_view& text) {
   std::int64_t number = 0;
   if (text.empty() || text.front() < '1' || text.front() > '9') return 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return 0;
+  if (error != std::errc() || number > number_max) return 0;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }

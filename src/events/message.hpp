@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@ namespace seonchak {
 
 /// The largest value decode_message looks into; a larger one is Malformed.
 inline constexpr std::size_t value_bytes_max = 64 * 1024;
+
+/// The largest sequence and epoch. Numbers are added to them later on, and JSON's readers know no larger
+/// ones.
+inline constexpr std::int64_t number_max = std::int64_t{1} << 53;
 
 /// How deep a value may nest (in fields that are ignored).
 inline constexpr std::size_t value_depth_max = 16;
@@ -70,8 +75,8 @@ struct RawMessage {
 ///
 /// - IssuedEvent when `sequence` is there. `couponId` and `userId` are strings or integers, `sequence` an
 /// integer from
-///   1 to 2^63-1 or such a decimal string, `issuedAt` RFC 3339; without `issuedAt` the record's timestamp
-///   counts. `epoch` is an integer from 1 to 2^63-1; without it, it comes from an event id that agrees
+///   1 to number_max or such a decimal string, `issuedAt` RFC 3339; without `issuedAt` the record's timestamp
+///   counts. `epoch` is an integer from 1 to number_max; without it, it comes from an event id that agrees
 ///   with the value, else it is 0.
 /// - BareRequest when it is not: {"couponId":1,"userId":42}.
 /// - Malformed, with the reason, for everything else.

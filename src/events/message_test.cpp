@@ -46,7 +46,7 @@ TEST(Message, AnUnknownEpochIsLeftOutOfTheValue) {
 TEST(Message, AnEncoderIsReusable) {
   MessageEncoder encoder;
   encoder.encode(event());
-  IssuedEvent other{"spring.sale_2-x", "user:a@b.c", 9'223'372'036'854'775'807, from_millis(1), 9};
+  IssuedEvent other{"spring.sale_2-x", "user:a@b.c", 9'007'199'254'740'992, from_millis(1), 9};
   const auto encoded = encoder.encode(other);
   EXPECT_EQ(decode(encoded.value, encoded.id), Message(other));
   EXPECT_EQ(encoded.time, "1970-01-01T00:00:00.001Z");
@@ -67,9 +67,9 @@ TEST(Message, EncodingAnIdThatNeedsEscapingAborts) {
 
 TEST(Message, IdsMayBeNumbersAndTheSequenceAString) {
   const Message expected =
-      IssuedEvent{"18446744073709551615", "9007199254740993", 9'007'199'254'740'993, record_time, 0};
+      IssuedEvent{"18446744073709551615", "9007199254740993", 9'007'199'254'740'992, record_time, 0};
   EXPECT_EQ(
-      decode(R"({"couponId":18446744073709551615,"userId":9007199254740993,"sequence":"9007199254740993"})"),
+      decode(R"({"couponId":18446744073709551615,"userId":9007199254740993,"sequence":"9007199254740992"})"),
       expected);
 }
 
@@ -108,9 +108,10 @@ TEST(Message, TheEpochComesFromAnEventIdThatAgrees) {
     return std::get<IssuedEvent>(decode(R"({"couponId":"1","userId":"2","sequence":17})", event_id)).epoch;
   };
   EXPECT_EQ(epoch("1:5:17"), 5);
-  EXPECT_EQ(epoch("1:9223372036854775807:17"), 9'223'372'036'854'775'807);
-  for (const char* other : {"", ":", "1", "1:", "1:5", "1:5:18", "2:5:17", "11:5:17", "1::17", "1:x:17",
-                            "1:-5:17", "1:5:5:17", "15:17", "1:9223372036854775808:17", "1:5:17 "}) {
+  EXPECT_EQ(epoch("1:9007199254740992:17"), 9'007'199'254'740'992);
+  for (const char* other :
+       {"", ":", "1", "1:", "1:5", "1:5:18", "2:5:17", "11:5:17", "1::17", "1:x:17", "1:-5:17", "1:5:5:17",
+        "1:9007199254740993:17", "15:17", "1:9223372036854775808:17", "1:5:17 "}) {
     EXPECT_EQ(epoch(other), 0) << other;
   }
 }
@@ -132,12 +133,24 @@ TEST(Message, AnEpochIsAPositive64BitInteger) {
   const auto with = [](std::string_view epoch) {
     return reason(R"({"couponId":"1","userId":"2","sequence":3,"epoch":)" + std::string(epoch) + "}");
   };
-  EXPECT_EQ(with("9223372036854775807"), "(well formed)");
+  EXPECT_EQ(with("9007199254740992"), "(well formed)");
+  EXPECT_EQ(with("9007199254740993"), "epoch is more than 2^53");
+  EXPECT_EQ(with("9223372036854775807"), "epoch is more than 2^53");
   EXPECT_EQ(with("0"), "epoch is less than 1");
   EXPECT_EQ(with("-1"), "epoch is less than 1");
   for (const char* bad : {"1.5", "1e2", "9223372036854775808", R"("3")", "{}", "true"}) {
     EXPECT_EQ(with(bad), "epoch is not a 64-bit integer") << bad;
   }
+}
+
+TEST(Message, NoNumberIsBeyondItsLimitInTheFormThatWeWriteEither) {
+  const auto with = [](const char* sequence, const char* epoch) {
+    return reason(std::string(R"({"couponId":"1","userId":"2","sequence":)") + sequence +
+                  R"(,"issuedAt":"2026-11-22T03:00:00.123Z","epoch":)" + epoch + "}");
+  };
+  EXPECT_EQ(with("9007199254740992", "9007199254740992"), "(well formed)");
+  EXPECT_EQ(with("9007199254740993", "1"), "sequence is more than 2^53");
+  EXPECT_EQ(with("1", "9007199254740993"), "epoch is more than 2^53");
 }
 
 TEST(Message, TheReasonSaysWhatIsWrong) {
@@ -161,8 +174,10 @@ TEST(Message, ASequenceIsAPositive64BitInteger) {
   const auto with = [](std::string_view sequence) {
     return reason(R"({"couponId":"1","userId":"2","sequence":)" + std::string(sequence) + "}");
   };
-  EXPECT_EQ(with("9223372036854775807"), "(well formed)");
-  EXPECT_EQ(with(R"("9223372036854775807")"), "(well formed)");
+  EXPECT_EQ(with("9007199254740992"), "(well formed)");
+  EXPECT_EQ(with(R"("9007199254740992")"), "(well formed)");
+  for (const char* large : {"9007199254740993", "9223372036854775807", R"("9223372036854775807")"})
+    EXPECT_EQ(with(large), "sequence is more than 2^53") << large;
   EXPECT_EQ(with("0"), "sequence is less than 1");
   EXPECT_EQ(with("-1"), "sequence is less than 1");
   EXPECT_EQ(with(R"("-1")"), "sequence is less than 1");

@@ -76,6 +76,7 @@ PublicReason public_reason(Errc code) {
     case Errc::invalid:
       return {ProblemCode::invalid_coupon, "The change does not fit the coupon."};
     case Errc::rejected:
+    case Errc::not_now:
       return {ProblemCode::internal, "The server could not save this."};
   }
   return {ProblemCode::internal, "The server failed to answer."};

@@ -1,5 +1,8 @@
 #include "core/chain/bare_requests.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "base/ticker.hpp"
 
 namespace seonchak {
@@ -17,17 +20,28 @@ Result<Decision> BareRequests::ask(const Coupon& coupon, const std::string& user
 }
 
 bool BareRequests::waited_enough(const std::string& coupon_id, const Error& error) {
+  auto& since = coupons_[coupon_id].since;
   if (error.code == Errc::unavailable || error.code == Errc::overloaded) {
-    undecided_since_.erase(coupon_id);
+    since.reset();
     return false;
   }
   const auto time = ticker().now();
-  const auto since = undecided_since_.try_emplace(coupon_id, time).first->second;
-  return time - since >= options_.undecided_max;
+  if (!since) since = time;
+  return time - *since >= options_.undecided_max;
 }
 
-std::optional<Error> BareRequests::step(ConsumeBatch& batch) {
-  std::optional<Error> waiting;
+BareRequests::TimePoint BareRequests::due(const std::string& coupon_id) {
+  const auto known = coupons_.find(coupon_id);
+  TimePoint due = known == coupons_.end() ? TimePoint{} : known->second.backoff.retry_at();
+  if (gates_.empty()) return due;
+  const auto coupon = catalog_.find(coupon_id);
+  const auto gate = coupon ? gates_.find(coupon->gate) : gates_.end();
+  return gate == gates_.end() ? due : std::max(due, gate->second.retry_at());
+}
+
+BareRequests::Turn BareRequests::step(ConsumeBatch& batch) {
+  Turn turn;
+  const auto began = ticker().now();
   std::set<std::string> coupons;  // that cannot be decided now
   std::set<std::string> gates;    // that do not answer
   std::size_t decided = 0;
@@ -35,11 +49,19 @@ std::optional<Error> BareRequests::step(ConsumeBatch& batch) {
     const auto& request = std::get<BareRequest>(record->message);
     const auto coupon = catalog_.find(request.coupon_id);
     if (!coupon || coupons.contains(coupon->id) || gates.contains(coupon->gate)) continue;
-    if (decided == options_.per_step_max) break;
+    if (due(coupon->id) > began) {
+      coupons.insert(coupon->id);
+      continue;
+    }
+    if (decided == options_.per_step_max) {
+      turn.more = true;
+      break;
+    }
     const auto decision = ask(*coupon, request.user_id);
     if (decision) {
       ++decided;
-      undecided_since_.erase(coupon->id);
+      coupons_.erase(coupon->id);
+      gates_.erase(coupon->gate);
       if (*decision == Decision::issued || *decision == Decision::already_issued) {
         batch.settle(record);
       } else {
@@ -54,11 +76,14 @@ std::optional<Error> BareRequests::step(ConsumeBatch& batch) {
       batch.refuse(record, std::string(to_string(code)));
       continue;
     }
-    waiting = decision.error();
+    turn.waiting = decision.error();
     coupons.insert(coupon->id);
-    if (code == Errc::unavailable) gates.insert(coupon->gate);
+    coupons_[coupon->id].backoff.fail(backoff_);
+    if (code != Errc::unavailable) continue;
+    gates.insert(coupon->gate);
+    gates_[coupon->gate].fail(backoff_);
   }
-  return waiting;
+  return turn;
 }
 
 }  // namespace seonchak

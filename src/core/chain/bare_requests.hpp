@@ -2,9 +2,9 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
+#include "core/chain/backoff.hpp"
 #include "core/chain/consume_batch.hpp"
 #include "core/ports/gate.hpp"
 
@@ -19,29 +19,50 @@ struct BareRequestOptions {
 };
 
 /// Lets the gate decide the bare requests of a batch, in the log's order for each coupon. One that cannot be
-/// decided yet holds up those of its own coupon only, or, when its gate does not answer, those of that gate.
+/// decided yet holds up those of its own coupon only, or, when its gate does not answer, those of that gate:
+/// they are left alone until a backoff is over, in later batches, too.
 ///
 /// Used from one thread.
 class BareRequests {
  public:
-  BareRequests(GateControl& gate, CatalogReader& catalog, BareRequestOptions options)
-      : gate_(gate), catalog_(catalog), options_(options) {}
+  using TimePoint = Backoff::TimePoint;
 
-  /// Decides what can be decided. Returns why the rest must wait; nothing when all are decided, or when this
-  /// was as much as one step may do.
-  std::optional<Error> step(ConsumeBatch& batch);
+  BareRequests(GateControl& gate, CatalogReader& catalog, BareRequestOptions options, BackoffOptions backoff)
+      : gate_(gate), catalog_(catalog), options_(options), backoff_(backoff) {}
 
-  /// Another batch begins.
-  void forget() { undecided_since_.clear(); }
+  struct Turn {
+    bool more = false;             ///< it was as much as one step may do
+    std::optional<Error> waiting;  ///< why something could not be decided
+  };
+
+  /// Decides what can be decided now.
+  Turn step(ConsumeBatch& batch);
+
+  /// When to try a coupon's requests again; in the past when nothing speaks against it.
+  TimePoint due(const std::string& coupon_id);
+
+  /// What is known of coupons of which no request waits any more, as `waits` says, is out of date.
+  template <class Waits>
+  void forget_unless(const Waits& waits) {
+    std::erase_if(coupons_, [&](const auto& entry) { return !waits(entry.first); });
+    if (coupons_.empty()) gates_.clear();
+  }
 
  private:
+  struct Undecided {
+    Backoff backoff;
+    std::optional<TimePoint> since;  // the gate answers since then
+  };
+
   Result<Decision> ask(const Coupon& coupon, const std::string& user_id);
   bool waited_enough(const std::string& coupon_id, const Error& error);
 
   GateControl& gate_;
   CatalogReader& catalog_;
   const BareRequestOptions options_;
-  std::map<std::string, std::chrono::steady_clock::time_point> undecided_since_;  // by coupon
+  const BackoffOptions backoff_;
+  std::map<std::string, Undecided> coupons_;
+  std::map<std::string, Backoff> gates_;  // that do not answer
 };
 
 }  // namespace seonchak

@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t questions_per_step = 64;
 
+/// A try in vain can take as long as the database waits for a row. After so many of them in one batch the
+/// rest of its coupons are left for later, too, so that other batches get their turn.
+constexpr std::size_t in_vain_max = 4;
+
 }  // namespace
 
 BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics)
@@ -28,7 +32,10 @@ BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog,
 
 void BatchSaver::forget() {
   parts_.clear();
+  in_parts_ = false;
+  in_vain_ = 0;
   questioned_.clear();
+  superseded_.clear();
 }
 
 BatchSaver::Outcome BatchSaver::stuck(Error error) {
@@ -40,22 +47,23 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
   if (!questioned_.empty()) return look_for_the_gone(batch);
   const bool whole = parts_.empty();
   const Records records = whole ? batch.unsaved() : parts_.back();
-  const bool moves = whole && may_move;
+  const bool moves = whole && may_move && !in_parts_;
   if (records.empty() && !moves) return Outcome::idle;
 
   compose(records, batch, moves ? &positions : nullptr);
   if (before_commit) before_commit(rows_);
-  std::vector<LateClaim> apart;  // failpoint: kept after the position has moved
-  if (failpoint("position_without_late")) apart = std::exchange(rows_.late, {});
+  std::vector<LateClaim> late_after;  // failpoint: kept after the position has moved
+  if (failpoint("position_without_late")) late_after = std::exchange(rows_.late, {});
   if (failpoint("offset_first")) (void)store_.save({rows_.group, rows_.topic, {}, rows_.positions});
   const auto began = ticker().now();
   const auto outcome = store_.save(rows_);
-  if (!apart.empty() && outcome && *outcome == SaveOutcome::saved)
-    (void)store_.save({rows_.group, rows_.topic, {}, {}, {}, std::move(apart)});
+  if (!late_after.empty() && outcome && *outcome == SaveOutcome::saved)
+    (void)store_.save({rows_.group, rows_.topic, {}, {}, {}, std::move(late_after)});
   commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
 
   if (!outcome && outcome.error().code == Errc::rejected && !records.empty())
     return rejected(batch, records, outcome.error());
+  if (!outcome && outcome.error().code == Errc::not_now) return apart(batch, records, outcome.error());
   if (!outcome) return stuck(outcome.error());
   switch (*outcome) {
     case SaveOutcome::saved:
@@ -63,11 +71,24 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
     case SaveOutcome::fenced:
       return Outcome::fenced;
     case SaveOutcome::superseded:
-      return look_anew(batch);
+      return look_anew(batch, records);
     case SaveOutcome::busy:
-      return busy(batch, records);
+      return apart(batch, records, {Errc::not_now, "somebody holds its row"});
   }
   broken_invariant("a save ends in one of the outcomes there are");
+}
+
+BatchSaver::Outcome BatchSaver::move(const std::map<std::int32_t, LogPosition>& ends,
+                                     const Positions& positions) {
+  rows_ = {log_.group(), log_.topic(), {}, {}, {}, {}};
+  for (const auto& [partition, end] : ends)
+    rows_.positions.push_back({partition, positions.at(partition), end.next_offset, end.fingerprint});
+  const auto outcome = store_.save(rows_);
+  if (!outcome && outcome.error().code == Errc::unavailable) return stuck(outcome.error());
+  why_ = outcome ? Error{Errc::not_now, "somebody holds its row"} : outcome.error();
+  if (!outcome) return Outcome::aside;
+  if (*outcome == SaveOutcome::saved) return Outcome::moved;
+  return *outcome == SaveOutcome::fenced ? Outcome::fenced : Outcome::aside;
 }
 
 void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, const Positions* moved) {
@@ -104,25 +125,29 @@ BatchSaver::Outcome BatchSaver::saved(ConsumeBatch& batch, const Records& record
   return moves ? Outcome::moved : Outcome::saved;
 }
 
-// Somebody holds a coupon's row. Whose it is the store does not say: each coupon is tried by itself, and
-// those that are held wait.
-BatchSaver::Outcome BatchSaver::busy(const ConsumeBatch& batch, const Records& records) {
+// Somebody holds a coupon's row, or the database refuses it as things are. Whose it is the store does not
+// say: each coupon is tried by itself, and those that are not taken are left aside.
+BatchSaver::Outcome BatchSaver::apart(ConsumeBatch& batch, const Records& records, Error why) {
   std::map<std::string_view, Records> by_coupon;
   Records late;  // holds no row
   for (const LogRecord* record : records)
     (batch.fate_of(record) == Fate::late ? late : by_coupon[coupon_of(*record)]).push_back(record);
-  const bool whole = parts_.empty();
-  if (!whole) parts_.pop_back();
+  const bool with_position = !rows_.positions.empty();
+  if (!parts_.empty()) parts_.pop_back();
+  in_parts_ = true;
   const std::size_t groups = by_coupon.size() + (late.empty() ? 0 : 1);
-  if (groups > 1) {
+  if (groups > 1 || with_position) {
     for (auto& [coupon_id, own] : by_coupon) parts_.push_back(std::move(own));
     if (!late.empty()) parts_.push_back(std::move(late));
     return Outcome::split;
   }
-  const std::string who =
-      by_coupon.empty() ? "the position" : "coupon " + std::string(by_coupon.begin()->first);
-  why_ = {Errc::unavailable, "somebody holds the row of " + who};
-  return parts_.empty() ? Outcome::stuck : Outcome::split;
+  coupon_ = coupon_of(*records.front());
+  why_ = std::move(why);
+  for (const LogRecord* record : records) batch.leave_aside(record);
+  if (++in_vain_ < in_vain_max) return Outcome::aside;
+  for (const Records& part : std::exchange(parts_, {}))
+    for (const LogRecord* record : part) batch.leave_aside(record);
+  return Outcome::aside;
 }
 
 BatchSaver::Outcome BatchSaver::rejected(ConsumeBatch& batch, const Records& records, const Error& error) {
@@ -138,7 +163,7 @@ BatchSaver::Outcome BatchSaver::rejected(ConsumeBatch& batch, const Records& rec
 }
 
 // A recovery has begun a new epoch, or a coupon is gone.
-BatchSaver::Outcome BatchSaver::look_anew(ConsumeBatch& batch) {
+BatchSaver::Outcome BatchSaver::look_anew(ConsumeBatch& batch, Records records) {
   parts_.clear();
   if (const auto refreshed = catalog_.catalog().refresh(); !refreshed) return stuck(refreshed.error());
   batch.sort(catalog_);
@@ -148,6 +173,7 @@ BatchSaver::Outcome BatchSaver::look_anew(ConsumeBatch& batch) {
   });
   if (changed) return Outcome::split;
   for (const CouponEpoch& expected : rows_.epochs) questioned_.push_back(expected.coupon_id);
+  superseded_ = std::move(records);
   return look_for_the_gone(batch);
 }
 
@@ -164,8 +190,9 @@ BatchSaver::Outcome BatchSaver::look_for_the_gone(ConsumeBatch& batch) {
   }
   if (!questioned_.empty()) return Outcome::split;
   batch.sort(catalog_);
+  const Records records = std::exchange(superseded_, {});
   if (std::exchange(found_gone_, false)) return Outcome::split;
-  return stuck({Errc::unavailable, "the store names another epoch than the catalog"});
+  return apart(batch, records, {Errc::not_now, "the store names another epoch than the catalog"});
 }
 
 }  // namespace seonchak

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,8 +13,8 @@
 namespace seonchak {
 
 /// Brings the issued events of a batch into the store, a transaction a step: all of them together with the
-/// position when nothing stands in the way, else in parts and without it. What a recovery has overtaken is
-/// kept as a late claim.
+/// position when nothing stands in the way, else in parts and without it. A coupon whose rows the store does
+/// not take now is left aside. What a recovery has overtaken is kept as a late claim.
 ///
 /// Used from one thread.
 class BatchSaver {
@@ -27,18 +28,24 @@ class BatchSaver {
     moved,   ///< the position is behind the batch: it is over
     saved,   ///< some rows are committed, and more may follow
     split,   ///< what was one transaction is tried in parts from here on
+    aside,   ///< the rows of coupon() are left aside, for why()
     fenced,  ///< another member has moved a position: the batch is none of ours any more
     stuck,   ///< why() must end first
-    idle,    ///< all is saved that can be while the position must not move
+    idle,    ///< all is saved that can be; the position is for somebody else to move
   };
 
   /// `may_move`: no record of the batch needs anything but to be saved.
   Outcome step(ConsumeBatch& batch, const Positions& positions, bool may_move);
 
+  /// Moves the position alone, over what is settled already. Outcomes: moved, fenced, stuck; aside when only
+  /// that must wait, for why().
+  Outcome move(const std::map<std::int32_t, LogPosition>& ends, const Positions& positions);
+
   /// What the last step committed.
   const SaveBatch& committed() const { return rows_; }
 
   const Error& why() const { return why_; }
+  const std::string& coupon() const { return coupon_; }
 
   /// Another batch begins.
   void forget();
@@ -51,9 +58,9 @@ class BatchSaver {
 
   void compose(const Records& records, const ConsumeBatch& batch, const Positions* moved);
   Outcome saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves);
-  Outcome busy(const ConsumeBatch& batch, const Records& records);
+  Outcome apart(ConsumeBatch& batch, const Records& records, Error why);
   Outcome rejected(ConsumeBatch& batch, const Records& records, const Error& error);
-  Outcome look_anew(ConsumeBatch& batch);
+  Outcome look_anew(ConsumeBatch& batch, Records records);
   Outcome look_for_the_gone(ConsumeBatch& batch);
   Outcome stuck(Error error);
 
@@ -63,8 +70,12 @@ class BatchSaver {
 
   SaveBatch rows_;
   Error why_;
+  std::string coupon_;
   std::vector<Records> parts_;           // the last one is next; empty: all at once
+  bool in_parts_ = false;                // the position is left alone
+  std::size_t in_vain_ = 0;              // coupons of this batch that the store does not take now
   std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
+  Records superseded_;                   // the records whose coupons these are
   bool found_gone_ = false;
   Counter& late_;
   Histogram& commit_seconds_;

@@ -42,7 +42,7 @@ bool ConsumeBatch::sort(CatalogReader& catalog) {
   std::shared_ptr<const Coupon> coupon;  // neighbours are often of one coupon
   for (std::size_t i = 0; i < records_.size(); ++i) {
     const Fate fate = fates_[i];
-    if (fate == Fate::refused || fate == Fate::settled) continue;
+    if (fate == Fate::refused || fate == Fate::settled || fate == Fate::aside) continue;
     const std::string& id = coupon_of(records_[i]);
     if (!gone_.empty() && gone_.contains(id)) {
       refuse(&records_[i], "coupon_not_found");

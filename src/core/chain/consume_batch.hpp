@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/invariant.hpp"
@@ -20,10 +21,12 @@ enum class Fate : std::uint8_t {
   late,     ///< decided in an epoch before its coupon's: to be kept until a recovery decides it
   bare,     ///< to be decided by the gate
   refused,  ///< to be dead-lettered
+  aside,    ///< to be left for later, as it is: something that it needs is not to be had now
   settled,  ///< nothing but that the position moves behind it
 };
 
-/// The records of one poll, until the log's position moves behind them. Used from one thread.
+/// Records that are handled together: those of one poll, or some that were set aside before. Used from one
+/// thread.
 class ConsumeBatch {
  public:
   using Records = std::vector<const LogRecord*>;
@@ -50,12 +53,19 @@ class ConsumeBatch {
   Records unsaved() const;
   Fate fate_of(const LogRecord* record) const { return fates_[index_of(record)]; }
   void settle(const LogRecord* record) { set(index_of(record), Fate::settled); }
+  void leave_aside(const LogRecord* record) { set(index_of(record), Fate::aside); }
   void refuse(const LogRecord* record, std::string reason);
 
   /// Refused and not acknowledged by the dead-letter topic yet.
   const std::vector<RefusedRecord>& letters() const { return letters_; }
   void sort_letters();  ///< in the log's order
   std::vector<RefusedRecord> letters_sent();
+
+  /// Everything is settled, or must wait.
+  bool all_settled() const { return counts_[static_cast<std::size_t>(Fate::settled)] == records_.size(); }
+
+  /// Gives up the batch for its records.
+  std::vector<LogRecord> take_records() && { return std::move(records_); }
 
   /// The last record of each partition.
   const std::unordered_map<std::int32_t, const LogRecord*>& ends() const { return ends_; }
@@ -68,10 +78,10 @@ class ConsumeBatch {
   }
   void set(std::size_t index, Fate fate);
 
-  const std::vector<LogRecord> records_;
-  const std::chrono::steady_clock::time_point polled_at_;
+  std::vector<LogRecord> records_;
+  std::chrono::steady_clock::time_point polled_at_;
   std::vector<Fate> fates_;  // of records_
-  std::size_t counts_[6] = {};
+  std::size_t counts_[7] = {};
   std::vector<RefusedRecord> letters_;
   std::set<std::string> gone_;
   std::unordered_map<std::int32_t, const LogRecord*> ends_;

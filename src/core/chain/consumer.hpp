@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "base/health.hpp"
+#include "base/log_limit.hpp"
 #include "base/metrics.hpp"
 #include "core/catalog/catalog.hpp"
+#include "core/chain/backoff.hpp"
 #include "core/chain/bare_requests.hpp"
 #include "core/chain/batch_saver.hpp"
 #include "core/chain/consume_batch.hpp"
 #include "core/chain/repair.hpp"
+#include "core/chain/waiting_records.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
 #include "core/ports/store.hpp"
@@ -23,9 +26,10 @@ struct ConsumerOptions {
   std::size_t batch_records_max = 4'000;  ///< per transaction; the log may bound their bytes, too
   std::chrono::milliseconds gather{50};   ///< the least time between two transactions, unless the batch is
                                           ///< full or a coupon's users wait for the store
-  std::chrono::milliseconds backoff_min{50};  ///< between tries of the store, the gate or the log
-  std::chrono::milliseconds backoff_max{2'000};
+  BackoffOptions backoff{};               ///< between tries of the store, the gate or the log
+  WaitingLimits waiting{};                ///< at them no more is read until something that waits is settled
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
+  std::chrono::milliseconds tell_again{1'000};      ///< what it is told is repeated after this
   RepairOptions repair{};
   BareRequestOptions bare{};
 };
@@ -42,12 +46,13 @@ struct ConsumerOptions {
 ///
 /// A bare request (a message of the origin's form, which nobody has decided) is decided by the gate here:
 /// issued, it comes back through the outbox with its sequence; refused, it is dead-lettered with the decision
-/// as the reason. While the gate is away it waits, and with it the position, but no issued event of its
-/// batch. A gate that is there and cannot be used for its coupon (gate_unusable) is a refusal, and so is a
-/// full outbox (outbox_full).
+/// as the reason. A gate that is there and cannot be used for its coupon (gate_unusable) is a refusal, and so
+/// is a full outbox (outbox_full).
 ///
-/// What must wait holds up nothing else: rows that cannot be saved now, because somebody holds their coupon's
-/// row, are left for later, and the others saved without the position.
+/// What must wait holds up nothing else: rows of a coupon that the store does not take now, bare requests
+/// that their gate does not decide, records that the dead-letter topic does not take. They are set aside and
+/// tried again, and the log is read on. Meanwhile rows are saved without the position, which moves over the
+/// batches from the front that are wholly settled: a crash repeats the others.
 ///
 /// A state machine without I/O or sleep of its own: everything outside is a port. Used from one thread.
 class Consumer {
@@ -64,18 +69,17 @@ class Consumer {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
-  struct Hold {
-    TimePoint retry_at;
-    std::chrono::milliseconds backoff;  // the next one
-  };
-
   void poll(std::chrono::milliseconds wait);
   void resume_from_store();
   void resume();
+  bool try_again();
+  std::chrono::milliseconds read_on(std::chrono::milliseconds wait);
   void go_on();
   bool sort();
-  bool send_letters();
-  void save();
+  void send_letters();
+  void save(bool all_tried);
+  void put_away();
+  void move_position();
   bool somebody_waits();
   void after_commit(const SaveBatch& rows);
   void handled(const IssuedEvent& event);
@@ -83,8 +87,11 @@ class Consumer {
   std::vector<Watermark> unmarked() const;
   void raise_persisted();
   void repair();
-  void hold(Hold& held, std::string_view what, const Error& error);
+  TimePoint next_try();
+  void hold(std::string_view what, const Error& error);
+  void log_wait(const std::string& what, const Error& error);
   void progressed();
+  void log_left_out();
   void tell_health();
   std::chrono::milliseconds until(TimePoint time) const;
 
@@ -100,22 +107,32 @@ class Consumer {
   BatchSaver saver_;
   Repair repair_;
 
+  WaitingRecords waiting_;
+
   BatchSaver::Positions position_;
-  std::optional<ConsumeBatch> batch_;                    // under way
+  std::optional<ConsumeBatch> batch_;  // under way
+  bool polled_ = false;                // it is of the last poll, and was not set aside before
+  bool tried_again_ = false;           // the last batch was not
   std::optional<std::vector<std::int32_t>> to_resume_;   // partitions to be started at the store's positions
   std::unordered_map<std::string, Watermark> unmarked_;  // committed, the gate not yet told
   TimePoint next_poll_{};
-  Hold store_and_log_;     // without them nothing goes on
-  Hold outside_;           // the gate and the dead-letter topic: only the position waits for them
-  std::string waits_for_;  // what is logged once
+  Backoff store_and_log_;   // without them nothing goes on
+  Backoff position_alone_;  // its row is held
+  std::string waits_for_;   // without which nothing goes on; logged once
+  std::string position_waits_for_;
   std::optional<TimePoint> stuck_since_;
-  std::optional<bool> told_stalled_;
+  std::optional<std::string> told_stalled_;  // "": told that all is well
+  TimePoint tell_again_at_{};
+  LogLimit log_limit_;
   bool idle_ = false;
+  bool log_is_quiet_ = false;
 
   Counter& saved_;
   Counter& dead_letters_;
   Counter& retries_;
   Gauge& stalled_seconds_;
+  Gauge& waiting_records_;
+  Gauge& partitions_;
 };
 
 }  // namespace seonchak

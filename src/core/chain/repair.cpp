@@ -148,7 +148,7 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, std::int64_t
     if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
     if (*saved == entries.size()) continue;
     const OutboxEntry& next = entries[*saved];
-    if (!is_lost(coupon, next)) return {};
+    if (!is_lost(coupon, next) || reader.waits(id)) return {};
     if (auto done = save(next, reader); !done) return done;
   }
   return {};
@@ -171,7 +171,7 @@ Result<void> Repair::save(const OutboxEntry& entry, const Reader& reader) {
   }
   const auto saved = store_.save(batch);
   if (!saved) return saved.error();
-  if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "somebody holds a row of the store"};
+  if (*saved == SaveOutcome::busy) return Error{Errc::not_now, "somebody holds a row of the store"};
   if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
   lost_.add(batch.events.size());
   log::warn("the log has lost events that it had confirmed: saved from the outbox",

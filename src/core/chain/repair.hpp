@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -55,10 +56,11 @@ class Repair {
 
   /// Looks, when it is time, for watermarks that lag behind the store (a consumer died between its commit and
   /// the trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to
-  /// read. `reader` is the consumer.
+  /// read. `reader` is the consumer: what it has of a coupon that `waits` is not lost.
   struct Reader {
     std::string group;
     std::string topic;
+    std::function<bool(const std::string& coupon_id)> waits = [](const std::string&) { return false; };
   };
   std::vector<Watermark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
 

@@ -152,8 +152,16 @@ class EventConsumer {
   /// kept with the position behind it. "" when there is nothing to tell.
   virtual std::string fingerprint(const LogRecord& record) = 0;
 
-  /// Writes records of the last poll to the dead-letter topic, with the reasons, and waits for the
-  /// acknowledgements of all. After an error some may have been written, and repeating the call is harmless.
+  /// Keeps records of the last poll, in its order, for dead_letter(), until let_go() or the next start_at().
+  /// Returns how many bytes more this takes.
+  virtual std::size_t keep(std::span<const LogRecord* const> records) = 0;
+
+  /// Gives back what keep() took for a record. Returns how many bytes that were.
+  virtual std::size_t let_go(const LogRecord& record) = 0;
+
+  /// Writes records of the last poll, or kept ones, to the dead-letter topic, with the reasons, and waits for
+  /// the acknowledgements of all. After an error some may have been written, and repeating the call is
+  /// harmless.
   virtual Result<void> dead_letter(std::span<const RefusedRecord> refused) = 0;
 
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.

@@ -134,7 +134,8 @@ class Store {
 
   /// Saves rows, late claims and positions in one transaction, in which no coupon named in `epochs` can
   /// change its epoch. A (coupon, user) that is there already is left alone; a (coupon, sequence) that
-  /// another user holds is `rejected`, and so is anything else the database will never take.
+  /// another user holds is `rejected`, and so is anything else the database will never take. What the
+  /// database refuses for a reason of its own (a trigger, a missing right) is `not_now`.
   virtual Result<SaveOutcome> save(const SaveBatch& batch) = 0;
 
   /// Positions of the group in the topic; a partition never saved is not in the list.

@@ -2,9 +2,12 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "core/ports/event_log.hpp"
 #include "core/testing/faults.hpp"
@@ -67,7 +70,9 @@ class FaultyConsumer final : public EventConsumer {
     if (faults_.next("consumer_poll") != Fault::none) return FaultPlan::error("consumer_poll");
     auto polled = inner_->poll(records_max, wait);
     if (!polled) return polled;
+    last_poll_.clear();
     for (LogRecord& record : polled->records) {
+      last_poll_.insert(record.offset);
       if (const auto found = strange.find(record.offset); found != strange.end())
         record.message = found->second;
     }
@@ -75,10 +80,23 @@ class FaultyConsumer final : public EventConsumer {
   }
 
   Result<void> start_at(std::span<const LogPosition> positions) override {
+    kept.clear();
     return faults_.run("start_at", [&] { return inner_->start_at(positions); });
   }
   std::string fingerprint(const LogRecord& record) override { return inner_->fingerprint(record); }
+  std::size_t keep(std::span<const LogRecord* const> records) override {
+    for (const LogRecord* record : records)
+      EXPECT_TRUE(last_poll_.contains(record->offset)) << "only the last poll can be kept";
+    for (const LogRecord* record : records) kept.insert(record->offset);
+    return bytes_kept_of_each * records.size();
+  }
+  std::size_t let_go(const LogRecord& record) override {
+    EXPECT_EQ(kept.erase(record.offset), 1U);
+    return bytes_kept_of_each;
+  }
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
+    for (const auto& [record, reason] : refused)
+      EXPECT_TRUE(last_poll_.contains(record->offset) || kept.contains(record->offset));
     return faults_.run("dead_letter", [&] { return inner_->dead_letter(refused); });
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
@@ -87,8 +105,11 @@ class FaultyConsumer final : public EventConsumer {
   const std::string& topic() const override { return inner_->topic(); }
 
   std::map<std::int64_t, Message> strange;  ///< by offset: what a reader finds there instead
+  std::set<std::int64_t> kept;              ///< offsets
+  std::size_t bytes_kept_of_each = 1;
 
  private:
+  std::set<std::int64_t> last_poll_;
   const std::unique_ptr<EventConsumer> inner_;
   FaultPlan& faults_;
 };

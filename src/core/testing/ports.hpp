@@ -51,6 +51,9 @@ class FaultyStore : public Store {
       const auto busy = [&](const auto& each) { return busy_coupons.contains(each.coupon_id); };
       if (std::ranges::any_of(batch.events, busy) || std::ranges::any_of(batch.epochs, busy))
         return SaveOutcome::busy;
+      if (busy_positions && !batch.positions.empty()) return SaveOutcome::busy;
+      const auto refused = [&](const auto& each) { return refused_coupons.contains(each.coupon_id); };
+      if (std::ranges::any_of(batch.events, refused)) return Error{Errc::not_now, "postgresql P0001: no"};
       return inner_.save(batch);
     });
   }
@@ -127,6 +130,8 @@ class FaultyStore : public Store {
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
+  std::set<std::string> refused_coupons;          ///< whose rows a trigger of the database refuses
+  bool busy_positions = false;                    ///< somebody holds the position's row
 
  private:
   Store& inner_;
@@ -171,6 +176,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   }
   Result<ClaimReply> claim_now(ClaimBatch batch) override {
     if (unusable_claims.contains(batch.coupon_id)) return unusable(batch.coupon_id);
+    if (undecided_claims.contains(batch.coupon_id)) return Error{Errc::gate_epoch, "injected"};
     return faults_.run("claim_now", [&] { return inner_.claim_now(std::move(batch)); });
   }
   Result<void> check() override {
@@ -228,7 +234,8 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
 
   /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
   std::set<std::string> unusable_outboxes;
-  std::set<std::string> unusable_claims;  ///< the same of its state
+  std::set<std::string> unusable_claims;   ///< the same of its state
+  std::set<std::string> undecided_claims;  ///< it cannot be decided yet
 
   /// The entry of a coupon that has this sequence is none that could be read: it fails once it is the next.
   std::map<std::string, std::int64_t> malformed_entries;

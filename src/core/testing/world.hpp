@@ -232,10 +232,7 @@ struct ConsumerLife {
   }
 
   static ConsumerOptions impatient(std::size_t batch_max) {
-    return {.batch_records_max = batch_max,
-            .backoff_min = no_wait,
-            .backoff_max = no_wait,
-            .repair = {.period = no_wait}};
+    return {.batch_records_max = batch_max, .backoff = {no_wait, no_wait}, .repair = {.period = no_wait}};
   }
 
   void drain() {
@@ -251,7 +248,7 @@ struct ConsumerLife {
     const auto until = ticker().now() + duration;
     while (ticker().now() < until) {
       const auto pause = consumer.step(std::chrono::milliseconds(1));
-      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(1)));
+      ticker().sleep_for(std::max(pause, std::chrono::milliseconds(20)));
     }
   }
 

@@ -14,6 +14,7 @@
 #include "events/kafka/dead_letter.hpp"
 #include "events/kafka/fingerprint.hpp"
 #include "events/kafka/kafka.hpp"
+#include "events/kafka/original.hpp"
 #include "events/kafka/record.hpp"
 
 namespace seonchak {
@@ -64,6 +65,7 @@ class KafkaConsumer : public EventConsumer {
   }
 
   Result<void> start_at(std::span<const LogPosition> positions) override {
+    kept_.clear();
     if (partitions_.empty() || !client_) return {};
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
     next_.clear();
@@ -91,11 +93,29 @@ class KafkaConsumer : public EventConsumer {
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     std::vector<Letter> letters;
     for (const auto& [record, reason] : refused) {
-      const auto raw = raw_of(*record);
-      if (raw == raw_.end()) return Error{Errc::invalid, "a dead letter must be a record of the last poll"};
-      letters.push_back({raw->get(), reason});
+      const auto kept = kept_.find(record->partition, record->offset);
+      const auto raw = kept ? raw_.end() : raw_of(*record);
+      if (!kept && raw == raw_.end())
+        return Error{Errc::invalid, "a dead letter must be a record of the last poll, or kept"};
+      letters.push_back({kept ? *kept : original_of(**raw), reason});
     }
     return dead_letters_.write(letters);
+  }
+
+  std::size_t keep(std::span<const LogRecord* const> records) override {
+    std::size_t bytes = 0;
+    auto next = records.begin();  // they come in the order of the poll
+    for (const MessagePtr& message : raw_) {
+      if (next == records.end()) break;
+      if (message->partition != (*next)->partition || message->offset != (*next)->offset) continue;
+      bytes += kept_.keep(*message);
+      ++next;
+    }
+    return bytes;
+  }
+
+  std::size_t let_go(const LogRecord& record) override {
+    return kept_.let_go(record.partition, record.offset);
   }
 
   void committed(std::span<const LogPosition> positions) override {
@@ -361,6 +381,7 @@ class KafkaConsumer : public EventConsumer {
   bool suspicious_ = false;           // the topic was away: its next record may be another topic's
   Client client_;
   std::vector<MessagePtr> raw_;  // of the last poll; they go before the client
+  KeptMessages kept_;
 };
 
 }  // namespace

@@ -34,8 +34,8 @@ std::string big_endian(Integer number) {
 }
 
 /// As Java's TimestampType prints itself.
-std::string_view timestamp_type_name(rd_kafka_timestamp_type_t type) {
-  switch (type) {
+std::string_view timestamp_type_name(int type) {
+  switch (static_cast<rd_kafka_timestamp_type_t>(type)) {
     case RD_KAFKA_TIMESTAMP_CREATE_TIME:
       return "CreateTime";
     case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME:
@@ -55,18 +55,15 @@ void add(const Headers& headers, const char* name, std::string_view value) {
   rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
 }
 
-Headers dead_letter_headers(const rd_kafka_message_t& original, const std::string& group,
+Headers dead_letter_headers(const Original& original, const std::string& topic, const std::string& group,
                             std::string_view reason) {
-  rd_kafka_headers_t* present = nullptr;
-  const bool some = rd_kafka_message_headers(&original, &present) == RD_KAFKA_RESP_ERR_NO_ERROR;
-  Headers headers(some ? rd_kafka_headers_copy(present) : rd_kafka_headers_new(8));
-  rd_kafka_timestamp_type_t type{};
-  const std::int64_t timestamp = rd_kafka_message_timestamp(&original, &type);
-  add(headers, "kafka_dlt-original-topic", rd_kafka_topic_name(original.rkt));
+  Headers headers(original.headers != nullptr ? rd_kafka_headers_copy(original.headers)
+                                              : rd_kafka_headers_new(8));
+  add(headers, "kafka_dlt-original-topic", topic);
   add(headers, "kafka_dlt-original-partition", big_endian(original.partition));
   add(headers, "kafka_dlt-original-offset", big_endian(original.offset));
-  add(headers, "kafka_dlt-original-timestamp", big_endian(timestamp));
-  add(headers, "kafka_dlt-original-timestamp-type", timestamp_type_name(type));
+  add(headers, "kafka_dlt-original-timestamp", big_endian(original.timestamp));
+  add(headers, "kafka_dlt-original-timestamp-type", timestamp_type_name(original.timestamp_type));
   add(headers, "kafka_dlt-original-consumer-group", group);
   add(headers, "kafka_dlt-exception-fqcn", exception_name);
   add(headers, "kafka_dlt-exception-message", reason);
@@ -125,7 +122,7 @@ Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
   begin(letters.size());
   const auto until = deadline();
   for (std::size_t i = 0; i < letters.size(); ++i)
-    send(letters[i], letters[i].reason, letters[i].original->len, i, until);
+    send(letters[i], letters[i].reason, letters[i].original.value_bytes, i, until);
   if (auto reported = wait(until); !reported) return reported;
   const std::vector<int> together = outcomes_;
   for (std::size_t i = 0; i < letters.size(); ++i) {
@@ -143,7 +140,7 @@ Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
 
 /// Its error code: cut, if it does not fit whole.
 Result<int> DeadLetterWriter::write_alone(const Letter& letter) {
-  const std::size_t bytes = letter.original->len;
+  const std::size_t bytes = letter.original.value_bytes;
   const std::string note = std::string(letter.reason) + std::string(cut_note) +
                            std::to_string(value_bytes_max) + " of its " + std::to_string(bytes) +
                            " bytes; the original offset has it whole)";
@@ -172,16 +169,17 @@ void DeadLetterWriter::report(std::uintptr_t ticket, int outcome) {
 
 void DeadLetterWriter::send(const Letter& letter, std::string_view reason, std::size_t value_bytes,
                             std::size_t index, TimePoint deadline) {
-  const rd_kafka_message_s& original = *letter.original;
+  const Original& original = letter.original;
   const std::int32_t partition =
       original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
   const std::uintptr_t ticket = first_ticket_ + index;
-  Headers headers = dead_letter_headers(original, options_.group, reason);
+  Headers headers = dead_letter_headers(original, target_.topic, options_.group, reason);
   while (true) {
     const auto error = rd_kafka_producev(
         client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(original.key, original.key_len),
-        RD_KAFKA_V_VALUE(original.payload, value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY(const_cast<void*>(original.key), original.key_bytes),
+        RD_KAFKA_V_VALUE(const_cast<void*>(original.value), value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
         RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < deadline;

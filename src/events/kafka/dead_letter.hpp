@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "events/kafka/client.hpp"
+#include "events/kafka/original.hpp"
 
 namespace seonchak::kafka {
 
@@ -20,7 +21,7 @@ Client make_letter_producer(const KafkaOptions& options, const Target& target,
 
 /// A record that can never succeed, and why.
 struct Letter {
-  const rd_kafka_message_s* original = nullptr;
+  Original original;
   std::string_view reason;
 };
 

@@ -63,9 +63,9 @@ std::unique_ptr<EventLogTail> make_kafka_tail(const KafkaOptions& options);
 std::unique_ptr<EventLogProbe> make_kafka_probe(const KafkaOptions& options);
 
 /// Joins the group and reads the topic from the positions that start_at names; the group's own offsets are
-/// only written, for lag tools. poll() must be called at least every max.poll.interval.ms (5 minutes), or the
-/// partitions go to another member. While a reassignment waits for start_at, poll() repeats it. Throws
-/// StartupError when a property is wrong; needs no connection.
+/// only written, for lag tools. A kept record is a copy of its message. poll() must be called at least every
+/// max.poll.interval.ms (5 minutes), or the partitions go to another member. While a reassignment waits for
+/// start_at, poll() repeats it. Throws StartupError when a property is wrong; needs no connection.
 std::unique_ptr<EventConsumer> make_kafka_consumer(const KafkaOptions& options);
 
 }  // namespace seonchak

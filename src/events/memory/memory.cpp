@@ -10,6 +10,7 @@
 
 #include "base/invariant.hpp"
 #include "base/log.hpp"
+#include "base/log_limit.hpp"
 #include "base/mutex.hpp"
 
 namespace seonchak {
@@ -128,11 +129,19 @@ class MemoryLog::Consumer : public EventConsumer {
 
   std::string fingerprint(const LogRecord&) override { return {}; }  // its name is never used again
 
+  // A record is whole by itself.
+  std::size_t keep(std::span<const LogRecord* const>) override { return 0; }
+  std::size_t let_go(const LogRecord&) override { return 0; }
+
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override {
     const MutexLock lock(shared_->mutex);
     auto& letters = shared_->dead_letters;
     for (const auto& [record, reason] : refused) {
-      log::error("dead letter", {{"topic", topic()}, {"offset", record->offset}, {"reason", reason}});
+      if (const auto left_out = log_limit_.line(kind_of_reason(reason)))
+        log::error("dead letter", {{"topic", topic()},
+                                   {"offset", record->offset},
+                                   {"reason", reason},
+                                   {"left_out_before", *left_out}});
       letters.push_back({*record, reason});
       if (letters.size() > shared_->options.dead_letters_max) letters.pop_front();
     }
@@ -158,6 +167,7 @@ class MemoryLog::Consumer : public EventConsumer {
 
  private:
   std::shared_ptr<Shared> shared_;
+  LogLimit log_limit_;
   bool assigned_ = false;         // the partition was reported
   bool started_ = false;          // start_at was called
   std::int64_t next_offset_ = 0;  // shared_->first_offset <= next_offset_ once started

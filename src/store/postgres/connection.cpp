@@ -94,6 +94,22 @@ Error to_error(const PostgresFailure& failure) {
   return {data ? Errc::rejected : Errc::unavailable, message + ": " + failure.message};
 }
 
+Error save_error(const PostgresFailure& failure) {
+  // Connection, transaction state, session, authorization, database, serialization, resources, operator,
+  // system. A statement's time-out may be of one coupon's rows: a trigger that waits.
+  static constexpr std::array<std::string_view, 9> for_everybody = {"",   "08", "25", "26", "28",
+                                                                    "3D", "40", "53", "58"};
+  static constexpr std::string_view operator_class = "57";
+  static constexpr std::string_view canceled_state = "57014";
+  Error error = to_error(failure);
+  const std::string_view state_class = std::string_view(failure.sqlstate).substr(0, 2);
+  const bool of_operator = state_class == operator_class && failure.sqlstate != canceled_state;
+  if (error.code == Errc::unavailable && !of_operator &&
+      std::ranges::find(for_everybody, state_class) == for_everybody.end())
+    error.code = Errc::not_now;
+  return error;
+}
+
 std::string without_password(std::string text, const std::string& url) {
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
       PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);

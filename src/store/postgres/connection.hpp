@@ -33,6 +33,10 @@ using PostgresResult = boost::system::result<T, PostgresFailure>;
 /// missing privilege.
 Error to_error(const PostgresFailure& failure);
 
+/// The same for a save: `not_now`, too, for an error that the database raises about these rows while it takes
+/// others.
+Error save_error(const PostgresFailure& failure);
+
 /// A statement is prepared under its name the first time a connection runs it.
 struct PostgresStatement {
   std::string name;

@@ -34,6 +34,43 @@ TEST(PostgresLocks, ARowThatIsHeldMakesASaveBusyAndOtherCallsUnavailable) {
   EXPECT_EQ(store->save(batch).value(), SaveOutcome::saved);
 }
 
+TEST(PostgresLocks, WhatATriggerRefusesIsNotNow) {
+  PostgresDatabase database;
+  PostgresOptions options = database.options();
+  options.statement_timeout_ms = 300;
+  const auto store = open_postgres(options);
+  for (const char* id : {"a", "b"}) ASSERT_TRUE(store->create_coupon(coupon_named(id)));
+  const auto shop = database.connect();
+  const auto refuse_by = [&](const std::string& statement) {
+    PostgresDatabase::run_on(
+        *shop,
+        "CREATE OR REPLACE FUNCTION refuse_a() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF NEW.coupon_id = 'a' THEN " +
+            statement +
+            "; END IF; RETURN NEW; END $$;"
+            "CREATE OR REPLACE TRIGGER refuse_a BEFORE INSERT ON user_coupon"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_a()");
+  };
+  const auto code = [&] {
+    const auto saved = store->save(batch_of({event("a", 1)}, {{0, 0, 1}}));
+    return saved ? "saved" : std::string(to_string(saved.error().code));
+  };
+  for (const char* statement : {"RAISE EXCEPTION 'no'", "PERFORM 1 / (SELECT 0 FROM nowhere)",
+                                "RAISE EXCEPTION 'no' USING ERRCODE = 'XX000'", "PERFORM pg_sleep(30)"}) {
+    refuse_by(statement);
+    EXPECT_EQ(code(), "not_now") << statement;
+  }
+  refuse_by("PERFORM 1 / 0");
+  EXPECT_EQ(code(), "rejected");
+  for (const char* state : {"08006", "40001", "53100", "57P01", "58030", "25006"}) {
+    refuse_by("RAISE EXCEPTION 'no' USING ERRCODE = '" + std::string(state) + "'");
+    EXPECT_EQ(code(), "unavailable") << state;
+  }
+  EXPECT_TRUE(store->save(batch_of({event("b", 1)}))) << "others are taken";
+  PostgresDatabase::run_on(*shop, "DROP TRIGGER refuse_a ON user_coupon");
+  EXPECT_EQ(code(), "saved");
+}
+
 TEST(PostgresLocks, AnIntentToRecordWaitsForNobody) {
   PostgresDatabase database;
   PostgresOptions options = database.options();

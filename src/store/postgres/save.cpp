@@ -108,7 +108,7 @@ Result<SaveOutcome> outcome_of(const PostgresResult<std::vector<PostgresRows>>& 
   if (rows.error().sqlstate == sql::fenced_state) return SaveOutcome::fenced;
   if (rows.error().sqlstate == sql::superseded_state) return SaveOutcome::superseded;
   if (rows.error().sqlstate == sql::lock_timeout_state) return SaveOutcome::busy;
-  return to_error(rows.error());
+  return save_error(rows.error());
 }
 
 }  // namespace

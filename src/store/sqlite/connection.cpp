@@ -18,10 +18,15 @@ bool refuses_data(int code) {
   return primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG;
 }
 
+/// A trigger of the operator's can be mended.
+Errc code_of(int code) {
+  if (code == SQLITE_CONSTRAINT_TRIGGER) return Errc::not_now;
+  return refuses_data(code) ? Errc::rejected : Errc::unavailable;
+}
+
 Error last_error(sqlite3* connection) {
   const int code = sqlite3_extended_errcode(connection);
-  return {refuses_data(code) ? Errc::rejected : Errc::unavailable,
-          "sqlite " + std::to_string(code) + ": " + sqlite3_errmsg(connection)};
+  return {code_of(code), "sqlite " + std::to_string(code) + ": " + sqlite3_errmsg(connection)};
 }
 
 }  // namespace

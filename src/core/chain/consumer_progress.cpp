@@ -1,0 +1,70 @@
+#include <algorithm>
+
+#include "base/invariant.hpp"
+#include "base/log.hpp"
+#include "core/chain/consumer.hpp"
+
+// What the consumer knows to be saved, and tells the gate, the log and those who wait for it.
+namespace seonchak {
+
+void Consumer::after_commit(const SaveBatch& rows) {
+  progressed();
+  saved_.add(rows.events.size());
+  std::vector<LogPosition> positions;
+  for (const PositionChange& change : rows.positions) {
+    position_[change.partition] = change.next;
+    positions.push_back({change.partition, change.next, change.fingerprint});
+  }
+  // Only events of the present epoch say how far the outbox of that epoch has come.
+  std::unordered_map<std::string_view, std::int64_t> epochs;
+  for (const CouponEpoch& coupon : rows.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
+  repair_.expect(rows.epochs);
+  for (const IssuedEvent& event : rows.events) {
+    const auto present = epochs.find(event.coupon_id);
+    if (present != epochs.end() && present->second == event.epoch) handled(event);
+  }
+  watermarks_.persisted(unmarked());
+  if (!positions.empty()) log_.committed(positions);
+}
+
+void Consumer::handled(const IssuedEvent& event) {
+  if (const auto watermark = repair_.handled(event)) raise(*watermark);
+}
+
+void Consumer::raise(const Watermark& watermark) {
+  Watermark& known = unmarked_.try_emplace(watermark.coupon_id, watermark).first->second;
+  if (watermark.epoch > known.epoch ||
+      (watermark.epoch == known.epoch && watermark.sequence > known.sequence))
+    known = watermark;
+}
+
+std::vector<Watermark> Consumer::unmarked() const {
+  std::vector<Watermark> watermarks;
+  for (const auto& [coupon_id, watermark] : unmarked_) watermarks.push_back(watermark);
+  return watermarks;
+}
+
+void Consumer::raise_persisted() {
+  if (unmarked_.empty()) return;
+  const std::vector<Watermark> watermarks = unmarked();
+  const auto answers = outbox_.raise_persisted(watermarks);
+  invariant(answers.size() == watermarks.size(), one_answer_each);
+  for (std::size_t i = 0; i < watermarks.size(); ++i) {
+    // Of a coupon that cannot be used the repair raises the watermark again, later.
+    const bool again = !answers[i] && answers[i].error().code == Errc::unavailable;
+    if (!answers[i])
+      log::debug("outbox not trimmed yet",
+                 {{"coupon", watermarks[i].coupon_id}, {"why", answers[i].error().message}});
+    if (!again) unmarked_.erase(watermarks[i].coupon_id);
+  }
+}
+
+void Consumer::repair() {
+  const auto waits = [this](const std::string& coupon_id) { return waiting_.waits(coupon_id); };
+  const auto watermarks =
+      repair_.step(catalog_.current(), {log_.group(), log_.topic(), waits}, log_is_quiet_);
+  for (const Watermark& watermark : watermarks) raise(watermark);
+  watermarks_.persisted(watermarks);
+}
+
+}  // namespace seonchak
