@@ -35,6 +35,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};
   if (failpoint("late_before_log")) (void)read_late();
   stage_ = Stage::fence;
+  shut_at_ = ticker().now();
   return true;
 }
 

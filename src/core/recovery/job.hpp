@@ -73,6 +73,7 @@ class RecoveryJob {
   /// Not to be advanced before.
   TimePoint due() const { return due_; }
   void wait_until(TimePoint due) { due_ = due; }
+  TimePoint shut_at() const { return shut_at_; }
 
   /// Looks closely and shuts the gate. False when there is no need after all. Errors: gate_epoch when another
   /// was faster.
@@ -123,6 +124,7 @@ class RecoveryJob {
   const std::string id_;
   Stage stage_ = Stage::shut;
   TimePoint due_{};
+  TimePoint shut_at_{};
 
   Coupon coupon_;  // as committed with the new epoch; `settled` is the one that was trusted
   CouponFence fence_;
