@@ -169,6 +169,7 @@ Result<bool> Guard::is_sound(const Coupon& row) {
   if (!progress) return progress.error();
   if (progress->epoch != row.epoch) return false;
   const auto state = control_.state(row.id);
+  if (!state && state.error().code == Errc::gate_behind) return false;
   if (!state) return state.error();
   const auto doubt = doubts_.find(row.id);
   const bool seen_more = doubt != doubts_.end() && doubt->second.epoch == row.epoch &&

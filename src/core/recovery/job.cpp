@@ -157,6 +157,9 @@ Result<void> RecoveryJob::read_waiting() {
   if (!read) return read.error();
   if (!read->failed.empty() && prefix_) return read->failed.front().error;
   for (const OutboxEntry& entry : read->entries) {
+    const bool follows = entry.first_sequence <= std::max(outbox_after_, remains_.rebuilt) + 1 &&
+                         entry.last_sequence() <= remains_.sequence;
+    if (prefix_ && !follows) return take_no_prefix();
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
@@ -171,9 +174,17 @@ Result<void> RecoveryJob::read_waiting() {
   }
   // Not a short page, but an empty one is the end: an entry that cannot be read fails once it is the next.
   if (!read->entries.empty()) return {};
-  if (prefix_ && known_.waiting.empty() && remains_.has_pending())
-    return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
+  if (prefix_ && outbox_after_ < remains_.pending) return take_no_prefix();
   stage_ = prefix_ ? Stage::check : Stage::survivors;
+  return {};
+}
+
+// The outbox and the state say different things: neither counts for more than what else is known.
+Result<void> RecoveryJob::take_no_prefix() {
+  log::error("an outbox has not what its state says: everything is read",
+             {{"coupon", id_}, {"after", outbox_after_}, {"pending", remains_.pending}});
+  prefix_ = false;
+  start_over();
   return {};
 }
 

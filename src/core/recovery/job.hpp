@@ -101,6 +101,7 @@ class RecoveryJob {
   Result<void> wait_for_recorders();
   Result<void> read_rows();
   Result<void> read_waiting();
+  Result<void> take_no_prefix();
   Result<void> read_survivors();
   Result<void> check_gate();
   Result<void> read_recorded();
