@@ -61,7 +61,7 @@ TEST(Relay, StopsAtAHoleAndPublishesWhatComesBeforeIt) {
   for (const char* id : {"c", "d"}) world.create(id, 100);
   for (int i = 0; i < 5; ++i) world.issue("c", 1);
   world.memory_gate.forget_outbox_entry("c", 3);
-  RelayLife life(world, log);
+  RelayLife life(world, log, {.durable = true});
   life.drain();
   life.drain();
   EXPECT_EQ(logged_sequences(log, "c"), one_to(2));

@@ -15,7 +15,10 @@ if string.sub(was, 1, 1) == 'r' then was = found[5] or '' end
 -- A foreign key is found before the first write.
 local holders = redis.call('HLEN', KEYS[2])
 local outbox = redis.call('XLEN', KEYS[3])
-local function count(text) return text and string.find(text, '^%d+$') and tonumber(text) end
+local function count(text)
+  local number = text and string.find(text, '^%d+$') and tonumber(text)
+  return number and number <= 2 ^ 53 and number
+end
 local sequence, persisted, rebuilt, pending = count(found[2]), count(found[3]), count(found[7]), count(found[8])
 local lost = not (sequence and persisted and count(found[9])) or not rebuilt ~= not pending
 local last = sequence or 0

@@ -134,13 +134,14 @@ TEST_F(ForeignKeys, AHolderWhoIsNoUserMakesThePageUnusable) {
 TEST_F(ForeignKeys, NumbersBeyondAnyCountAreNoStateOfOurs) {
   const std::string beyond = "9223372036854775807";
   run({"HSET", "{coupon:" + spoilt().id + "}:state", "persisted", beyond});
-  only_the_spoilt_fails(twin_->control().states(ids_));
-  only_the_spoilt_fails(twin_->outbox().progress(ids_));
+  only_the_spoilt_fails(twin_->control().states(ids_), Errc::gate_behind);
+  only_the_spoilt_fails(twin_->outbox().progress(ids_), Errc::gate_behind);
   run({"HSET", "{coupon:" + spoilt().id + "}:state", "epoch", beyond});
   const auto remains = twin_->recovery().begin(spoilt(), "t", beyond);
   ASSERT_TRUE(remains) << remains.error().message;
   EXPECT_EQ(remains->epoch, 0) << "an epoch after it must be possible";
   EXPECT_EQ(remains->persisted, 0);
+  EXPECT_TRUE(remains->fields_lost);
 }
 
 TEST_F(ForeignKeys, AForeignLeaseIsNobodys) {
