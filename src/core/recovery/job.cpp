@@ -156,10 +156,11 @@ Result<void> RecoveryJob::read_waiting() {
   const auto read = ports_.outbox.read({&after, 1}, options_.entries_page, no_wait);
   if (!read) return read.error();
   if (!read->failed.empty() && prefix_) return read->failed.front().error;
+  const bool must_be_whole = prefix_ && !failpoint("lost_holders_as_prefix");
   for (const OutboxEntry& entry : read->entries) {
     const bool follows = entry.first_sequence <= std::max(outbox_after_, remains_.rebuilt) + 1 &&
                          entry.last_sequence() <= remains_.sequence;
-    if (prefix_ && !follows) return take_no_prefix();
+    if (must_be_whole && !follows) return take_no_prefix();
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
@@ -174,7 +175,7 @@ Result<void> RecoveryJob::read_waiting() {
   }
   // Not a short page, but an empty one is the end: an entry that cannot be read fails once it is the next.
   if (!read->entries.empty()) return {};
-  if (prefix_ && outbox_after_ < remains_.pending) return take_no_prefix();
+  if (must_be_whole && outbox_after_ < remains_.pending) return take_no_prefix();
   stage_ = prefix_ ? Stage::check : Stage::survivors;
   return {};
 }
