@@ -66,8 +66,8 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   return after;
 }
 
-Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
-  std::vector<Coupon> changed;
+Result<FencedCoupons> MemoryStore::fence_coupons(std::span<const CouponFence> fences) {
+  FencedCoupons fenced;
   const MutexLock coupons(coupon_mutex_);
   const MutexLock guard(mutex_);
   for (const CouponFence& fence : fences) {
@@ -79,9 +79,9 @@ Result<std::vector<Coupon>> MemoryStore::fence_coupons(std::span<const CouponFen
     row.epoch = fence.epoch;
     row.gate = fence.gate;
     row.revision = ++revision_;
-    changed.push_back(row);
+    fenced.changed.push_back(row);
   }
-  return changed;
+  return fenced;
 }
 
 Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {

@@ -20,7 +20,7 @@ class MemoryStore final : public Store {
   Result<Coupon> coupon(const std::string& id) override;
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override;
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
+  Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;

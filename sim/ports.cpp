@@ -77,12 +77,12 @@ Result<std::int64_t> ActorStore::recorded_claim_count(const std::string& coupon_
 Result<void> ActorStore::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
   return call("forget_recorded", [&] { return store_.forget_recorded(coupon_id, epoch); });
 }
-Result<std::vector<Coupon>> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
+Result<FencedCoupons> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
   if (!fences.empty()) actor_.be_overtaken(caller_, fences.front().coupon_id);
   actor_.wait_for_row(caller_);
   return call("fence_coupons", [&] {
     auto fenced = store_.fence_coupons(fences);
-    for (const Coupon& row : *fenced) committed(row);
+    for (const Coupon& row : fenced->changed) committed(row);
     return fenced;
   });
 }

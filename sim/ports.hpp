@@ -44,7 +44,7 @@ class ActorStore final : public Store {
   Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override;
   Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override;
   Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override;
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override;
+  Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
   Result<std::vector<std::string>> coupons_with_late_claims(const std::string& after_id,

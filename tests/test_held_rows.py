@@ -19,6 +19,9 @@ SETTLE_S = 20.0
 OTHERS_ROWS_S = 12.0
 CLOSE_S = 10.0
 
+# A recovery takes about three seconds.
+RECOVERED_S = 10.0
+
 
 @dataclass
 class Shop:
@@ -142,6 +145,27 @@ def test_a_deleted_row_keeps_no_other_coupons_rows_back(shop: Shop) -> None:
     within(OTHERS_ROWS_S, lambda: shop.rows("free") == 5, "a deleted coupon stops the others")
     assert shop.rows("held") == 1
     assert server.metrics()["seonchak_consumer_dead_letters_total"] == 4
+
+
+def test_held_rows_keep_no_other_coupon_from_its_recovery(shop: Shop) -> None:
+    held = [f"a{n}" for n in range(5)]  # their turn is before "free"
+    server = shop.start()
+    for coupon in (*held, "free"):
+        create(server, coupon)
+        assert issue(server, coupon, "first") == 201
+    within(SETTLE_S, lambda: all(shop.rows(coupon) == 1 for coupon in (*held, "free")), "nothing is saved")
+    with psycopg.connect(shop.database) as holder:
+        holder.execute("SELECT 1 FROM coupon WHERE id <> 'free' FOR UPDATE")
+        shop.redis.client().flushall()
+        began = time.monotonic()
+        while issue(server, "free", "first") != 200:
+            for coupon in held:
+                assert issue(server, coupon, "first") == 503
+            assert time.monotonic() - began < RECOVERED_S, "the free coupon waits for those that are held"
+        holder.rollback()
+    for coupon in held:
+        within(SETTLE_S, lambda coupon=coupon: issue(server, coupon, "first") == 200, f"{coupon} stays away")
+        assert shop.rows(coupon) == 1
 
 
 def test_reads_of_a_slow_table_take_no_claim_its_freshness(shop: Shop) -> None:

@@ -107,6 +107,8 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
     case StoreLane::recovery:
       // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
       options.connections_max = 3;
+      // A coupon whose row somebody holds is tried again later: others' recoveries wait behind each try.
+      options.lock_timeout_ms = 250;
       break;
     case StoreLane::consumer:
       options.connections_max = 1;

@@ -220,5 +220,44 @@ TEST_P(OutboxContract, AHintIsNotLeftWithEveryClaim) {
   EXPECT_TRUE(second == first || second->last_hint - first->last_hint >= active_hint_period - 1ms);
 }
 
+TEST_P(OutboxContract, AnEntryThatIsGoneIsMissedWhenItsTurnHasCome) {
+  const GateConfig coupon = installed(make_config(20));
+  const auto progress = [&] { return outbox().progress({&coupon.id, 1}).front(); };
+  ASSERT_TRUE(twin_->claim(batch_of(coupon, {"a", "b", "c"})));
+  for (const char* user : {"d", "e", "f"}) claim_one(coupon, user);
+  persisted(coupon, 2);
+  EXPECT_TRUE(progress()) << "an entry that is saved in part";
+  twin_->delete_entry(coupon.id, 5);
+  EXPECT_TRUE(progress());
+  persisted(coupon, 4);
+  ASSERT_FALSE(progress());
+  EXPECT_EQ(progress().error().code, Errc::gate_behind);
+  twin_->delete_entry(coupon.id, 6);
+  EXPECT_EQ(progress().error().code, Errc::gate_behind) << "it is empty, and something waits";
+  persisted(coupon, 6);
+  EXPECT_TRUE(progress());
+}
+
+TEST_P(OutboxContract, WhatARecoveryWroteHasGapsAndWhatComesAfterHasNone) {
+  GateConfig coupon = installed(make_config(20));
+  const auto progress = [&] { return outbox().progress({&coupon.id, 1}).front(); };
+  claim_one(coupon, "a");
+  ASSERT_TRUE(begin(coupon, "t"));
+  const std::vector<OutboxEntry> entries = {{coupon.id, 2, 3, coupon.created_at, {"b"}},
+                                            {coupon.id, 2, 7, coupon.created_at, {"c"}}};
+  ASSERT_TRUE(recovery().put_outbox(coupon.id, "t", entries, true));
+  coupon.epoch = 2;
+  ASSERT_TRUE(recovery().open(coupon, "t", {9, 2, 7}));
+  ASSERT_TRUE(progress());
+  EXPECT_EQ(progress()->rebuilt, 9);
+  persisted(coupon, 3);
+  EXPECT_TRUE(progress());
+  for (const char* user : {"d", "e"}) claim_one(coupon, user);
+  persisted(coupon, 7);
+  EXPECT_TRUE(progress());
+  twin_->delete_entry(coupon.id, 10);
+  EXPECT_EQ(progress().error().code, Errc::gate_behind);
+}
+
 }  // namespace
 }  // namespace seonchak

@@ -130,7 +130,9 @@ TEST_P(StoreRecovery, FencesManyCouponsAsTheyWereSeen) {
                                            {"b", 4, a.gate, 6, "new"},
                                            {"gone", 1, "", 2, "new"},
                                            {"a", 2, a.gate, 3, "new"}};
-  auto fenced = store_->fence_coupons(fences).value();
+  const auto result = store_->fence_coupons(fences).value();
+  EXPECT_TRUE(result.held.empty());
+  auto fenced = result.changed;
   std::ranges::sort(fenced, {}, &Coupon::id);
   ASSERT_EQ(fenced.size(), 2U) << "one is in another epoch, one is gone";
   EXPECT_EQ(fenced[0].id, "a");
@@ -145,8 +147,10 @@ TEST_P(StoreRecovery, FencesManyCouponsAsTheyWereSeen) {
   const std::int64_t before = store_->coupon("b").value().revision;
   for (const Coupon& row : store_->coupons_since(before, 10).value()) changed.insert(row.id);
   EXPECT_EQ(changed, (std::set<std::string>{"a", "c"}));
-  EXPECT_TRUE(store_->fence_coupons(fences).value().empty()) << "they are not as seen any more";
-  EXPECT_TRUE(store_->fence_coupons({}).value().empty());
+  const auto again = store_->fence_coupons(fences).value();
+  EXPECT_TRUE(again.changed.empty()) << "they are not as seen any more";
+  EXPECT_TRUE(again.held.empty());
+  EXPECT_TRUE(store_->fence_coupons({}).value().changed.empty());
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ class Auditor {
       std::vector<std::string> again;
       for (const std::string& id : *pending) {
         const auto finished = look_at(id, *log, round);
-        const bool unusable = !finished && finished.error().code == Errc::gate_unusable;
+        const bool unusable = !finished && (finished.error().code == Errc::gate_unusable ||
+                                            finished.error().code == Errc::gate_behind);
         if (unusable) {
           coupons_.try_emplace(id);  // the report names it, though there is nothing to compare
           unfinished_[id] = finished.error().message;

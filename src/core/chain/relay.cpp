@@ -164,9 +164,11 @@ void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress
   if (known != positions_.end() && known->second.epoch == progress.epoch) return;
   // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
   const std::int64_t start = publisher_.durable() ? progress.published : progress.persisted;
-  Position position{start, start, start, progress.epoch};
+  Position position{start, start, start, progress.epoch, progress.rebuilt};
   if (failpoint("skip_outbox_entry_on_adopt")) position.read += 1;
   positions_.insert_or_assign(coupon_id, std::move(position));
+  if (const auto hole = holes_.find(coupon_id); hole != holes_.end() && hole->second.epoch != progress.epoch)
+    holes_.erase(hole);
   next_read_ = {};
 }
 
@@ -228,6 +230,7 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
 
   std::size_t events = 0;
   bool somebody_waits = false;
+  std::vector<const OutboxEntry*> after_holes;
   for (OutboxEntry& entry : read->entries) {
     const auto coupon = catalog_.find(entry.coupon_id);
     somebody_waits = somebody_waits || (coupon && coupon->ack != Ack::gate);
@@ -238,24 +241,58 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
       leases_.renew_now();  // recovered meanwhile: begin anew where the gate says
       continue;
     }
-    for (std::size_t i = 0; i < entry.users.size(); ++i) {
-      const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
-      if (sequence <= position.read) continue;
-      backlog_.push_back(
-          {entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
-      ++events;
+    const bool stopped = !after_holes.empty() && after_holes.back()->coupon_id == entry.coupon_id;
+    if (stopped) continue;
+    if (follows(entry, position)) {
+      events += take(entry, position);
+    } else {
+      after_holes.push_back(&entry);
     }
-    position.read = std::max(position.read, entry.last_sequence());
   }
   note_read(read->entries);
   for (const auto& [id, error] : read->failed) {
     leases_.cannot_use(id, error);
     positions_.erase(id);
   }
+  for (const OutboxEntry* entry : after_holes) stop_at_hole(*entry);
   if (!read->failed.empty()) keep_own_backlog();
   const bool all_was_read = !any_full(read->entries, options_.entries_max);
   if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
+}
+
+std::size_t Relay::take(OutboxEntry& entry, Position& position) {
+  std::size_t events = 0;
+  for (std::size_t i = 0; i < entry.users.size(); ++i) {
+    const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+    if (sequence <= position.read) continue;
+    backlog_.push_back({entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
+    ++events;
+  }
+  position.read = std::max(position.read, entry.last_sequence());
+  return events;
+}
+
+// What is missing may have been saved and trimmed: then the gate has a higher watermark by now.
+bool Relay::follows(const OutboxEntry& entry, const Position& position) {
+  if (entry.first_sequence <= std::max(position.read, position.rebuilt) + 1) return true;
+  const auto gate = outbox_.progress({&entry.coupon_id, 1}).front();
+  return gate && gate->epoch == position.epoch && entry.first_sequence <= gate->persisted + 1;
+}
+
+// What comes before it goes its way first. Once that is saved and trimmed, Outbox::progress says what is
+// gone.
+void Relay::stop_at_hole(const OutboxEntry& after) {
+  const Position& position = positions_.at(after.coupon_id);
+  const Watermark place{after.coupon_id, after.first_sequence, after.epoch};
+  if (Watermark& told = holes_[after.coupon_id]; told != place) {
+    told = place;
+    log::error("an outbox has a hole: its coupon waits to be recovered",
+               {{"coupon", after.coupon_id}, {"after", position.read}, {"next", after.first_sequence}});
+  }
+  if (position.marked < position.read) return;
+  leases_.cannot_use(after.coupon_id, {Errc::gate_behind, "an entry of its outbox is gone"});
+  positions_.erase(after.coupon_id);
 }
 
 void Relay::note_read(const std::vector<OutboxEntry>& entries) {

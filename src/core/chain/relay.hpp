@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -33,8 +34,9 @@ struct RelayOptions {
 };
 
 /// Moves issued coupons from the outbox to the event log, in the order of their sequence: at least once,
-/// never skipping. It leases the coupons that have something to move (RelayLeases), so that usually one relay
-/// serves each; two at once only write some events twice. A coupon that cannot be used stops no other.
+/// never skipping: at an entry whose predecessor is gone it stops, until the coupon is recovered. It leases
+/// the coupons that have something to move (RelayLeases), so that usually one relay serves each; two at once
+/// only write some events twice. A coupon that cannot be used stops no other.
 ///
 /// Logic without I/O or sleep of its own: everything outside is a port. Used from one thread.
 class Relay {
@@ -59,6 +61,7 @@ class Relay {
     std::int64_t confirmed = 0;  // last sequence in the log
     std::int64_t marked = 0;     // last sequence the gate knows is in the log
     std::int64_t epoch = 0;      // what the sequences belong to
+    std::int64_t rebuilt = 0;    // up to here the outbox may have gaps
     std::deque<std::pair<std::int64_t, TimePoint>> unconfirmed{};  // up to which sequence was read when
   };
 
@@ -70,6 +73,9 @@ class Relay {
   void rewind();
   Result<void> mark_confirmed();
   Result<std::size_t> read_outbox(std::chrono::milliseconds wait);
+  std::size_t take(OutboxEntry& entry, Position& position);
+  bool follows(const OutboxEntry& entry, const Position& position);
+  void stop_at_hole(const OutboxEntry& after);
   void publish_backlog();
   std::chrono::milliseconds come_again(bool too_soon, std::size_t events) const;
   std::chrono::milliseconds back_off(const Error& error);
@@ -89,6 +95,7 @@ class Relay {
   RelayLeases leases_;
   std::unordered_map<std::string, Position> positions_;  // of the coupons leased
   std::vector<IssuedEvent> backlog_;                     // read, not yet taken by the publisher
+  std::map<std::string, Watermark> holes_;               // told so already: where the outbox goes on
   TimePoint next_check_{};
   TimePoint next_read_{};
   TimePoint retry_at_{};

@@ -55,6 +55,35 @@ TEST(Relay, LeavesTheOutboxToTheConsumer) {
   EXPECT_EQ(world.outbox("c").size(), 3U);
 }
 
+TEST(Relay, StopsAtAHoleAndPublishesWhatComesBeforeIt) {
+  World world;
+  MemoryLog log;
+  for (const char* id : {"c", "d"}) world.create(id, 100);
+  for (int i = 0; i < 5; ++i) world.issue("c", 1);
+  world.memory_gate.forget_outbox_entry("c", 3);
+  RelayLife life(world, log, {.durable = true});
+  life.drain();
+  life.drain();
+  EXPECT_EQ(logged_sequences(log, "c"), one_to(2));
+  EXPECT_EQ(world.progress("c").published, 2);
+  world.issue("d", 1);
+  life.drain();
+  EXPECT_EQ(logged_sequences(log, "d"), one_to(1));
+}
+
+// Another relay has published it, and its mark is still on its way.
+TEST(Relay, WhatWasSavedAndTrimmedIsNoHole) {
+  World world;
+  MemoryLog log;
+  world.create("c", 100);
+  for (int i = 0; i < 5; ++i) world.issue("c", 1);
+  const Watermark saved{"c", 3, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&saved, 1}).front());
+  RelayLife life(world, log);
+  life.drain();
+  EXPECT_EQ(world.progress("c").published, 5);
+}
+
 TEST(Relay, ReplaysFromTheLastConfirmedWhenThePublisherLosesItsQueue) {
   World world;
   MemoryLog log;

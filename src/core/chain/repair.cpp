@@ -23,11 +23,13 @@ Repair::Repair(Store& store, Outbox& outbox, Metrics& metrics, RepairOptions opt
       options_(options),
       sweep_(outbox, options.sweep),
       lost_(metrics.counter("seonchak_consumer_lost_by_log_total",
-                            "Events saved from the outbox, since the log has confirmed and lost them.")) {}
+                            "Events that the log had confirmed, that did not come out of it, and that were "
+                            "saved from the outbox.")) {}
 
 void Repair::forget() {
   for (const auto& [id, coupon] : coupons_) others_.insert(id);
   coupons_.clear();
+  put_off_.clear();
   sweep_.restart();
   found_gap_ = false;
 }
@@ -48,7 +50,10 @@ void Repair::ask(const std::vector<std::string>& ids) {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto& gate = progress[i];
     if (gate && gate->epoch > 0)
-      coupons_[ids[i]] = {.epoch = gate->epoch, .through = gate->persisted, .handled_at = ticker().now()};
+      coupons_[ids[i]] = {.epoch = gate->epoch,
+                          .through = gate->persisted,
+                          .rebuilt = gate->rebuilt,
+                          .handled_at = ticker().now()};
   }
 }
 
@@ -94,30 +99,64 @@ Result<void> Repair::look(const Reader& reader, std::vector<Watermark>& watermar
   invariant(progress.size() == ids.size(), one_answer_each);
   if (const auto down = nobody_reached(progress)) return *down;
   others_.clear();
-  const auto time = ticker().now();
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!progress[i]) continue;
-    const Outbox::Progress& gate = *progress[i];
-    if (gate.epoch == 0) continue;
-    if (gate.published <= gate.persisted && !coupons_.contains(ids[i])) continue;
-    Coupon& coupon = coupons_[ids[i]];
-    if (coupon.epoch != gate.epoch) coupon = {.epoch = gate.epoch};
-    coupon.through = std::max(coupon.through, gate.persisted);
-    await(coupon, gate.published);
-    const auto reached = advance(coupon, ids[i], gate.published, reader);
-    if (!reached && reached.error().code == Errc::unavailable) return reached.error();
-    if (reached) {
-      cannot_trim_.erase(ids[i]);
-    } else if (cannot_trim_.insert(ids[i]).second) {
-      log::warn("an outbox is not trimmed", {{"coupon", ids[i]}, {"why", reached.error().message}});
+  // From the one after the last on, so that none is kept waiting by the same others each time.
+  const auto first = static_cast<std::size_t>(std::ranges::upper_bound(ids, turn_) - ids.begin());
+  std::size_t busy = 0;
+  for (std::size_t n = 0; n < ids.size(); ++n) {
+    const std::size_t i = (first + n) % ids.size();
+    if (busy == options_.busy_max) {
+      others_.insert(ids[i]);
+      continue;
     }
-    const bool at_rest = gate.persisted >= std::max({gate.published, coupon.seen, coupon.through});
-    if (!at_rest) coupon.handled_at = time;
-    if (coupon.through > gate.persisted) watermarks.push_back({ids[i], coupon.through, gate.epoch});
-    if (time - coupon.handled_at >= options_.forget_after) coupons_.erase(ids[i]);
+    if (!progress[i] || progress[i]->epoch == 0) continue;
+    turn_ = ids[i];
+    const auto looked_at = look_at(ids[i], *progress[i], reader, watermarks);
+    if (looked_at) continue;
+    put_off(ids[i], looked_at.error());
+    ++busy;
   }
   found_gap_ = false;
   return {};
+}
+
+// Errors: the store has no time for it.
+Result<void> Repair::look_at(const std::string& id, const Outbox::Progress& gate, const Reader& reader,
+                             std::vector<Watermark>& watermarks) {
+  if (gate.published <= gate.persisted && !coupons_.contains(id)) return {};
+  const auto time = ticker().now();
+  Coupon& coupon = coupons_[id];
+  if (coupon.epoch != gate.epoch) coupon = {.epoch = gate.epoch};
+  coupon.through = std::max(coupon.through, gate.persisted);
+  coupon.rebuilt = gate.rebuilt;
+  await(coupon, gate.published);
+  const bool waits = time < coupon.not_before;
+  const auto reached = waits ? Result<void>() : advance(coupon, id, gate.published, reader);
+  const bool no_time = !reached && reached.error().code == Errc::unavailable;
+  if (reached && !waits) {
+    cannot_trim_.erase(id);
+    put_off_.erase(id);
+    coupon.pause = {};
+  } else if (!reached && !no_time && cannot_trim_.insert(id).second) {
+    log::warn("an outbox is not trimmed", {{"coupon", id}, {"why", reached.error().message}});
+  }
+  const bool at_rest = gate.persisted >= std::max({gate.published, coupon.seen, coupon.through});
+  if (!at_rest) coupon.handled_at = time;
+  if (coupon.through > gate.persisted) watermarks.push_back({id, coupon.through, gate.epoch});
+  if (no_time) return reached;
+  if (time - coupon.handled_at >= options_.forget_after) {
+    coupons_.erase(id);
+    put_off_.erase(id);
+  }
+  return {};
+}
+
+void Repair::put_off(const std::string& id, const Error& error) {
+  Coupon& coupon = coupons_[id];
+  coupon.pause = std::clamp(coupon.pause * 2, options_.busy_pause, options_.busy_pause_max);
+  coupon.not_before = ticker().now() + coupon.pause;
+  const bool first = put_off_.empty();
+  put_off_.insert(id);
+  if (first) log::warn("outboxes wait for the store", {{"first", id}, {"why", error.message}});
 }
 
 // What comes after is judged once all up to here is saved.
@@ -143,6 +182,13 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, std::int64_t
       return entry.last_sequence() > confirmed || entry.epoch != coupon.epoch;
     });
     if (entries.empty()) return {};
+    // Above what a recovery wrote, a gap is an entry that is gone.
+    std::int64_t before = std::max(coupon.through, coupon.rebuilt);
+    const auto after_hole = std::ranges::find_if(entries, [&](const OutboxEntry& entry) {
+      return entry.first_sequence > std::exchange(before, std::max(before, entry.last_sequence())) + 1;
+    });
+    entries.erase(after_hole, entries.end());
+    if (entries.empty()) return Error{Errc::gate_behind, "an entry of its outbox is gone"};
     const auto saved = saved_entries(entries);
     if (!saved) return saved.error();
     if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
@@ -169,13 +215,19 @@ Result<void> Repair::save(const OutboxEntry& entry, const Reader& reader) {
                             entry.first_sequence + static_cast<std::int64_t>(i), entry.issued_at,
                             entry.epoch});
   }
+  const auto rows = store_.holders_among(entry.coupon_id, entry.users);
+  if (!rows) return rows.error();
   const auto saved = store_.save(batch);
   if (!saved) return saved.error();
   if (*saved == SaveOutcome::busy) return Error{Errc::not_now, "somebody holds a row of the store"};
   if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
-  lost_.add(batch.events.size());
-  log::warn("the log has lost events that it had confirmed: saved from the outbox",
-            {{"coupon", entry.coupon_id}, {"first", entry.first_sequence}, {"last", entry.last_sequence()}});
+  const std::size_t added = entry.users.size() - std::min(entry.users.size(), rows->size());
+  lost_.add(added);
+  log::warn("events that the log had confirmed did not come out of it: saved from the outbox",
+            {{"coupon", entry.coupon_id},
+             {"first", entry.first_sequence},
+             {"last", entry.last_sequence()},
+             {"saved", added}});
   return {};
 }
 

@@ -26,6 +26,11 @@ struct RepairOptions {
   std::chrono::milliseconds overdue{5'000};
   std::chrono::milliseconds forget_after{60'000};  ///< a coupon at rest, of which no event came
   std::size_t active_max = 10'000;                 ///< hints read in one look
+
+  /// A coupon that the store has no time for, since somebody holds its row, waits; doubled each time.
+  std::chrono::milliseconds busy_pause{4'000};
+  std::chrono::milliseconds busy_pause_max{30'000};
+  std::size_t busy_max = 2;  ///< in one look: each costs the consumer a call's time
   OutboxSweepOptions sweep{};
 };
 
@@ -70,14 +75,20 @@ class Repair {
     std::int64_t epoch = 0;
     std::int64_t through = 0;  // everything up to here is saved
     std::int64_t seen = 0;     // the highest sequence handled
+    std::int64_t rebuilt = 0;  // up to here the outbox may have gaps
     TimePoint handled_at{};    // the last event, or the last time it was found not to be at rest
     // Up to `awaited` the log has confirmed everything, as was first seen then.
     std::int64_t awaited = 0;
     TimePoint awaited_since{};
+    std::chrono::milliseconds pause{0};  // after the store had no time for it
+    TimePoint not_before{};
   };
 
   void find_others(const CatalogSnapshot& catalog);
   Result<void> look(const Reader& reader, std::vector<Watermark>& watermarks);
+  Result<void> look_at(const std::string& id, const Outbox::Progress& gate, const Reader& reader,
+                       std::vector<Watermark>& watermarks);
+  void put_off(const std::string& id, const Error& error);
   void ask(const std::vector<std::string>& ids);
   void await(Coupon& coupon, std::int64_t published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
@@ -92,6 +103,8 @@ class Repair {
   std::unordered_map<std::string, Coupon> coupons_;
   std::set<std::string> others_;       // to be looked at as well: hinted, or found by the sweep
   std::set<std::string> cannot_trim_;  // told so already
+  std::set<std::string> put_off_;      // the store had no time for them; that some are is told once
+  std::string turn_;                   // the coupon that was looked at last
   bool found_gap_ = false;
   TimePoint next_look_{};
   std::optional<TimePoint> quiet_since_;  // of the log

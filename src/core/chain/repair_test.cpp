@@ -109,5 +109,45 @@ TEST(Repair, ACouponThatCannotBeUsedStopsNoOther) {
   EXPECT_EQ(world.saved_sequences("d"), one_to(2));
 }
 
+TEST(Repair, RowsThatAreHeldKeepNoOtherCouponWaiting) {
+  Lost world;
+  for (int i = 0; i < 5; ++i) {
+    const std::string id = "a" + std::to_string(i);
+    world.create(id, 10);
+    world.issue(id, 2);
+    world.store.busy_coupons.insert(id);
+  }
+  MemoryLog deleted;
+  RelayLife(world, deleted, {.durable = true}).drain();
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(15));
+  for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
+  const std::size_t tried = world.faults.calls("save");
+  world.look(repair, std::chrono::seconds(60));
+  EXPECT_LE(world.faults.calls("save") - tried, 20U) << "more and more seldom";
+  world.store.busy_coupons.clear();
+  world.look(repair, std::chrono::seconds(60));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(world.saved_sequences("a" + std::to_string(i)), one_to(2));
+}
+
+TEST(Repair, GoesOverNoHole) {
+  World world;
+  HandTime time;
+  world.create("c", 10);
+  for (int i = 0; i < 5; ++i) world.issue("c", 1);
+  const Watermark published{"c", 5, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  world.memory_gate.forget_outbox_entry("c", 3);
+  Repair repair(world.store, world.gate, world.metrics);
+  for (; time.passed < std::chrono::seconds(30); time.passed += std::chrono::seconds(1)) {
+    const auto watermarks = repair.step(*world.catalog.snapshot(), {"group", "topic"}, true);
+    for (const auto& answer : world.memory_gate.raise_persisted(watermarks)) EXPECT_TRUE(answer);
+  }
+  EXPECT_EQ(world.saved_sequences("c"), one_to(2));
+  EXPECT_EQ(world.memory_gate.state("c")->persisted, 2);
+  EXPECT_EQ(world.memory_gate.progress(std::vector<std::string>{"c"}).front().error().code,
+            Errc::gate_behind);
+}
+
 }  // namespace
 }  // namespace seonchak

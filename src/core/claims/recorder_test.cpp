@@ -13,7 +13,7 @@ struct Recorded : World {
     const Coupon row = sqlite->coupon(id).value();
     EXPECT_EQ(
         sqlite->fence_coupons(std::vector<CouponFence>{{id, row.epoch, row.gate, row.epoch + 1, row.gate}})
-            ->size(),
+            ->changed.size(),
         1U);
     (void)catalog.refresh();
   }

@@ -216,8 +216,11 @@ class Outbox {
     std::int64_t published = 0;
     std::int64_t persisted = 0;
     std::int64_t epoch = 0;  ///< what the watermarks belong to; 0 without a state, and while it is recovered
+    std::int64_t rebuilt = 0;  ///< a recovery wrote what lies up to here: its sequences may have gaps, those
+                               ///< above have none
   };
-  /// Errors: gate_behind when something waits for the store and the outbox is gone.
+  /// Errors: gate_behind when the next one that waits for the store is not in the outbox, or the state lacks
+  /// something that our gates write.
   virtual PerCoupon<Progress> progress(std::span<const std::string> coupon_ids) = 0;
 
   /// Coupons with a hint, the latest first, at most `limit`. A hint is left by a claim, at most once per

@@ -22,12 +22,14 @@ struct Remains {
   std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
   std::int64_t pending = 0;    ///< the last sequence in the outbox, as the state says
   std::int64_t entries = 0;    ///< how many entries the outbox has
+  std::int64_t rebuilt = 0;    ///< as Outbox::Progress::rebuilt
+  bool fields_lost = false;    ///< one of the above is not what the state had
 
   /// Whether something waits for the store.
   bool has_pending() const { return pending > persisted; }
 
   /// Whether the rest has what the state says it has.
-  bool is_whole() const { return holders >= counted && (entries > 0 || !has_pending()); }
+  bool is_whole() const { return holders >= counted && (entries > 0 || !has_pending()) && !fields_lost; }
 };
 
 /// How far a coupon has come when it is opened again.
@@ -72,9 +74,10 @@ class GateRecovery {
                                   std::span<const OutboxEntry> entries, bool first) = 0;
 
   /// Opens the coupon in config.epoch with stock, window and closed of `config`, unless the gate has later
-  /// ones. Nothing waits between watermarks.pending and watermarks.sequence: a watermark that reaches the one
-  /// has reached the other. Leaves a hint for Outbox::active first. Errors: gate_behind when holders or the
-  /// outbox have been lost since they were put, or since begin().
+  /// ones (gate_behind when of those something is lost). Nothing waits between watermarks.pending and
+  /// watermarks.sequence: a watermark that reaches the one has reached the other. Leaves a hint for
+  /// Outbox::active first. Errors: gate_behind when holders or the outbox have been lost since they were put,
+  /// or since begin().
   virtual Result<void> open(const GateConfig& config, const std::string& token,
                             const RebuiltWatermarks& watermarks) = 0;
 };

@@ -84,6 +84,12 @@ struct CouponFence {
   std::string gate;
 };
 
+/// What became of many fences.
+struct FencedCoupons {
+  std::vector<Coupon> changed;    ///< as asked for now, each with a new revision
+  std::vector<std::string> held;  ///< somebody holds the row: nothing was changed, nor found out
+};
+
 /// What one transaction of the consumer saves.
 struct SaveBatch {
   std::string group;
@@ -122,9 +128,9 @@ class Store {
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
 
-  /// Changes many coupons in one transaction. Returns those that are as asked for now, each with a new
-  /// revision; a coupon that was not as seen, or is gone, is left alone. Each coupon once.
-  virtual Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) = 0;
+  /// Changes many coupons in one transaction, which waits for no row. A coupon that was not as seen, or is
+  /// gone, is left alone and in neither list. Each coupon once.
+  virtual Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) = 0;
 
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
   virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
@@ -163,7 +169,8 @@ class Store {
 
   /// Writes down what a process remembers of such a coupon, at most claims_piece_max claims (more are
   /// `invalid`), and counts the piece for its recording, if there is one of that name; repeating it is
-  /// harmless. False, and nothing written, when no recovery in that epoch is under way.
+  /// harmless. Waits for no row's lock: `unavailable` when somebody holds the coupon's. False, and nothing
+  /// written, when no recovery in that epoch is under way.
   virtual Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch,
                                       const std::string& process, std::span<const KnownClaim> claims) = 0;
 

@@ -31,7 +31,6 @@ RecoveryCoordinator::RecoveryCoordinator(Ports ports, Guard& guard, Catalog& cat
       tail_(ports.store, ports.log, options_.tail),
       late_(ports.store, ports.control, catalog, metrics, options_.late),
       lease_(ports.store, options_.lease),
-      fences_at_once_(options_.fences_max),
       recovered_(metrics.counter("seonchak_recovered_coupons_total", "Coupons recovered by this process.")),
       holders_added_(metrics.counter("seonchak_recovered_holders_total",
                                      "Holders the gate had lost and was given back.")),
@@ -145,17 +144,19 @@ RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& co
 
 // Those with demand are admitted at once, whatever else is under way.
 void RecoveryCoordinator::shut(Share share) {
-  const std::size_t room = options_.jobs_max - std::min(options_.jobs_max, jobs_.size());
+  const std::size_t room = options_.jobs_max - std::min(options_.jobs_max, jobs_under_way());
   const std::size_t most =
       share == Share::demand ? options_.jobs_max : std::min(options_.shuts_per_step, room);
   const auto ids = next_suspects(share, most);
   if (failpoint("end_before_fence") && !ids.empty()) tail_.look_too_early();
+  const auto began = ticker().now();
   for (const std::string& id : ids) {
     RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
     const auto shut = job.shut(guard_);
     if (!shut) {
       failed(id, shut.error());
-      if (may_pass(shut.error())) break;
+      // What is refused at once may be refused to this coupon alone.
+      if (may_pass(shut.error()) && ticker().now() - began >= options_.step_most) break;
       continue;
     }
     if (*shut) {
@@ -169,32 +170,53 @@ void RecoveryCoordinator::shut(Share share) {
   if (share == Share::others && ids.size() == most && most > 0) busy_ = true;
 }
 
+// A job that waits for somebody else's hold of its row takes no place.
+std::size_t RecoveryCoordinator::jobs_under_way() const {
+  const auto now = ticker().now();
+  return static_cast<std::size_t>(std::ranges::count_if(jobs_, [&](const auto& item) {
+    return item.second.stage() != Stage::fence || item.second.due() <= now;
+  }));
+}
+
 // One transaction for many; who was overtaken is left out of it.
 void RecoveryCoordinator::fence() {
+  const auto now = ticker().now();
   std::vector<CouponFence> fences;
   for (const auto& [id, job] : jobs_) {
-    if (job.stage() != Stage::fence || postponed(id) || fences.size() >= fences_at_once_) continue;
+    if (job.stage() != Stage::fence || job.due() > now || fences.size() >= options_.fences_max) continue;
     fences.push_back(job.fence());
   }
   if (fences.empty()) return;
   auto fenced = ports_.store.fence_coupons(fences);
-  // A row that somebody holds for long keeps only its own coupon waiting.
-  fences_at_once_ = fenced ? options_.fences_max : 1;
   if (!fenced) {
-    for (const CouponFence& fence : fences) failed(fence.coupon_id, fenced.error());
+    for (const CouponFence& fence : fences)
+      jobs_.at(fence.coupon_id).wait_until(failed(fence.coupon_id, fenced.error()));
     return;
   }
-  committed_ = true;
-  for (Coupon& row : *fenced) {
+  if (!fenced->changed.empty()) committed_ = true;
+  for (Coupon& row : fenced->changed) {
     if (guard_.in_demand(row.id)) refresh_due_ = true;
     const auto job = jobs_.find(row.id);
     if (job != jobs_.end()) job->second.fenced(std::move(row));
   }
+  for (const std::string& id : fenced->held) fence_later(jobs_.at(id));
   for (const CouponFence& fence : fences) {
-    if (jobs_.at(fence.coupon_id).stage() == Stage::fence) jobs_.erase(fence.coupon_id);
+    const auto job = jobs_.find(fence.coupon_id);
+    const bool held = std::ranges::find(fenced->held, fence.coupon_id) != fenced->held.end();
+    if (job->second.stage() == Stage::fence && !held) jobs_.erase(job);
   }
-  const auto is_left = [](const auto& item) { return item.second.stage() == Stage::fence; };
-  if (progressed() && std::ranges::any_of(jobs_, is_left)) busy_ = true;
+  const auto is_left = [&](const auto& item) {
+    return item.second.stage() == Stage::fence && item.second.due() <= now;
+  };
+  if (fenced->held.size() < fences.size() && !progressed()) return;
+  if (std::ranges::any_of(jobs_, is_left)) busy_ = true;
+}
+
+void RecoveryCoordinator::fence_later(RecoveryJob& job) {
+  const auto now = ticker().now();
+  job.wait_until(now - job.shut_at() < options_.held_patience
+                     ? now + options_.held_retry
+                     : failed(job.id(), {Errc::unavailable, "somebody holds the coupon's row of the store"}));
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
@@ -337,9 +359,7 @@ void RecoveryCoordinator::note_health() {
 
 RecoveryCoordinator::TimePoint RecoveryCoordinator::next_due() const {
   TimePoint next = next_look_;
-  for (const auto& [id, job] : jobs_) {
-    if (job.stage() != Stage::fence) next = std::min(next, job.due());
-  }
+  for (const auto& [id, job] : jobs_) next = std::min(next, job.due());
   return next;
 }
 

@@ -27,11 +27,16 @@ struct RecoveryCoordinatorOptions {
   std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
   std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
+  /// A saver holds a row for moments, again and again: within the patience it is looked at so often. Who
+  /// still holds it then is in no hurry.
+  std::chrono::milliseconds held_retry{20};
+  std::chrono::milliseconds held_patience{1'000};
   std::chrono::milliseconds demand_share{75};  ///< of a step, at most, for coupons with demand here
   std::chrono::milliseconds others_share{25};  ///< at least, for the others
   std::chrono::milliseconds step_most{100};
   std::size_t pieces_max = 1'000;   ///< of work, of each of the two in a step
-  std::size_t jobs_max = 256;       ///< under way at once; those with demand come on top
+  std::size_t jobs_max = 256;       ///< under way at once; those with demand come on top, and those whose row
+                                    ///< of the store somebody holds
   std::size_t shuts_per_step = 32;  ///< of coupons without demand
   std::size_t fences_max = 256;     ///< in one transaction
   RecoveryJobOptions job{};
@@ -90,6 +95,8 @@ class RecoveryCoordinator {
   void admit();
   void shut(Share share);
   void fence();
+  void fence_later(RecoveryJob& job);
+  std::size_t jobs_under_way() const;
   void read_tail();
   void tail_failed(const Error& error);
   void advance(Share share, TimePoint end);
@@ -121,7 +128,6 @@ class RecoveryCoordinator {
   std::map<std::string, Watermark>
       unheard_;       // recovered here; the recorded claims stay until this is persisted
   std::string turn_;  // the job that was advanced last
-  std::size_t fences_at_once_;
   bool gate_answers_ = false;
   bool leads_ = false;
   bool refresh_due_ = false;

@@ -116,6 +116,42 @@ TEST(Recovery, BringsBackAnOutboxThatAloneIsLostThoughNobodyAsks) {
   EXPECT_EQ(world.saved_sequences("c"), one_to(6));
 }
 
+// The first entry that waits, one between, and the last: each is somebody's who was told.
+TEST(Recovery, BringsBackWhoseEntryAloneIsGone) {
+  for (int gone = 1; gone < 6; ++gone) {
+    Recovering world;
+    world.create("c", 6);
+    world.sell("c", 1, 6);
+    world.memory_gate.forget_outbox_entry("c", gone);
+    UnsavedClaims knows_nothing;
+    const auto recovery = world.make_recovery(knows_nothing);
+    for (int round = 0; round < 3; ++round) {
+      world.save_all();
+      EXPECT_TRUE(world.recover(*recovery));
+    }
+    world.save_all();
+    EXPECT_EQ(world.sqlite->coupon("c")->epoch, 2) << gone;
+    EXPECT_EQ(world.saved_sequences("c"), one_to(5)) << gone;
+    EXPECT_EQ(world.outcome("c", "x"), "x issued 6");
+    EXPECT_EQ(world.outcome("c", "u3"), "u3 already_issued 3");
+  }
+}
+
+// It is shut for another reason.
+TEST(Recovery, DoesNotTakeAnOutboxWithAHoleForAllThatWaits) {
+  Recovering world;
+  world.create("c", 6);
+  world.sell("c", 1, 6);
+  world.memory_gate.forget_outbox_entry("c", 3);
+  world.memory_gate.forget_outbox_entry("c", 5);
+  world.memory_gate.rename("another", true);
+  UnsavedClaims knows_nothing;
+  const auto recovery = world.make_recovery(knows_nothing);
+  EXPECT_TRUE(world.recover(*recovery));
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(5));
+}
+
 // What lies behind it would be lost with the outbox that is written anew.
 TEST(Recovery, AnEntryThatCannotBeReadKeepsItsCouponShut) {
   Recovering world;

@@ -169,6 +169,7 @@ Result<bool> Guard::is_sound(const Coupon& row) {
   if (!progress) return progress.error();
   if (progress->epoch != row.epoch) return false;
   const auto state = control_.state(row.id);
+  if (!state && state.error().code == Errc::gate_behind) return false;
   if (!state) return state.error();
   const auto doubt = doubts_.find(row.id);
   const bool seen_more = doubt != doubts_.end() && doubt->second.epoch == row.epoch &&
@@ -211,13 +212,19 @@ void Guard::scan(const CatalogSnapshot& catalog) {
 // A part at each look; those with demand first.
 void Guard::rename() {
   if (to_rename_.empty()) return;
-  std::ranges::partition(to_rename_,
-                         [&](const CouponFence& fence) { return demand_.contains(fence.coupon_id); });
+  std::ranges::stable_partition(to_rename_,
+                                [&](const CouponFence& fence) { return demand_.contains(fence.coupon_id); });
   const std::size_t count = std::min(options_.renamed_per_step, to_rename_.size());
   const auto renamed = store_.fence_coupons(std::span(to_rename_).first(count));
   if (!renamed) return;
-  to_rename_.erase(to_rename_.begin(), to_rename_.begin() + static_cast<std::ptrdiff_t>(count));
-  (void)catalog_.catalog().refresh();
+  // Those whose row somebody holds have their turn again after the others.
+  const auto first_left = to_rename_.begin() + static_cast<std::ptrdiff_t>(count);
+  const auto done = std::stable_partition(to_rename_.begin(), first_left, [&](const CouponFence& fence) {
+    return std::ranges::find(renamed->held, fence.coupon_id) == renamed->held.end();
+  });
+  std::rotate(done, first_left, to_rename_.end());
+  to_rename_.erase(to_rename_.begin(), done);
+  if (!renamed->changed.empty()) (void)catalog_.catalog().refresh();
 }
 
 std::vector<std::string> Guard::suspects_in_demand(std::size_t limit, const Wanted& wanted) const {

@@ -117,6 +117,22 @@ TEST(Guard, AServerThatOnlyChangesTheNameOfItsHistoryIsTheSame) {
   EXPECT_EQ(row.gate, world.memory_gate.identity("a")->name());
 }
 
+TEST(Guard, ARowThatIsHeldKeepsItsOldNameUntilItIsFree) {
+  Guarded world;
+  world.look();
+  const std::string before = world.sqlite->coupon("a")->gate;
+  world.store.busy_coupons = {"a"};
+  world.memory_gate.rename("another", false);
+  for (int i = 0; i < 3; ++i) world.look();
+  const std::string name = world.memory_gate.identity("a")->name();
+  EXPECT_EQ(world.sqlite->coupon("a")->gate, before);
+  for (const char* id : {"b", "c"}) EXPECT_EQ(world.sqlite->coupon(id)->gate, name);
+  world.store.busy_coupons.clear();
+  for (int i = 0; i < 3; ++i) world.look();
+  EXPECT_EQ(world.sqlite->coupon("a")->gate, name);
+  EXPECT_TRUE(world.suspects().empty());
+}
+
 TEST(Guard, AServerThatJoinedAnotherIsNot) {
   Guarded world;
   world.look();

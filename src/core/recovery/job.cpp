@@ -35,6 +35,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};
   if (failpoint("late_before_log")) (void)read_late();
   stage_ = Stage::fence;
+  shut_at_ = ticker().now();
   return true;
 }
 
@@ -155,7 +156,11 @@ Result<void> RecoveryJob::read_waiting() {
   const auto read = ports_.outbox.read({&after, 1}, options_.entries_page, no_wait);
   if (!read) return read.error();
   if (!read->failed.empty() && prefix_) return read->failed.front().error;
+  const bool must_be_whole = prefix_ && !failpoint("lost_holders_as_prefix");
   for (const OutboxEntry& entry : read->entries) {
+    const bool follows = entry.first_sequence <= std::max(outbox_after_, remains_.rebuilt) + 1 &&
+                         entry.last_sequence() <= remains_.sequence;
+    if (must_be_whole && !follows) return take_no_prefix();
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
       const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
@@ -170,9 +175,17 @@ Result<void> RecoveryJob::read_waiting() {
   }
   // Not a short page, but an empty one is the end: an entry that cannot be read fails once it is the next.
   if (!read->entries.empty()) return {};
-  if (prefix_ && known_.waiting.empty() && remains_.has_pending())
-    return Error{Errc::gate_behind, "the outbox has been lost since the coupon was shut"};
+  if (must_be_whole && outbox_after_ < remains_.pending) return take_no_prefix();
   stage_ = prefix_ ? Stage::check : Stage::survivors;
+  return {};
+}
+
+// The outbox and the state say different things: neither counts for more than what else is known.
+Result<void> RecoveryJob::take_no_prefix() {
+  log::error("an outbox has not what its state says: everything is read",
+             {{"coupon", id_}, {"after", outbox_after_}, {"pending", remains_.pending}});
+  prefix_ = false;
+  start_over();
   return {};
 }
 

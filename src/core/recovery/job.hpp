@@ -73,6 +73,7 @@ class RecoveryJob {
   /// Not to be advanced before.
   TimePoint due() const { return due_; }
   void wait_until(TimePoint due) { due_ = due; }
+  TimePoint shut_at() const { return shut_at_; }
 
   /// Looks closely and shuts the gate. False when there is no need after all. Errors: gate_epoch when another
   /// was faster.
@@ -100,6 +101,7 @@ class RecoveryJob {
   Result<void> wait_for_recorders();
   Result<void> read_rows();
   Result<void> read_waiting();
+  Result<void> take_no_prefix();
   Result<void> read_survivors();
   Result<void> check_gate();
   Result<void> read_recorded();
@@ -123,6 +125,7 @@ class RecoveryJob {
   const std::string id_;
   Stage stage_ = Stage::shut;
   TimePoint due_{};
+  TimePoint shut_at_{};
 
   Coupon coupon_;  // as committed with the new epoch; `settled` is the one that was trusted
   CouponFence fence_;

@@ -211,6 +211,31 @@ TEST(RecoveryJobs, WithoutNeedTheStoreIsNotWrittenToAndTheGateHardlyAsked) {
     EXPECT_EQ(world.faults.calls(call), 0U) << call;
 }
 
+TEST(RecoveryJobs, ARowThatIsHeldKeepsNoOtherCouponWaitingAndIsAskedForMoreAndMoreSeldom) {
+  Timed world;
+  world.options.jobs_max = 2;
+  for (int i = 0; i < 5; ++i) world.create("a" + std::to_string(i), 5);
+  world.create("free", 5);
+  world.sell("free", 1, 3);
+  for (int i = 0; i < 5; ++i) world.store.busy_coupons.insert("a" + std::to_string(i));
+  world.memory_gate.restart_empty();
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  const auto took = world.run({recovery.get()}, seconds(10), [&] { return world.open("free"); });
+  EXPECT_LT(took, seconds(3));
+  world.run({recovery.get()}, seconds(10), [] { return false; });
+  EXPECT_LT(world.faults.calls("fence_coupons"), 200U) << "often at first, as a saver holds it for moments";
+  const auto settled = world.faults.calls("fence_coupons");
+  world.run({recovery.get()}, seconds(10), [] { return false; });
+  EXPECT_LE(world.faults.calls("fence_coupons") - settled, 15U);
+  world.store.busy_coupons.clear();
+  world.run({recovery.get()}, seconds(10), [&] {
+    bool all = true;
+    for (int i = 0; i < 5; ++i) all = all && world.open("a" + std::to_string(i));
+    return all;
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(world.open("a" + std::to_string(i)));
+}
+
 TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   Timed world;
   world.create("c", 5);

@@ -36,8 +36,21 @@ class FaultyStore : public Store {
       });
     });
   }
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
-    return faults_.run("fence_coupons", [&] { return inner_.fence_coupons(fences); });
+  Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override {
+    return faults_.run("fence_coupons", [&]() -> Result<FencedCoupons> {
+      std::vector<CouponFence> free;
+      std::vector<std::string> held;
+      for (const CouponFence& fence : fences) {
+        if (busy_coupons.contains(fence.coupon_id)) {
+          held.push_back(fence.coupon_id);
+        } else {
+          free.push_back(fence);
+        }
+      }
+      auto fenced = inner_.fence_coupons(free);
+      if (fenced) fenced->held = std::move(held);
+      return fenced;
+    });
   }
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });

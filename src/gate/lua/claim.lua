@@ -9,21 +9,27 @@ local state = redis.call('HMGET', KEYS[1], 'stock', 'sequence', 'opens_at', 'clo
                          'revision', 'published', 'persisted', 'holders')
 if not state[6] then return {1} end
 if state[6] ~= ARGV[1] then return {2, state[6]} end
-if tonumber(state[2]) < tonumber(ARGV[2]) then return {3, state[2]} end
+local stock, sequence, persisted = tonumber(state[1]), tonumber(state[2]), tonumber(state[9])
+local opens_at, closes_at = tonumber(state[3]), tonumber(state[4])
+-- A field is gone: not even what the others say counts.
+if not (stock and sequence and persisted and (opens_at or state[3] == '') and (closes_at or state[4] == '') and
+        (state[5] == '0' or state[5] == '1') and tonumber(state[7]) and tonumber(state[8])) then
+  return {8}
+end
+if sequence < tonumber(ARGV[2]) then return {3, state[2]} end
 
 local held = redis.call('HMGET', KEYS[2], unpack(ARGV, 4))
 local issued = redis.call('HLEN', KEYS[2])
 -- More than counted are an older program's. A state of such a program has no count.
-if state[10] and issued < tonumber(state[10]) then return {6, issued} end
+local counted = tonumber(state[10])
+if counted and issued < counted then return {6, issued} end
 -- The server's clock: every API process decides by the same one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%d', now)
 
-local opens_at, closes_at = tonumber(state[3]), tonumber(state[4])
 local open = state[5] ~= '1' and (not closes_at or now < closes_at) and (not opens_at or now >= opens_at)
-local left = open and tonumber(state[1]) - issued or 0
-local sequence = tonumber(state[2])
+local left = open and stock - issued or 0
 
 local told, fresh, rows, mine = {}, {}, {}, {}
 local row = '%d:' .. now_text
@@ -44,16 +50,23 @@ for i, known in ipairs(held) do
 end
 
 if #fresh > 0 then
-  local waiting = sequence - tonumber(state[9])
+  local waiting = sequence - persisted
   if waiting > tonumber(ARGV[3]) then return {4, waiting} end
   -- First write. Redis never rolls a script back, and checks its memory limit only before the first write.
   local id, joined = string.format('%d-0', sequence), table.concat(fresh, ',')
-  if not redis.call('XADD', KEYS[3], 'NOMKSTREAM', id, 'e', state[6], 't', now_text, 'u', joined) then
+  local added = redis.pcall('XADD', KEYS[3], 'NOMKSTREAM', id, 'e', state[6], 't', now_text, 'u', joined)
+  if not added then
     -- No outbox is right as long as nothing waits in it.
     local last, rebuilt = tonumber(state[2]), redis.call('HMGET', KEYS[1], 'rebuilt', 'pending')
-    if rebuilt[1] and last <= tonumber(rebuilt[1]) then last = tonumber(rebuilt[2]) end
-    if last > tonumber(state[9]) then return {7, last} end
-    redis.call('XADD', KEYS[3], id, 'e', state[6], 't', now_text, 'u', joined)
+    if rebuilt[1] and last <= (tonumber(rebuilt[1]) or last) then last = tonumber(rebuilt[2]) or last end
+    if last > persisted then return {7, last} end
+    added = redis.pcall('XADD', KEYS[3], id, 'e', state[6], 't', now_text, 'u', joined)
+  end
+  if added.err then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+    -- An earlier call was stopped after its first write. The mark tells everybody who looks.
+    redis.call('HSET', KEYS[1], 'torn', '1')
+    return {8}
   end
   redis.call('HSET', KEYS[2], unpack(rows))
   redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence), 'holders', string.format('%d', issued))

@@ -9,7 +9,7 @@ local first = ARGV[2] == '1'
 if #ARGV == 2 and not first then return {0} end
 if first then redis.call('UNLINK', KEYS[2]) end
 local holders = redis.call('HLEN', KEYS[2])
-if not first and found[2] and holders < tonumber(found[2]) then return {6, holders} end
+if not first and holders < (tonumber(found[2]) or 0) then return {6, holders} end
 if #ARGV > 2 then holders = holders + redis.call('HSET', KEYS[2], unpack(ARGV, 3)) end
 redis.call('HSET', KEYS[1], 'holders', string.format('%d', holders))
 return {0}

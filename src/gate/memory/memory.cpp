@@ -38,8 +38,14 @@ std::int64_t MemoryGate::Entry::last_pending() const {
   return state.sequence > rebuilt ? state.sequence : pending;
 }
 
-bool MemoryGate::Entry::has_lost_outbox() const {
+bool MemoryGate::Entry::has_no_outbox() const {
   return outbox.empty() && last_pending() > state.persisted;
+}
+
+// What a recovery wrote has gaps.
+bool MemoryGate::Entry::has_lost_outbox() const {
+  if (last_pending() <= state.persisted) return false;
+  return outbox.empty() || outbox.front().first_sequence > std::max(state.persisted, rebuilt) + 1;
 }
 
 MemoryGate::Entry* MemoryGate::find(std::string_view coupon_id) {
@@ -132,7 +138,7 @@ Result<ClaimReply> MemoryGate::decide_batch(const ClaimBatch& batch) {
   if (fresh.users.empty()) return ClaimReply{*state, std::move(claims)};
 
   const bool full = state->sequence - state->persisted > options_.outbox_sequences_max;
-  if (full || entry->has_lost_outbox()) {
+  if (full || entry->has_no_outbox()) {
     for (const std::string& user : fresh.users) entry->holders.erase(user);
     if (full)
       return Error{Errc::outbox_full,

@@ -81,6 +81,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   void rename(const std::string& replication_id, bool joined);
   void forget_holders(const std::string& coupon_id);
   void forget_outbox(const std::string& coupon_id);
+  void forget_outbox_entry(const std::string& coupon_id, std::int64_t last_sequence);
 
  private:
   struct Held {
@@ -98,6 +99,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
 
     bool has_lost_holders() const;
+    bool has_no_outbox() const;
     bool has_lost_outbox() const;
     std::int64_t last_pending() const;
   };

@@ -104,8 +104,8 @@ PerCoupon<Outbox::Progress> MemoryGate::progress(std::span<const std::string> co
       progress.emplace_back(Error{Errc::gate_behind, "the gate has lost the outbox of coupon " + coupon_id});
       continue;
     }
-    progress.emplace_back(
-        Progress{entry->state.published, entry->state.persisted, shut ? 0 : entry->state.epoch});
+    progress.emplace_back(Progress{entry->state.published, entry->state.persisted,
+                                   shut ? 0 : entry->state.epoch, entry->rebuilt});
   }
   return progress;
 }

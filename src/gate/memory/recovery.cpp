@@ -79,6 +79,13 @@ void MemoryGate::forget_outbox(const std::string& coupon_id) {
   if (Entry* const entry = find(coupon_id)) entry->outbox.clear();
 }
 
+void MemoryGate::forget_outbox_entry(const std::string& coupon_id, std::int64_t last_sequence) {
+  const MutexLock lock(mutex_);
+  if (Entry* const entry = find(coupon_id))
+    std::erase_if(entry->outbox,
+                  [&](const OutboxEntry& item) { return item.last_sequence() == last_sequence; });
+}
+
 // The cursor is a bucket of the table, how many buckets there were, since somebody who joins may move others,
 // and whose table it was.
 Result<HoldersPage> MemoryGate::holders_page(const std::string& coupon_id, const std::string& cursor) {
@@ -158,7 +165,8 @@ Result<Remains> MemoryGate::begin(const GateConfig& config, const std::string& t
                  static_cast<std::int64_t>(entry.holders.size()),
                  counted,
                  entry.last_pending(),
-                 static_cast<std::int64_t>(entry.outbox.size())};
+                 static_cast<std::int64_t>(entry.outbox.size()),
+                 entry.rebuilt};
 }
 
 Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {

@@ -174,6 +174,65 @@ TEST_F(LostKeys, WithoutTheStateNothingIsDecided) {
   EXPECT_FALSE(twin_->control().install(coupon_));
 }
 
+TEST_F(LostKeys, WithoutAFieldOfTheStateNothingIsDecided) {
+  run({"COPY", key("state"), key("kept")});
+  for (const char* field :
+       {"stock", "sequence", "opens_at", "closes_at", "closed", "revision", "published", "persisted"}) {
+    run({"HDEL", key("state"), field});
+    EXPECT_EQ(claim_error("d"), Errc::gate_behind) << field;
+    EXPECT_EQ(twin_->control().state(coupon_.id).error().code, Errc::gate_behind) << field;
+    run({"HSET", key("state"), field, "many"});
+    EXPECT_EQ(claim_error("d"), Errc::gate_behind) << field;
+    EXPECT_EQ(twin_->control().state(coupon_.id).error().code, Errc::gate_behind) << field;
+    run({"COPY", key("kept"), key("state"), "REPLACE"});
+  }
+  for (const char* field : {"sequence", "published", "persisted"}) {
+    run({"HDEL", key("state"), field});
+    EXPECT_EQ(progress().error().code, Errc::gate_behind) << field;
+    run({"COPY", key("kept"), key("state"), "REPLACE"});
+  }
+  EXPECT_EQ(claim("d")->claims.front().sequence, 4) << "nobody was decided meanwhile";
+}
+
+TEST_F(LostKeys, AFieldThatIsLostIsKnownToARecoveryAndWrittenByIt) {
+  run({"HDEL", key("state"), "sequence", "stock"});
+  const auto remains = shut();
+  ASSERT_TRUE(remains);
+  EXPECT_EQ(remains->epoch, 1);
+  EXPECT_EQ(remains->sequence, 0);
+  EXPECT_TRUE(remains->fields_lost);
+  EXPECT_FALSE(remains->is_whole());
+  coupon_.epoch = 2;
+  ASSERT_TRUE(twin_->recovery().open(coupon_, "t", {3, 1, 3}));
+  EXPECT_EQ(twin_->control().state(coupon_.id)->stock, 4);
+  EXPECT_EQ(claim("d")->claims.front().sequence, 4);
+}
+
+TEST_F(LostKeys, AStockThatIsLostWithALaterRevisionIsNotReplacedByAnEarlierOne) {
+  run({"HDEL", key("state"), "stock"});
+  run({"HSET", key("state"), "revision", "9"});
+  ASSERT_TRUE(shut());
+  coupon_.epoch = 2;
+  EXPECT_EQ(twin_->recovery().open(coupon_, "t", {3, 1, 3}).error().code, Errc::gate_behind);
+  coupon_.revision = 10;
+  EXPECT_TRUE(twin_->recovery().open(coupon_, "t", {3, 1, 3}));
+}
+
+// A claim whose second write was refused.
+TEST_F(LostKeys, AnOutboxThatIsAheadOfItsStateIsNoticedByTheNextClaim) {
+  run({"XADD", key("outbox"), "4-0", "e", "1", "t", "1700000000000", "u", "x"});
+  EXPECT_EQ(claim("a")->claims.front().sequence, 1);
+  EXPECT_TRUE(progress());
+  EXPECT_EQ(claim_error("d"), Errc::gate_behind);
+  EXPECT_EQ(progress().error().code, Errc::gate_behind);
+  ASSERT_TRUE(shut());
+  coupon_.epoch = 2;
+  ASSERT_TRUE(twin_->recovery().put_outbox(coupon_.id, "t", {}, true));
+  ASSERT_TRUE(twin_->recovery().open(coupon_, "t", {3, 3, 3}));
+  EXPECT_TRUE(progress());
+  EXPECT_EQ(claim("d")->claims.front().sequence, 4);
+}
+
 // A cursor is a place in one server's table: another server has its table in another order.
 TEST(HoldersScan, APageOfAnotherServerIsNotTaken) {
   PrivateRedis redis;

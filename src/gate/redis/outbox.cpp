@@ -62,7 +62,7 @@ class RedisOutbox final : public Outbox {
     std::vector<std::string> commands;
     for (const std::string& id : coupon_ids) {
       commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch",
-                                        "sequence", "rebuilt", "pending"}));
+                                        "sequence", "rebuilt", "pending", "torn"}));
     }
     std::vector<std::size_t> waiting;
     const auto read = [&](std::size_t i, const redisReply& reply) -> Result<Progress> {
@@ -108,27 +108,27 @@ class RedisOutbox final : public Outbox {
 
   static Result<Stage> read_stage(const std::string& coupon_id, const redisReply& reply) {
     if (is_error(reply)) return refusal(reply);
-    if (size_of(reply) != 6) return malformed_progress(coupon_id);
+    if (size_of(reply) != 7) return behind(coupon_id);
     if (!text_of(element(reply, 2))) return Stage();
     const auto number = [&](std::size_t index) { return count_of(element(reply, index)); };
     const auto published = number(0);
     const auto persisted = number(1);
     const auto epoch = number(2);
     if (!epoch) return Stage{{published.value_or(0), persisted.value_or(0), 0}, false};
-    if (!published || !persisted || !number(3)) return malformed_progress(coupon_id);
+    if (!published || !persisted || !number(3) || text_of(element(reply, 6))) return behind(coupon_id);
     // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
     const std::int64_t sequence = *number(3);
-    const std::int64_t last = sequence <= number(4).value_or(-1) ? number(5).value_or(sequence) : sequence;
-    return Stage{{*published, *persisted, *epoch}, last > *persisted};
+    const std::int64_t rebuilt = number(4).value_or(0);
+    const std::int64_t last = sequence <= rebuilt ? number(5).value_or(sequence) : sequence;
+    return Stage{{*published, *persisted, *epoch, rebuilt}, last > *persisted};
   }
 
-  /// Those whose outbox is gone though something waits in it. Coupons at rest cost no question.
+  /// Those whose outbox has not what waits next. Coupons at rest cost no question.
   void find_lost(std::span<const std::string> coupon_ids, const std::vector<std::size_t>& waiting,
                  PerCoupon<Progress>& progress) {
-    std::vector<std::string> commands;
-    for (const std::size_t i : waiting)
-      commands.push_back(redis_command({"EXISTS", CouponKeys(coupon_ids[i]).outbox}));
-    const auto replies = client_.call_all(commands);
+    std::vector<ScriptCall> calls;
+    for (const std::size_t i : waiting) calls.push_back(outbox_call(coupon_ids[i]));
+    const auto replies = client_.call_all(calls);
     for (std::size_t n = 0; n < waiting.size(); ++n) {
       const std::string& id = coupon_ids[waiting[n]];
       if (replies[n] && integer_of(**replies[n]) == 0)
@@ -136,8 +136,8 @@ class RedisOutbox final : public Outbox {
     }
   }
 
-  static Error malformed_progress(const std::string& coupon_id) {
-    return {Errc::gate_unusable, "redis has a malformed state of coupon " + coupon_id};
+  static Error behind(const std::string& coupon_id) {
+    return {Errc::gate_behind, "redis has lost a part of the state of coupon " + coupon_id};
   }
 
   /// One key that is no outbox fails a command for many.

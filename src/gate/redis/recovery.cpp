@@ -27,13 +27,14 @@ class RedisGateRecovery final : public GateRecovery {
     const auto reply = client_.call(begin_recovery_call(config, token, expected), config.gate);
     if (!reply) return reply.error();
     if (auto status = read_status(config.id, **reply); !status) return status.error();
-    if (size_of(**reply) != 8) return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
+    if (size_of(**reply) != 10)
+      return Error{Errc::gate_unusable, "redis began a recovery with an odd answer"};
     // "" for none is no number.
     const auto number = [&](std::size_t index, std::int64_t none) {
       return count_of(element(**reply, index)).value_or(none);
     };
-    return Remains{number(1, 0),  number(2, 0), number(3, 0), number(4, 0),
-                   number(5, -1), number(6, 0), number(7, 0)};
+    return Remains{number(1, 0), number(2, 0), number(3, 0), number(4, 0),     number(5, -1),
+                   number(6, 0), number(7, 0), number(8, 0), number(9, 1) != 0};
   }
 
   Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override {

@@ -16,10 +16,12 @@ bool is_error(const redisReply& reply, std::string_view code) {
 
 Error refusal(const redisReply& reply) {
   const std::string_view text(reply.str, reply.len);
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
   // A script that stumbles over a value ends with ERR; what the server has no place or time for has other
-  // codes.
-  const bool content = is_error(reply, "WRONGTYPE") ||
-                       (is_error(reply, "ERR") && text.find("user_script") != std::string_view::npos);
+  // codes, but for what Redis 7.0 forbids its user (NOPERM in later ones).
+  const bool forbidden = has("The user executing the script can't") || has("Unknown Redis command called");
+  const bool content =
+      is_error(reply, "WRONGTYPE") || (is_error(reply, "ERR") && has("user_script") && !forbidden);
   return {content ? Errc::gate_unusable : Errc::unavailable, "redis answered " + std::string(text)};
 }
 

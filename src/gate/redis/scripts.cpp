@@ -37,6 +37,8 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
       return {Errc::gate_behind, "redis has lost holders of " + coupon + " and has " + found};
     case ScriptStatus::outbox_lost:
       return {Errc::gate_behind, "redis has lost the outbox of " + coupon + " up to sequence " + found};
+    case ScriptStatus::state_lost:
+      return {Errc::gate_behind, "redis has lost a part of the state of " + coupon};
     case ScriptStatus::done:
       break;
   }
@@ -98,6 +100,12 @@ ScriptCall state_call(const std::string& coupon_id) {
   static const Script script(embedded::k_state_lua);
   const CouponKeys keys(coupon_id);
   return ScriptCall(script, {keys.state, keys.holders});
+}
+
+ScriptCall outbox_call(const std::string& coupon_id) {
+  static const Script script(embedded::k_outbox_lua);
+  const CouponKeys keys(coupon_id);
+  return ScriptCall(script, {keys.state, keys.outbox});
 }
 
 ScriptCall install_call(const GateConfig& config) {
@@ -189,7 +197,9 @@ Result<GateState> read_common(std::string_view coupon_id, const redisReply& repl
   state.published = number(9);
   state.persisted = number(10);
   const auto now = time_of(element(reply, 11));
-  if (!whole || !now) return malformed(coupon_id);
+  if (!now || state.epoch == 0 || !count_of(element(reply, 3))) return malformed(coupon_id);
+  // The epoch is one of ours: so was the rest.
+  if (!whole) return status_error(ScriptStatus::state_lost, coupon_id, reply);
   state.now = *now;
   return state;
 }

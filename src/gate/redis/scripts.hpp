@@ -23,14 +23,17 @@ enum class ScriptStatus {
   stock_below_issued = 5,  ///< how many are issued follows
   holders_lost = 6,        ///< how many are left follows: fewer than the state has counted
   outbox_lost = 7,  ///< there is no outbox, though up to the sequence that follows something waits in it
+  state_lost = 8,   ///< the state lacks something, or says less than the outbox
 };
 
 /// The keys of one coupon. They share the hash tag, so that a script may use them together in a cluster.
 struct CouponKeys {
   explicit CouponKeys(std::string_view coupon_id);
 
-  std::string state;  ///< hash: stock sequence opens_at closes_at closed epoch revision created_at published
-                      ///< persisted holders; epoch is a number, or "r" and a token during a recovery
+  /// Hash: stock sequence opens_at closes_at closed epoch revision created_at published persisted holders;
+  /// epoch is a number, or "r" and a token during a recovery; after one, rebuilt and pending. torn: a claim
+  /// has found that an earlier one got no further than its first write.
+  std::string state;
   std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
   std::string outbox;   ///< stream: LAST_SEQUENCE-0, e = epoch, t = issued at in ms, u = users joined by ","
   std::string relay;    ///< string with a time limit: the relay that has the lease
@@ -41,6 +44,7 @@ std::optional<std::string> coupon_of_key(std::string_view key);
 
 ScriptCall claim_call(const ClaimBatch& batch, std::int64_t outbox_sequences_max);
 ScriptCall state_call(const std::string& coupon_id);
+ScriptCall outbox_call(const std::string& coupon_id);
 ScriptCall install_call(const GateConfig& config);
 ScriptCall configure_call(const GateConfig& config);
 ScriptCall published_call(const Watermark& watermark);

@@ -9,7 +9,9 @@
 
 #include "core/ports/gate.hpp"
 #include "gate/memory/memory.hpp"
+#include "gate/redis/client.hpp"
 #include "gate/redis/redis.hpp"
+#include "gate/redis/scripts.hpp"
 #include "gate/testing/redis.hpp"
 
 namespace seonchak::testing {
@@ -26,6 +28,9 @@ class GateTwin {
   /// Starts every batch before the first is answered, as far as this gate can, and returns the answers in
   /// order.
   virtual std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) = 0;
+
+  /// Deletes one entry of an outbox, as somebody with a client may.
+  virtual void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) = 0;
 
   Result<ClaimReply> claim(ClaimBatch batch) {
     std::vector<ClaimBatch> batches;
@@ -61,6 +66,9 @@ class MemoryTwin final : public GateTwin {
   GateControl& control() override { return memory_; }
   Outbox& outbox() override { return memory_; }
   GateRecovery& recovery() override { return memory_; }
+  void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) override {
+    memory_.forget_outbox_entry(coupon_id, last_sequence);
+  }
 
   std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) override {
     std::vector<std::optional<Result<ClaimReply>>> answers;
@@ -78,11 +86,17 @@ class RedisTwin final : public GateTwin {
       : gate_(make_redis_gate(context_, options)),
         control_(make_redis_gate_control(options)),
         outbox_(make_redis_outbox(options)),
-        recovery_(make_redis_gate_recovery(options)) {}
+        recovery_(make_redis_gate_recovery(options)),
+        client_(options) {}
   Gate& gate() override { return *gate_; }
   GateControl& control() override { return *control_; }
   Outbox& outbox() override { return *outbox_; }
   GateRecovery& recovery() override { return *recovery_; }
+  void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) override {
+    const auto deleted = client_.call(
+        redis_command({"XDEL", CouponKeys(coupon_id).outbox, std::to_string(last_sequence) + "-0"}));
+    ASSERT_TRUE(deleted && integer_of(**deleted) == 1);
+  }
 
   std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) override {
     // A real loop never stands still between two claims.
@@ -101,6 +115,7 @@ class RedisTwin final : public GateTwin {
   std::unique_ptr<GateControl> control_;
   std::unique_ptr<Outbox> outbox_;
   std::unique_ptr<GateRecovery> recovery_;
+  RedisClient client_;
 };
 
 inline std::unique_ptr<GateTwin> make_twin(const std::string& kind,

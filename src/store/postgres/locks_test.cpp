@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "store/postgres/postgres.hpp"
@@ -71,10 +76,40 @@ TEST(PostgresLocks, WhatATriggerRefusesIsNotNow) {
   EXPECT_EQ(code(), "saved");
 }
 
-TEST(PostgresLocks, AnIntentToRecordWaitsForNobody) {
+TEST(PostgresLocks, AFenceLeavesHeldRowsOutAndWaitsForNone) {
   PostgresDatabase database;
   PostgresOptions options = database.options();
-  options.lock_timeout_ms = 100;
+  options.lock_timeout_ms = 5'000;
+  const auto store = open_postgres(options);
+  std::vector<CouponFence> fences;
+  for (const char* id : {"a", "b", "c", "d"}) {
+    const Coupon coupon = store->create_coupon(coupon_named(id)).value();
+    fences.push_back({id, coupon.epoch, coupon.gate, coupon.epoch + 1, "new"});
+  }
+  fences[3].seen_epoch += 5;
+  fences.push_back({"gone", 0, "", 1, "new"});
+  const auto blocker = database.connect();
+  PostgresDatabase::run_on(*blocker, "BEGIN; SELECT 1 FROM coupon WHERE id = 'a' FOR UPDATE");
+  const auto saver = database.connect();
+  PostgresDatabase::run_on(*saver, "BEGIN; SELECT 1 FROM coupon WHERE id = 'c' FOR SHARE");
+  const auto began = std::chrono::steady_clock::now();
+  auto fenced = store->fence_coupons(fences).value();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+  ASSERT_EQ(fenced.changed.size(), 1U);
+  EXPECT_EQ(fenced.changed.front().id, "b");
+  std::ranges::sort(fenced.held);
+  EXPECT_EQ(fenced.held, (std::vector<std::string>{"a", "c"}));
+  PostgresDatabase::run_on(*blocker, "ROLLBACK");
+  PostgresDatabase::run_on(*saver, "ROLLBACK");
+  fenced = store->fence_coupons(fences).value();
+  EXPECT_EQ(fenced.changed.size(), 2U);
+  EXPECT_TRUE(fenced.held.empty());
+}
+
+TEST(PostgresLocks, WhoRecordsWaitsForNobody) {
+  PostgresDatabase database;
+  PostgresOptions options = database.options();
+  options.lock_timeout_ms = 5'000;
   const auto store = open_postgres(options);
   Coupon coupon = coupon_named("a");
   coupon.epoch = 2;
@@ -83,7 +118,9 @@ TEST(PostgresLocks, AnIntentToRecordWaitsForNobody) {
   const auto blocker = database.connect();
   PostgresDatabase::run_on(*blocker, "BEGIN; SELECT 1 FROM coupon FOR UPDATE");
   EXPECT_TRUE(store->begin_recording("a", 2, "p").value());
+  const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(store->record_unsaved("a", 2, "p", {}).error().code, Errc::unavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
   EXPECT_TRUE(store->end_recording("a", 2, "p"));
 }
 

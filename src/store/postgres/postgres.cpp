@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "store/migrations.hpp"
@@ -134,7 +135,7 @@ class PostgresStore final : public Store {
     return after;
   }
 
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+  Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override {
     std::vector<std::string_view> ids;
     std::vector<std::int64_t> seen_epochs;
     std::vector<std::string_view> seen_gates;
@@ -154,9 +155,18 @@ class PostgresStore final : public Store {
     const auto rows = (*connection)
                           ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
                                          {&sql::lock_revisions},
-                                         {&sql::fence_coupons, std::move(changes)}});
+                                         {&sql::fence_coupons, std::move(changes)},
+                                         {&sql::coupons_among, PostgresParams().texts(ids)}});
     if (!rows) return to_error(rows.error());
-    return read_coupons(rows->at(2));
+    FencedCoupons fenced{read_coupons(rows->at(2)), {}};
+    std::set<std::string_view> free;
+    for (std::size_t row = 0; row < rows->at(0).size(); ++row) free.insert(rows->at(0).text(row, 0));
+    for (const Coupon& coupon : fenced.changed) free.insert(coupon.id);
+    for (std::size_t row = 0; row < rows->at(3).size(); ++row) {
+      const auto id = rows->at(3).text(row, 0);
+      if (!free.contains(id)) fenced.held.emplace_back(id);
+    }
+    return fenced;
   }
 
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {

@@ -36,20 +36,24 @@ inline const PostgresStatement update_coupon = {
     "$8, gate = $9, settled = $10,"
     " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = $1 RETURNING revision"};
 
-/// What update_coupon locks first, too: rows, one after the other in one order, then lock_revisions.
+/// Rows, then lock_revisions: the order of update_coupon.
 inline const PostgresStatement coupons_for_fence = {
-    "coupons_for_fence", "SELECT 1 FROM coupon WHERE id = ANY($1) ORDER BY id FOR UPDATE"};
+    "coupons_for_fence", "SELECT id FROM coupon WHERE id = ANY($1) FOR UPDATE SKIP LOCKED"};
 
+/// What has come free since coupons_for_fence is taken as well, in its newest version.
 inline const PostgresStatement fence_coupons = {
     "fence_coupons",
-    "WITH fence AS (SELECT c.id, f.epoch, f.gate, row_number() OVER (ORDER BY c.id) AS place"
+    "WITH free AS (SELECT id, epoch, gate FROM coupon WHERE id = ANY($1) FOR UPDATE SKIP LOCKED),"
+    " fence AS (SELECT free.id, f.epoch, f.gate, row_number() OVER (ORDER BY free.id) AS place"
     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])"
     " AS f (id, seen_epoch, seen_gate, epoch, gate)"
-    " JOIN coupon c ON c.id = f.id AND c.epoch = f.seen_epoch AND c.gate = f.seen_gate)"
+    " JOIN free ON free.id = f.id AND free.epoch = f.seen_epoch AND free.gate = f.seen_gate)"
     " UPDATE coupon SET epoch = fence.epoch, gate = fence.gate,"
     " revision = (SELECT max(revision) FROM coupon) + fence.place FROM fence WHERE coupon.id = fence.id"
     " RETURNING coupon.id, name, stock, opens_at, closes_at, status, ack, coupon.epoch, revision, created_at,"
     " coupon.gate, settled"};
+
+inline const PostgresStatement coupons_among = {"coupons_among", "SELECT id FROM coupon WHERE id = ANY($1)"};
 
 inline const PostgresStatement coupons_since = {
     "coupons_since",

@@ -63,7 +63,8 @@ Result<bool> PostgresUnsaved::record_unsaved(const std::string& coupon_id, std::
   if (!connection) return connection.error();
   const auto written =
       (*connection)
-          ->transaction({{&sql::check_unsettled, PostgresParams().text(coupon_id).bigint(epoch)},
+          ->transaction({{&sql::lock_for_record, PostgresParams().text(coupon_id)},
+                         {&sql::check_unsettled, PostgresParams().text(coupon_id).bigint(epoch)},
                          record_unsaved_call(coupon_id, claims),
                          {&sql::count_piece, recording_params(coupon_id, epoch, process)}});
   if (written) return true;

@@ -11,6 +11,10 @@ inline const PostgresStatement begin_recording = {
     " ON CONFLICT (coupon_id, epoch, process) DO UPDATE SET pieces = recording.pieces RETURNING 1)"
     " SELECT count(*) FROM announced"};
 
+/// Before check_unsettled, so that of many coupons those whose row somebody holds cost no time.
+inline const PostgresStatement lock_for_record = {"lock_for_record",
+                                                  "SELECT 1 FROM coupon WHERE id = $1 FOR SHARE NOWAIT"};
+
 /// Fails with superseded_state when the coupon is not under recovery in that epoch.
 inline const PostgresStatement check_unsettled = {"check_unsettled", "SELECT check_coupon_unsettled($1, $2)"};
 

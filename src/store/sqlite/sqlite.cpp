@@ -144,22 +144,22 @@ class SqliteStore final : public Store {
     return after;
   }
 
-  Result<std::vector<Coupon>> fence_coupons(std::span<const CouponFence> fences) override {
+  Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override {
     const MutexLock coupons(coupon_mutex_);
     const MutexLock guard(writer_mutex_);
     auto transaction = SqliteTransaction::begin(writer_);
     if (!transaction) return transaction.error();
     const auto update = writer_.prepared(sql::fence_coupon);
     if (!update) return update.error();
-    std::vector<Coupon> changed;
+    FencedCoupons fenced;
     for (const CouponFence& fence : fences) {
       (*update)->text(fence.coupon_id).integer(fence.seen_epoch).text(fence.seen_gate);
       auto rows = (*update)->integer(fence.epoch).text(fence.gate).rows(read_coupon);
       if (!rows) return rows.error();
-      std::ranges::move(*rows, std::back_inserter(changed));
+      std::ranges::move(*rows, std::back_inserter(fenced.changed));
     }
     if (const auto committed = transaction->commit(); !committed) return committed.error();
-    return changed;
+    return fenced;
   }
 
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
