@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
 #include "core/chain/consumer.hpp"
@@ -78,7 +79,7 @@ Process::Process(const ServeConfig& config)
       adapters_(wire(config_)),
       catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-      propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
+      propagator_(adapters_.stores[StoreLane::propagator], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
       coupon_admin_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
                     *adapters_.control, catalog_, propagator_,
@@ -215,6 +216,7 @@ void Process::recover() {
   RecoveryCoordinatorOptions options;
   if (adapters_.gate_fails_over) options.job.recording_grace = safety_times.failover_grace;
   options.job.make_token = unique_owner;
+  options.job.epoch_min = [] { return to_millis(now()); };
   options.lease.holder = unique_owner();
   Guard guard(store, *control, *outbox, catalog_, unsaved_claims_);
   RecoveryCoordinator recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_,

@@ -165,6 +165,7 @@ BatchSaver::Outcome BatchSaver::look_for_the_gone(ConsumeBatch& batch) {
   if (!questioned_.empty()) return Outcome::split;
   batch.sort(catalog_);
   if (std::exchange(found_gone_, false)) return Outcome::split;
+  catalog_.catalog().doubt();
   return stuck({Errc::unavailable, "the store names another epoch than the catalog"});
 }
 

@@ -1,13 +1,15 @@
--- Takes over stock, window and closed, unless the state has this revision or a later one.
+-- Takes over stock, window and closed, unless the state has this revision already.
 --
 -- KEYS  state, holders
 -- ARGV  stock, opens_at, closes_at, closed, revision, epoch
 -- Answer: 0, 1 when there is no state, 2 when it is of another epoch, 5 when more are issued than the new stock, 6 when
--- holders are missing.
+-- holders are missing, 8 when it has a later revision.
 local found = redis.call('HMGET', KEYS[1], 'revision', 'epoch', 'holders')
 if not found[2] then return {1} end
 if found[2] ~= ARGV[6] then return {2, found[2]} end
-if tonumber(found[1]) >= tonumber(ARGV[5]) then return {0} end
+local revision, given = tonumber(found[1]), tonumber(ARGV[5])
+if revision == given then return {0} end
+if revision > given then return {8, found[1]} end
 local issued = redis.call('HLEN', KEYS[2])
 if found[3] and issued < tonumber(found[3]) then return {6, issued} end
 if tonumber(ARGV[1]) < issued then return {5, issued} end

@@ -37,6 +37,8 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
       return {Errc::gate_behind, "redis has lost holders of " + coupon + " and has " + found};
     case ScriptStatus::outbox_lost:
       return {Errc::gate_behind, "redis has lost the outbox of " + coupon + " up to sequence " + found};
+    case ScriptStatus::later:
+      return {Errc::gate_later, "redis has a later revision of " + coupon + ", " + found};
     case ScriptStatus::done:
       break;
   }

@@ -23,6 +23,7 @@ enum class ScriptStatus {
   stock_below_issued = 5,  ///< how many are issued follows
   holders_lost = 6,        ///< how many are left follows: fewer than the state has counted
   outbox_lost = 7,  ///< there is no outbox, though up to the sequence that follows something waits in it
+  later = 8,        ///< the state's revision, which follows, is later than the one given
 };
 
 /// The keys of one coupon. They share the hash tag, so that a script may use them together in a cluster.
