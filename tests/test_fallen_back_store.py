@@ -1,4 +1,4 @@
-"""Rows of coupons that are deleted, or what they were before: the store is restored while the processes run."""
+"""Rows of coupons that are deleted, or are what they were before, while the processes run."""
 
 import time
 from dataclasses import dataclass

@@ -120,9 +120,7 @@ def test_a_second_change_of_a_coupon_is_refused_at_once(server: Seonchak, databa
     assert took < AT_ONCE_S
 
 
-def test_a_coupon_that_somebody_is_just_inserting_holds_up_no_others(
-    server: Seonchak, database: str
-) -> None:
+def test_a_coupon_that_somebody_is_just_inserting_holds_up_no_others(server: Seonchak, database: str) -> None:
     insert = """INSERT INTO coupon (id, name, stock, ack, created_at, revision)
                 VALUES ('taken', 'T', 1, 'gate', now(), 1 << 20)"""
     with psycopg.connect(database) as holder:

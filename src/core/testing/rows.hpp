@@ -47,7 +47,10 @@ class RowStore final : public FaultyStore {
 
   Coupon& put(const std::string& id, std::int64_t revision) {
     Coupon& row = rows[id];
-    row = {.id = id, .name = id, .stock = 5, .revision = revision};
+    row = Coupon();
+    row.id = row.name = id;
+    row.stock = 5;
+    row.revision = revision;
     return row;
   }
 
