@@ -240,7 +240,7 @@ TEST_P(StoreCoupons, RevisionsFollowTheClock) {
   ASSERT_TRUE(store_->create_coupon(coupon_named("b")));
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   const auto last = to_millis(now());
-  const std::vector<CouponFence> fences = {{"a", 1, "", 2, "gate"}, {"b", 1, "", 2, "gate"}};
+  const std::vector<CouponFence> fences = {{"a", 0, "", 2, "gate"}, {"b", 0, "", 2, "gate"}};
   auto fenced = store_->fence_coupons(fences).value();
   ASSERT_EQ(fenced.size(), 2U);
   EXPECT_NE(fenced[0].revision, fenced[1].revision);

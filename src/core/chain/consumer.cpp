@@ -84,7 +84,7 @@ void Consumer::poll(milliseconds wait) {
                 [this](const LogRecord& record) { return !position_.contains(record.partition); });
   idle_ = polled->records.empty();
   progressed();
-  if (idle_) return;
+  if (idle_) return compare_position();
   batch_.emplace(std::move(polled->records), began);
   outside_ = {{}, options_.backoff_min};
   bare_.forget();
@@ -102,6 +102,23 @@ bool Consumer::somebody_waits() {
     if (coupon && coupon->ack == Ack::store) return true;
   }
   return false;
+}
+
+// Nobody but us moves it, so it can only be lower when the store has fallen back to what it was.
+void Consumer::compare_position() {
+  const auto time = ticker().now();
+  if (time < next_compare_) return;
+  next_compare_ = time + options_.compare_period;
+  const auto stored = store_.positions(log_.group(), log_.topic());
+  if (!stored) return;
+  for (const auto& [partition, own] : position_) {
+    const auto found = std::ranges::find(*stored, partition, &LogPosition::partition);
+    const std::int64_t next = found == stored->end() ? 0 : found->next_offset;
+    if (next >= own) continue;
+    log::warn("the store's log position has fallen back: reading what comes after it again",
+              {{"partition", partition}, {"was", own}, {"is", next}});
+    return resume_from_store();
+  }
 }
 
 // What is under way is read again from there, by whoever has the partition then.
@@ -123,6 +140,7 @@ void Consumer::resume() {
     return hold(store_and_log_, "log", started.error());
   for (const std::int32_t partition : *to_resume_) position_[partition] = 0;
   for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
+  next_compare_ = ticker().now() + options_.compare_period;
   // A commit in doubt that did take effect is told here.
   log_.committed(*positions);
   to_resume_.reset();

@@ -25,6 +25,8 @@ struct ConsumerOptions {
                                           ///< full or a coupon's users wait for the store
   std::chrono::milliseconds backoff_min{50};  ///< between tries of the store, the gate or the log
   std::chrono::milliseconds backoff_max{2'000};
+  /// While there is nothing to do: whether the store's position has fallen back, and what was saved with it.
+  std::chrono::milliseconds compare_period{5'000};
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
   RepairOptions repair{};
   BareRequestOptions bare{};
@@ -70,6 +72,7 @@ class Consumer {
   };
 
   void poll(std::chrono::milliseconds wait);
+  void compare_position();
   void resume_from_store();
   void resume();
   void go_on();
@@ -105,6 +108,7 @@ class Consumer {
   std::optional<std::vector<std::int32_t>> to_resume_;   // partitions to be started at the store's positions
   std::unordered_map<std::string, Watermark> unmarked_;  // committed, the gate not yet told
   TimePoint next_poll_{};
+  TimePoint next_compare_{};
   Hold store_and_log_;     // without them nothing goes on
   Hold outside_;           // the gate and the dead-letter topic: only the position waits for them
   std::string waits_for_;  // what is logged once
