@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/failpoint.hpp"
+#include "base/ticker.hpp"
 
 namespace seonchak::sim {
 
@@ -26,6 +27,10 @@ bool numeric(const std::string& id) {
 
 }  // namespace
 
+std::int64_t MemoryStore::next_revision() {
+  return revision_ = std::max(revision_ + 1, to_millis(ticker().wall()));
+}
+
 Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
   const MutexLock coupons(coupon_mutex_);
   const MutexLock guard(mutex_);
@@ -38,7 +43,7 @@ Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
     coupon.id = std::to_string(highest + 1);
   }
   if (coupons_.contains(coupon.id)) return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
-  coupon.revision = ++revision_;
+  coupon.revision = next_revision();
   coupons_.emplace(coupon.id, coupon);
   return coupon;
 }
@@ -61,7 +66,7 @@ Result<Coupon> MemoryStore::update_coupon(const std::string& id,
   after.created_at = before->created_at;
   if (auto fine = check_row(after); !fine) return fine.error();
   const MutexLock guard(mutex_);
-  after.revision = ++revision_;
+  after.revision = revision_ = std::max(after.revision, next_revision());
   coupons_[id] = after;
   return after;
 }
@@ -78,7 +83,7 @@ Result<FencedCoupons> MemoryStore::fence_coupons(std::span<const CouponFence> fe
     if (!as_seen && !failpoint("fence_anyway")) continue;
     row.epoch = fence.epoch;
     row.gate = fence.gate;
-    row.revision = ++revision_;
+    row.revision = next_revision();
     fenced.changed.push_back(row);
   }
   return fenced;
@@ -102,6 +107,17 @@ Result<std::vector<Coupon>> MemoryStore::list_coupons(const std::string& after_i
     found.push_back(it->second);
   }
   return found;
+}
+
+Result<CouponTotals> MemoryStore::coupon_totals() {
+  CouponTotals totals;
+  const MutexLock guard(mutex_);
+  for (const auto& [id, row] : coupons_) {
+    ++totals.count;
+    totals.revision_max = std::max(totals.revision_max, row.revision);
+    totals.checksum += revision_checksum(row.revision);
+  }
+  return totals;
 }
 
 // Nothing when another member has moved a position.

@@ -23,6 +23,7 @@ class MemoryStore final : public Store {
   Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
+  Result<CouponTotals> coupon_totals() override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
   Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
@@ -73,6 +74,8 @@ class MemoryStore final : public Store {
   bool epochs_match(const SaveBatch& batch) const REQUIRES(mutex_);
   bool recovered_in(const std::string& coupon_id, std::int64_t epoch) const REQUIRES(mutex_);
   Result<void> insert(const SaveBatch& batch) REQUIRES(mutex_);
+
+  std::int64_t next_revision() REQUIRES(mutex_);
 
   Mutex coupon_mutex_;  // stands for the locks of coupon rows; before mutex_
   Mutex mutex_;

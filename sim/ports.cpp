@@ -16,6 +16,9 @@ Result<std::vector<Coupon>> ActorStore::coupons_since(std::int64_t after, std::s
 Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id, std::size_t limit) {
   return call("list_coupons", [&] { return store_.list_coupons(after_id, limit); });
 }
+Result<CouponTotals> ActorStore::coupon_totals() {
+  return call("coupon_totals", [&] { return store_.coupon_totals(); });
+}
 Result<SaveOutcome> ActorStore::save(const SaveBatch& batch) {
   return call("save", [&]() -> Result<SaveOutcome> {
     const auto refused = [&](const IssuedEvent& event) { return actor_.is_refused(event.coupon_id); };

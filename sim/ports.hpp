@@ -26,6 +26,7 @@ class ActorStore final : public Store {
                                const std::function<Result<void>(Coupon&)>& change) override;
   Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
+  Result<CouponTotals> coupon_totals() override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
   Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;

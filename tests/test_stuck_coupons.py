@@ -39,9 +39,10 @@ def commits(database: str) -> int:
 
 
 def changed_rows(database: str) -> int:
-    """The highest revision: each commit that changes a coupon raises it."""
+    """How many changes of coupons there have been."""
     with psycopg.connect(database) as connection:
-        row = connection.execute("SELECT max(revision) FROM coupon").fetchone()
+        query = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'coupon'"
+        row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
 
@@ -97,17 +98,17 @@ def test_coupons_that_cannot_open_disturb_nobody(
     insert_stuck(database)
 
     statuses = claim_for(server, SETTLE_S)
-    before, revision = commits(database), changed_rows(database)
+    before, changed = commits(database), changed_rows(database)
     statuses += claim_for(server, WATCH_S)
     while_stuck = commits(database) - before
-    more_revisions = changed_rows(database) - revision
+    more_changes = changed_rows(database) - changed
 
     # What is issued is read and saved all the same: those commits are not the stuck ones'.
     of_stuck = (while_stuck - idle - statuses.total()) / WATCH_S
     lines = server.log_text().count("\n") - lines_before
-    seen = f"{statuses}, {of_stuck:.0f} commits/s, {more_revisions / WATCH_S:.0f} changes/s, {lines} lines"
+    seen = f"{statuses}, {of_stuck:.0f} commits/s, {more_changes / WATCH_S:.0f} changes/s, {lines} lines"
     assert set(statuses) == {201}, seen
-    assert more_revisions / WATCH_S < COMMITS_PER_S_MAX, seen
+    assert more_changes / WATCH_S < COMMITS_PER_S_MAX, seen
     assert of_stuck < COMMITS_PER_S_MAX, seen
     assert lines < LOG_LINES_MAX, seen
 

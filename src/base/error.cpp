@@ -14,10 +14,14 @@ std::string_view to_string(Errc code) {
       return "gate_untrusted";
     case Errc::gate_behind:
       return "gate_behind";
+    case Errc::gate_later:
+      return "gate_later";
     case Errc::gate_unusable:
       return "gate_unusable";
     case Errc::outbox_full:
       return "outbox_full";
+    case Errc::row_held:
+      return "row_held";
     case Errc::overloaded:
       return "overloaded";
     case Errc::not_found:

@@ -15,8 +15,10 @@ enum class Errc {
   gate_epoch,      ///< the gate's state belongs to another epoch or another coupon of that id: fail closed
   gate_untrusted,  ///< the gate is another server than the one the store trusts for a coupon: fail closed
   gate_behind,     ///< the gate has forgotten sequences, holders or an outbox that it had: fail closed
+  gate_later,      ///< the gate has a later revision of a coupon than the one it is given
   gate_unusable,   ///< what the gate has of a coupon is not what we write; others are fine: fail closed
   outbox_full,     ///< too many issued coupons wait for the log and the store: fail closed until they drain
+  row_held,        ///< somebody holds the coupon's row in the store: others are free, this one is later
   overloaded,      ///< a bounded queue of this process is full
   not_found,       ///< no such coupon
   already_exists,  ///< a coupon with that id exists

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
 #include "cli/stop_signals.hpp"
@@ -88,7 +89,7 @@ Process::Process(const ServeConfig& config, std::shared_ptr<StopDeadline> stop)
       adapters_(wire(config_, stop_)),
       catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-      propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
+      propagator_(adapters_.stores[StoreLane::propagator], *propagator_gate_, catalog_, metrics_),
       refusals_(*adapters_.control, catalog_, metrics_),
       coupon_admin_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
                     *adapters_.control, catalog_, propagator_,
@@ -232,6 +233,7 @@ void Process::recover() {
   RecoveryCoordinatorOptions options;
   if (adapters_.gate_fails_over) options.job.recording_grace = safety_times.failover_grace;
   options.job.make_token = unique_owner;
+  options.job.epoch_min = [] { return to_millis(now()); };
   options.lease.holder = unique_owner();
   Guard guard(store, *control, *outbox, catalog_, unsaved_claims_);
   RecoveryCoordinator recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_,

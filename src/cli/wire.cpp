@@ -9,6 +9,7 @@
 #include "events/memory/memory.hpp"
 #include "gate/memory/memory.hpp"
 #include "gate/redis/redis.hpp"
+#include "http/server.hpp"
 #include "store/postgres/postgres.hpp"
 #include "store/sqlite/sqlite.hpp"
 
@@ -114,10 +115,14 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
       options.connections_max = 1;
       options.lock_timeout_ms = 200;  // the rows of all other coupons wait meanwhile
       break;
+    case StoreLane::propagator:
+      options.connections_max = 1;
+      options.lock_timeout_ms =
+          250;  // a row that somebody holds waits for its turn, and not the others for it
+      break;
     case StoreLane::operators:
-      options.connections_max = 3;  // the propagator, and two operators
-      // Longer than a process that was stopped can hold a row, so that what waits for it succeeds.
-      options.lock_timeout_ms = 8'000;
+      options.connections_max = ServerOptions{}.change_threads + 3;  // those who create and list come on top
+      options.lock_timeout_ms = 1'000;
       break;
     case StoreLane::readers:
       options.connections_max = 2;
@@ -138,8 +143,8 @@ Stores open_stores(const ServeConfig& config, const std::shared_ptr<StopDeadline
     lanes.fill(open_sqlite(options));
     return Stores(std::move(lanes));
   }
-  for (const auto lane : {StoreLane::fence, StoreLane::recovery, StoreLane::consumer, StoreLane::operators,
-                          StoreLane::readers}) {
+  for (const auto lane : {StoreLane::fence, StoreLane::recovery, StoreLane::consumer, StoreLane::propagator,
+                          StoreLane::operators, StoreLane::readers}) {
     const PostgresOptions options = lane_options(config, lane, stop);
     lanes[static_cast<std::size_t>(lane)] =
         lane == StoreLane::fence ? open_postgres(options) : connect_postgres(options);

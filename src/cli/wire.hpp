@@ -21,13 +21,14 @@ struct KafkaOptions;
 
 /// Who must not wait for one another in the store: each has connections of its own.
 enum class StoreLane {
-  fence,      ///< the catalog, whose age decides whether a process may answer
-  recovery,   ///< of the gate
-  consumer,   ///< rows and positions
-  operators,  ///< changes of coupons, and their listing
-  readers,    ///< what anybody may ask for
+  fence,       ///< the catalog, whose age decides whether a process may answer
+  recovery,    ///< of the gate
+  consumer,    ///< rows and positions
+  propagator,  ///< of changes to the gate
+  operators,   ///< changes of coupons, and their listing
+  readers,     ///< what anybody may ask for
 };
-inline constexpr std::size_t store_lanes = 5;
+inline constexpr std::size_t store_lanes = 6;
 
 /// One store by all its lanes.
 class Stores {

@@ -292,6 +292,10 @@ TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
   coupon.stock = 4;
   ASSERT_TRUE(control().configure(coupon));
   EXPECT_EQ(control().state(coupon.id)->stock, 3) << "the same revision is known already";
+  coupon.revision = 4;
+  EXPECT_EQ(control().configure(coupon).error().code, Errc::gate_later);
+  EXPECT_EQ(control().state(coupon.id)->stock, 3);
+  EXPECT_EQ(control().state(coupon.id)->revision, 5);
 
   coupon.revision = 6;
   coupon.opens_at = long_ago;
@@ -312,6 +316,20 @@ TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
   ASSERT_TRUE(control().configure(coupon));
   EXPECT_FALSE(control().state(coupon.id)->opens_at);
   EXPECT_FALSE(control().state(coupon.id)->closes_at);
+}
+
+// Twice the milliseconds of the clock: beyond 32 bits, and exact in a double.
+TEST_P(GateContract, RevisionsThatFollowTheClockAreToldApart) {
+  GateConfig coupon = make_config(3);
+  coupon.revision = 7'200'000'000'000;
+  installed(coupon);
+  coupon.stock = 4;
+  --coupon.revision;
+  EXPECT_EQ(control().configure(coupon).error().code, Errc::gate_later);
+  coupon.revision += 2;
+  ASSERT_TRUE(control().configure(coupon));
+  EXPECT_EQ(control().state(coupon.id)->stock, 4);
+  EXPECT_EQ(control().state(coupon.id)->revision, 7'200'000'000'001);
 }
 
 TEST_P(GateContract, TheStockCannotFallBelowWhatIsIssued) {

@@ -201,11 +201,28 @@ void Connection::handle(const Route& route) {
 
 /// The coroutine stands still meanwhile, so the request may be read from the pool's thread.
 void Connection::answer_in_pool(const Blocks& call) {
+  if (call.pool == Pool::changes) return change_in_pool(call);
   BlockingPool& pool = call.pool == Pool::readers ? state_.readers : state_.operators;
   const bool taken = pool.try_run([this, handler = call.handler] {
     asio::post(worker_.context(), [this, answer = run_handler(handler, call_)] { reply(answer); });
   });
   if (!taken) reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
+}
+
+void Connection::change_in_pool(const Blocks& call) {
+  const std::string coupon(call_.id);
+  if (!state_.under_way.begin(coupon)) {
+    return reply(to_answer({ProblemCode::unavailable,
+                            "change_under_way: another change of this coupon has not come to its end"}));
+  }
+  const bool taken = state_.changes.try_run([this, coupon, handler = call.handler] {
+    Answer answer = run_handler(handler, call_);
+    state_.under_way.end(coupon);
+    asio::post(worker_.context(), [this, answer = std::move(answer)] { reply(answer); });
+  });
+  if (taken) return;
+  state_.under_way.end(coupon);
+  reply(to_answer(problem_of(Error{Errc::overloaded, {}})));
 }
 
 void Connection::reply(const Answer& answer) {

@@ -62,6 +62,7 @@ class Connection final : public ConnectionHook, private Exchange {
   void dispatch();
   void handle(const Route& route);
   void answer_in_pool(const Blocks& call);
+  void change_in_pool(const Blocks& call);
   bool write_now();
   void withdraw_late();
   void enter(Phase phase);

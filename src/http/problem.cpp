@@ -61,10 +61,14 @@ PublicReason public_reason(Errc code) {
       return {ProblemCode::unavailable, "gate_untrusted: the gate is being verified"};
     case Errc::gate_behind:
       return {ProblemCode::unavailable, "gate_behind: the coupon's state is being verified"};
+    case Errc::gate_later:
+      return {ProblemCode::unavailable, "gate_later: the coupon's state is being verified"};
     case Errc::gate_unusable:
       return {ProblemCode::unavailable, "gate_unusable: the coupon's state cannot be used"};
     case Errc::outbox_full:
       return {ProblemCode::unavailable, "outbox_full: issued coupons wait to be saved"};
+    case Errc::row_held:
+      return {ProblemCode::unavailable, "row_held: somebody holds the coupon's row in the database"};
     case Errc::overloaded:
       return {ProblemCode::unavailable, "overloaded: too many requests are waiting"};
     case Errc::not_found:

@@ -17,8 +17,8 @@ constexpr std::string_view api_prefix = "/v1/";
 constexpr std::array routes = {
     Route{verb::post, "/v1/coupons/{id}/issue", Access::everyone, AnswersLater{issue_coupon}},
     Route{verb::get, "/v1/coupons/{id}", Access::everyone, Blocks{show_coupon, Pool::readers}},
-    Route{verb::patch, "/v1/coupons/{id}", Access::administrators, Blocks{change_coupon}},
-    Route{verb::post, "/v1/coupons/{id}/close", Access::administrators, Blocks{close_coupon}},
+    Route{verb::patch, "/v1/coupons/{id}", Access::administrators, Blocks{change_coupon, Pool::changes}},
+    Route{verb::post, "/v1/coupons/{id}/close", Access::administrators, Blocks{close_coupon, Pool::changes}},
     Route{verb::get, "/v1/coupons", Access::administrators, Blocks{list_coupons}},
     Route{verb::post, "/v1/coupons", Access::administrators, Blocks{create_coupon}},
     Route{verb::get, "/v1/users/{id}/coupons", Access::everyone, Blocks{show_user_coupons, Pool::readers}},

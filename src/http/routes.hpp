@@ -19,9 +19,11 @@ enum class Access { everyone, administrators };
 struct AnswersAtOnce {
   Answer (*handler)(const Call&);
 };
-/// Who waits when the store is slow: users' reads have threads of their own, so that they stop no operator.
-enum class Pool { operators, readers };
-/// Runs in a pool for calls that block.
+/// Who waits when the store is slow, or a row is held: each has threads of its own, so that users' reads stop
+/// no operator, and changes of coupons whose rows are held no other call of operators.
+enum class Pool { operators, changes, readers };
+/// Runs in a pool for calls that block. In `changes` the path's {id} is a coupon, which one call at a time
+/// changes.
 struct Blocks {
   Answer (*handler)(const Call&);
   Pool pool = Pool::operators;

@@ -23,6 +23,7 @@ class Server::Impl {
   ~Impl() {
     if (!state_) return;
     state_->operators.stop();
+    state_->changes.stop();
     state_->readers.stop();
     // Every loop stands still before the first one is taken apart.
     for (const auto& worker : workers_) worker->stop();

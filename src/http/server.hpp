@@ -30,7 +30,8 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{10'000};    ///< for a client to take its answer
   std::chrono::milliseconds drain_timeout{5'000};     ///< for what is in flight when the server stops
   unsigned admin_threads = 4;          ///< for operators' calls, which block on the store and the gate
-  std::size_t admin_queue_max = 256;   ///< such calls that wait for a thread; the next is `overloaded`
+  unsigned change_threads = 8;         ///< for their changes of coupons: so many are under way at once
+  std::size_t admin_queue_max = 256;   ///< calls that wait for one of these threads; the next is `overloaded`
   unsigned reader_threads = 2;         ///< for users' reads of coupons: they come last
   std::size_t reader_queue_max = 128;  ///< as admin_queue_max
   std::string admin_key;               ///< empty: administrators' calls only on a loopback address

@@ -3,6 +3,7 @@
 
 #include "http/auth.hpp"
 #include "http/blocking_pool.hpp"
+#include "http/changes_under_way.hpp"
 #include "http/exchange.hpp"
 #include "http/http_metrics.hpp"
 #include "http/routes.hpp"
@@ -20,6 +21,7 @@ struct ServerState {
         issue_metrics(parts.metrics),
         services{parts.coupon_admin, parts.health, parts.metrics, issue_metrics, parts.required},
         operators(options.admin_threads, options.admin_queue_max),
+        changes(options.change_threads, options.admin_queue_max),
         readers(options.reader_threads, options.reader_queue_max) {}
 
   const ServerOptions options;
@@ -28,7 +30,9 @@ struct ServerState {
   HttpMetrics metrics;
   IssueMetrics issue_metrics;
   const Services services;
+  ChangesUnderWay under_way;
   BlockingPool operators;
+  BlockingPool changes;
   BlockingPool readers;
   std::atomic<std::size_t> connections{0};
 };

@@ -251,7 +251,7 @@ TEST_P(StoreSaves, ReopeningKeepsEverything) {
   expect_same(store_->coupon("a").value(), created);
   EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 2}}));
-  EXPECT_EQ(store_->create_coupon(coupon_named("b")).value().revision, created.revision + 1);
+  EXPECT_GT(store_->create_coupon(coupon_named("b")).value().revision, created.revision);
 }
 
 INSTANTIATE_TEST_SUITE_P(Twins, StoreSaves, store_twins(), twin_name);

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/catalog/renew_revision.hpp"
 #include "core/model/gate_config.hpp"
 
 namespace seonchak {
@@ -22,6 +23,8 @@ const std::string window_message = "must be later than opensAt";
 bool printable(std::string_view name) {
   return std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
+
+constexpr int attempts_to_overtake_max = 4;
 
 /// Clients take these out of a path before they send it (RFC 3986, section 5.2.4).
 bool is_dot_segment(std::string_view id) {
@@ -165,7 +168,9 @@ Result<bool> CouponAdmin::propose_stock(Coupon coupon, std::int64_t stock) {
   const auto present = gate_.state(coupon.id);
   if (!present) return present.error();
   if (present->stock < stock) return false;
-  if (auto configured = gate_.configure(proposed(coupon)); !configured) return configured.error();
+  const auto configured = gate_.configure(proposed(coupon));
+  if (!configured && configured.error().code == Errc::gate_later) return false;
+  if (!configured) return configured.error();
   auto state = gate_.state(coupon.id);
   if (!state) return state.error();
   return state->stock <= stock;
@@ -185,20 +190,34 @@ Result<Coupon> CouponAdmin::commit(const Result<Coupon>& updated) {
     if (auto opened = open_coupon(store_, gate_, coupon); !opened) return opened.error();
   }
   (void)catalog_.refresh();
-  if (auto propagated = propagate(coupon); !propagated) return propagated.error();
-  return coupon;
+  return propagate(std::move(coupon));
 }
 
 // The propagator has heard of the change, too, and goes on with it should this fail.
-Result<void> CouponAdmin::propagate(const Coupon& coupon) {
-  const auto state = gate_.state(coupon.id);
-  if (!state) return state.error();
-  if (!has_revision(*state, coupon)) {
-    if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
-    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
+Result<Coupon> CouponAdmin::propagate(Coupon coupon) {
+  for (int i = 0; i < attempts_to_overtake_max; ++i) {
+    const auto state = gate_.state(coupon.id);
+    if (!state) return state.error();
+    Result<void> applied;
+    if (is_ahead(*state, coupon)) {
+      applied = Error{Errc::gate_later, "the gate has a later revision"};
+    } else if (!has_revision(*state, coupon)) {
+      if (loosens(*state, coupon)) ticker().sleep_for(options_.loosening_delay);
+      applied = gate_.configure(committed(coupon));
+    }
+    if (applied) {
+      propagator_.propagated(coupon);
+      return coupon;
+    }
+    const Errc why = applied.error().code;
+    if (why != Errc::gate_later && why != Errc::stock_below_issued) return applied.error();
+    // Somebody else has changed it since, or the store has fallen back.
+    auto renewed = renew_revision(store_, gate_, coupon.id);
+    if (!renewed) return renewed;
+    coupon = std::move(*renewed);
+    (void)catalog_.refresh();
   }
-  propagator_.propagated(coupon);
-  return {};
+  return Error{Errc::unavailable, "the gate goes on having a later revision of coupon " + coupon.id};
 }
 
 Result<CouponView> CouponAdmin::show(const std::string& id) {

@@ -110,7 +110,8 @@ class CouponAdmin {
   Result<Coupon> commit(const Result<Coupon>& updated);
 
   /// Tells the gate of a coupon as it was just committed, so late that nobody refuses by what was before.
-  Result<void> propagate(const Coupon& coupon);
+  /// Returns what the gate has been told: a later row, where the store had fallen back behind the gate.
+  Result<Coupon> propagate(Coupon coupon);
 
   /// Puts a lower stock to the gate; false when an earlier proposal for the same revision keeps it out.
   Result<bool> propose_stock(Coupon coupon, std::int64_t stock);

@@ -161,7 +161,7 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
 }
 
 bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const {
-  return (coupon != nullptr && coupon->epoch != epoch) || lease_is_over(catalog_as_of);
+  return coupon == nullptr || coupon->epoch != epoch || lease_is_over(catalog_as_of);
 }
 
 bool Issuer::lease_is_over(TimePoint catalog_as_of) const {

@@ -1,5 +1,6 @@
 #include "core/catalog/catalog.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -88,57 +89,143 @@ void Catalog::refresh_then(AfterRefresh done) {
   wake_.notify_all();
 }
 
-/// What one refresh has read.
-struct Catalog::Fetched {
-  CatalogSnapshot::Coupons coupons;                    // all there are; only once something has changed
-  std::vector<std::shared_ptr<const Coupon>> changed;  // in order of revision
-};
-
-// What was read before a failure counts, too: revision_ has moved past it.
-Result<void> Catalog::fetch_changes(Fetched& fetched) {
-  while (true) {
-    auto page = store_.coupons_since(revision_, coupons_page_max);
-    if (!page) return page.error();
-    if (page->empty()) return {};
-    if (fetched.coupons.empty()) fetched.coupons = snapshot()->coupons();
-    const bool last = page->size() < coupons_page_max;
-    for (Coupon& row : *page) {
-      // What moves back would be read for ever.
-      if (row.revision <= revision_)
-        return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
-      revision_ = row.revision;
-      // A row that somebody else has written: ids become parts of keys and messages as they are.
-      if (!valid_coupon_id(row.id)) {
-        log::error("coupon not served: its id is not a valid one", {{"coupon", row.id}});
-        continue;
-      }
-      const bool known = fetched.coupons.contains(row.id);
-      if (!known && fetched.coupons.size() >= options_.coupons_max) {
+// False when there may be more.
+Result<bool> Catalog::read_page(Reading& reading, Found& changed) {
+  auto page = store_.coupons_since(reading.revision, coupons_page_max);
+  if (!page) return page.error();
+  if (page->empty()) return true;
+  const auto known = snapshot();
+  const std::size_t room = options_.coupons_max - std::min(options_.coupons_max, known->coupons().size());
+  for (Coupon& row : *page) {
+    // What moves back would be read for ever.
+    if (row.revision <= reading.revision)
+      return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
+    reading.revision = row.revision;
+    // A row that somebody else has written: ids become parts of keys and messages as they are.
+    const bool valid = valid_coupon_id(row.id);
+    const bool added = !known->find(row.id) && !reading.coupons.contains(row.id);
+    if (!valid || (added && reading.added >= room)) {
+      const bool told = unserved_.contains(row.id) || reading.unserved.contains(row.id);
+      if (!told && !valid) log::error("coupon not served: its id is not a valid one", {{"coupon", row.id}});
+      if (!told && valid) {
         log::error("coupon not served: too many coupons",
                    {{"coupon", row.id}, {"max", options_.coupons_max}});
-        continue;
       }
-      const auto coupon = std::make_shared<const Coupon>(std::move(row));
-      fetched.coupons[coupon->id] = coupon;
-      fetched.changed.push_back(coupon);
+      reading.unserved.insert_or_assign(row.id, row.revision);
+      continue;
     }
-    if (last) return {};
+    if (added) ++reading.added;
+    const auto coupon = std::make_shared<const Coupon>(std::move(row));
+    reading.coupons.insert_or_assign(coupon->id, coupon);
+    changed.push_back(coupon);
   }
+  return page->size() < coupons_page_max;
+}
+
+// What was read before a failure counts, too: revision_ moves past it.
+Result<void> Catalog::fetch_changes(Reading& reading, Found& changed) {
+  while (true) {
+    const auto last = read_page(reading, changed);
+    if (!last) return last.error();
+    if (*last) return {};
+  }
+}
+
+void Catalog::publish(CatalogSnapshot::Coupons coupons) {
+  const MutexLock lock(mutex_);
+  snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(coupons));
+  version_.fetch_add(1, std::memory_order_release);
 }
 
 Result<void> Catalog::refresh() {
   const MutexLock refreshing(refresh_mutex_);
   const auto began = ticker().now();
-  Fetched fetched;
-  auto outcome = fetch_changes(fetched);
-  if (!fetched.changed.empty()) {
-    const MutexLock lock(mutex_);
-    snapshot_ = std::make_shared<const CatalogSnapshot>(std::move(fetched.coupons));
-    version_.fetch_add(1, std::memory_order_release);
+  Reading reading{.revision = revision_};
+  Found changed;
+  const auto outcome = fetch_changes(reading, changed);
+  revision_ = reading.revision;
+  for (auto& [id, revision] : reading.unserved) unserved_.insert_or_assign(id, revision);
+  if (!changed.empty()) {
+    auto coupons = snapshot()->coupons();
+    for (auto& [id, coupon] : reading.coupons) {
+      unserved_.erase(id);
+      coupons.insert_or_assign(id, std::move(coupon));
+    }
+    publish(std::move(coupons));
   }
   if (outcome) current_as_of_.store(began.time_since_epoch().count(), std::memory_order_release);
-  if (changed_ && !fetched.changed.empty()) changed_(fetched.changed);
+  if (changed_ && !changed.empty()) changed_(changed, {});
+  if (outcome && reload_) go_on_reloading();
+  if (outcome && !reload_) compare(began);
   return outcome;
+}
+
+CouponTotals Catalog::totals() const {
+  const auto known = snapshot();
+  CouponTotals totals{.revision_max = revision_};
+  totals.count = static_cast<std::int64_t>(known->coupons().size() + unserved_.size());
+  for (const auto& [id, coupon] : known->coupons()) totals.checksum += revision_checksum(coupon->revision);
+  for (const auto& [id, revision] : unserved_) totals.checksum += revision_checksum(revision);
+  return totals;
+}
+
+// Nothing is concluded while somebody else has changed a coupon since the refresh: the next one tells.
+void Catalog::compare(TimePoint time) {
+  if (time < next_compare_ && !in_doubt_.exchange(false, std::memory_order_relaxed)) return;
+  next_compare_ = time + options_.compare_period;
+  const auto in_store = store_.coupon_totals();
+  if (!in_store) return;
+  if (in_store->revision_max > revision_) {
+    next_compare_ = time + options_.refresh_period;
+    return;
+  }
+  const CouponTotals known = totals();
+  if (*in_store == known) return;
+  log::warn("the store does not have the coupons that are known here: reading them all anew",
+            {{"known", known.count},
+             {"known_revision", known.revision_max},
+             {"in_store", in_store->count},
+             {"store_revision", in_store->revision_max}});
+  reload_.emplace();
+  go_on_reloading();
+}
+
+void Catalog::go_on_reloading() {
+  Found found;  // told of in the end
+  for (std::size_t i = 0; i < options_.reload_pages_per_refresh; ++i) {
+    const auto last = read_page(*reload_, found);
+    if (!last) return reload_.reset();  // begun again at the next comparison
+    if (*last) return finish_reload();
+  }
+}
+
+// What has been read in order of revision up to an empty page is all there is: a row that changed meanwhile
+// moved to the end, and was read there once more.
+void Catalog::finish_reload() {
+  Reading reading = std::move(*reload_);
+  reload_.reset();
+  const auto before = snapshot();
+  Found changed;
+  for (auto& [id, coupon] : reading.coupons) {
+    const auto known = before->find(id);
+    if (known && *known == *coupon) {
+      coupon = known;
+    } else {
+      changed.push_back(coupon);
+    }
+    reading.unserved.erase(id);
+  }
+  std::vector<std::string> gone;
+  for (const auto& [id, coupon] : before->coupons()) {
+    if (!reading.coupons.contains(id)) gone.push_back(id);
+  }
+  std::ranges::sort(changed, {}, [](const auto& coupon) { return coupon->revision; });
+  log::warn("the coupons are what the store has now",
+            {{"coupons", reading.coupons.size()}, {"changed", changed.size()}, {"gone", gone.size()}});
+  revision_ = reading.revision;
+  unserved_ = std::move(reading.unserved);
+  publish(std::move(reading.coupons));
+  if (changed_ && !(changed.empty() && gone.empty())) changed_(changed, gone);
 }
 
 void Catalog::run() {

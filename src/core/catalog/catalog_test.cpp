@@ -58,7 +58,7 @@ TEST(Catalog, TellsOfEachChangeOnceItIsPublished) {
   World world;
   Catalog told(world.store);
   std::vector<std::string> ids;
-  told.listen([&](std::span<const std::shared_ptr<const Coupon>> coupons) {
+  told.listen([&](std::span<const std::shared_ptr<const Coupon>> coupons, std::span<const std::string>) {
     for (const auto& coupon : coupons) {
       ids.push_back(coupon->id);
       EXPECT_EQ(told.snapshot()->find(coupon->id), coupon);

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/catalog/open_coupon.hpp"
+#include "core/catalog/renew_revision.hpp"
 #include "core/model/gate_config.hpp"
 
 namespace seonchak {
@@ -42,7 +43,8 @@ Propagator::Propagator(Store& store, GateControl& gate, Catalog& catalog, Metric
                                    "Coupons whose latest change this process has not told the gate of yet.")),
       stuck_gauge_(metrics.gauge("seonchak_coupons_stuck",
                                  "Those of them with which several attempts in a row have failed.")) {
-  catalog_.listen([this](std::span<const std::shared_ptr<const Coupon>> coupons) { changed(coupons); });
+  catalog_.listen([this](std::span<const std::shared_ptr<const Coupon>> coupons,
+                         std::span<const std::string> gone) { changed(coupons, gone); });
 }
 
 Propagator::~Propagator() {
@@ -50,7 +52,8 @@ Propagator::~Propagator() {
 }
 
 // By now what is told here is known to be committed.
-void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons) {
+void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons,
+                         std::span<const std::string> gone) {
   const auto now = ticker().now();
   {
     const MutexLock lock(mutex_);
@@ -65,6 +68,12 @@ void Propagator::changed(std::span<const std::shared_ptr<const Coupon>> coupons)
       }
       pending.coupon = coupon;
       pending.seen_at = now;
+    }
+    for (const std::string& id : gone) {
+      const auto found = pending_.find(id);
+      if (found == pending_.end()) continue;
+      reset(id, found->second);
+      pending_.erase(found);
     }
     count();
   }
@@ -157,11 +166,12 @@ void Propagator::step(milliseconds wait) {
   Attempts attempts = take_due(wait);
   if (attempts.empty()) return;
   const auto states = look_at(attempts);
-  const bool opened = states && propagate_all(attempts, *states);
+  const bool committed = states && propagate_all(attempts, *states);
   if (!states) pause_all();
   put_back(attempts);
-  // What was opened is issued from here once this process has heard of it.
-  if (opened) (void)catalog_.refresh();
+  // What was opened is issued from here once this process has heard of it; what was renewed is propagated
+  // then.
+  if (committed) (void)catalog_.refresh();
 }
 
 // Nothing when the gate does not answer. One question for all.
@@ -174,17 +184,16 @@ std::optional<Propagator::States> Propagator::look_at(const Attempts& attempts) 
   return looked;
 }
 
-// Whether any was opened. What fails for want of an answer will fail for the next one, too: that one is left
-// for the next step.
+// Whether any row was changed. What fails for want of an answer will fail for the next one, too: that one is
+// left for the next step.
 bool Propagator::propagate_all(Attempts& attempts, const States& states) {
-  bool opened = false;
+  bool committed = false;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     Attempt& attempt = attempts[i];
-    const bool was_open = attempt.work.coupon->phase() != Phase::unopened;
     const auto outcome = propagate(attempt, states[i]);
     if (outcome) {
       link_failures_ = 0;
-      opened = opened || (!was_open && attempt.done);
+      committed = committed || attempt.committed;
       continue;
     }
     attempt.error = outcome.error();
@@ -194,22 +203,41 @@ bool Propagator::propagate_all(Attempts& attempts, const States& states) {
       break;
     }
   }
-  return opened;
+  return committed;
 }
 
 Result<void> Propagator::propagate(Attempt& attempt, const Result<GateState>& state) {
   const Coupon& coupon = *attempt.work.coupon;
   if (coupon.phase() == Phase::unopened) return open(attempt, state);
   if (!state) return state.error();
-  if (!has_revision(*state, coupon)) {
-    const auto due = attempt.work.seen_at + options_.loosening_delay;
-    if (loosens(*state, coupon) && ticker().now() < due) {
-      attempt.again = due;
-      return {};
-    }
-    if (auto applied = gate_.configure(committed(coupon)); !applied) return applied.error();
-  }
+  if (is_ahead(*state, coupon)) return renew(attempt);
+  if (!has_revision(*state, coupon)) return configure(attempt, *state);
   attempt.done = true;
+  return {};
+}
+
+Result<void> Propagator::configure(Attempt& attempt, const GateState& state) {
+  const Coupon& coupon = *attempt.work.coupon;
+  const auto due = attempt.work.seen_at + options_.loosening_delay;
+  if (loosens(state, coupon) && ticker().now() < due) {
+    attempt.again = due;
+    return {};
+  }
+  const auto applied = gate_.configure(committed(coupon));
+  if (!applied &&
+      (applied.error().code == Errc::gate_later || applied.error().code == Errc::stock_below_issued))
+    return renew(attempt);
+  if (!applied) return applied.error();
+  attempt.done = true;
+  return {};
+}
+
+// The catalog may be behind the store, so only the row tells. What it says by now comes with the next
+// refresh.
+Result<void> Propagator::renew(Attempt& attempt) {
+  const auto row = renew_revision(store_, gate_, attempt.id);
+  if (!row) return row.error();
+  attempt.done = attempt.committed = true;
   return {};
 }
 
@@ -226,7 +254,7 @@ Result<void> Propagator::open(Attempt& attempt, const Result<GateState>& state) 
     }
     if (auto settled = settle_epoch(store_, *coupon); !settled) return settled.error();
   }
-  attempt.done = true;
+  attempt.done = attempt.committed = true;
   return {};
 }
 

@@ -40,8 +40,8 @@ struct PropagatorOptions {
 };
 
 /// Carries what the store has committed of coupons to the gate: opens those that were never opened, and
-/// applies each new revision. That heals a crash between the store's commit and the gate's; every API process
-/// does it, and repeating it is harmless.
+/// applies each new revision. That heals a crash between the store's commit and the gate's, and a store that
+/// has fallen back behind its gate; every API process does it, and repeating it is harmless.
 ///
 /// It is driven by the catalog's changes, after they are published: until the gate has heard of one, this
 /// process is as any other that has not told it. A coupon that fails is tried less and less often and holds
@@ -91,6 +91,7 @@ class Propagator {
     std::string id;
     Pending work{};
     bool done = false;
+    bool committed = false;            // something new, of which the catalog has to hear
     std::optional<TimePoint> again{};  // too early
     std::optional<Error> error{};      // neither: it was left alone
   };
@@ -101,7 +102,7 @@ class Propagator {
     std::vector<const Attempt*> no_more{};
   };
 
-  void changed(std::span<const std::shared_ptr<const Coupon>> coupons);
+  void changed(std::span<const std::shared_ptr<const Coupon>> coupons, std::span<const std::string> gone);
   void enqueue(const std::string& id, Pending& pending, TimePoint due) REQUIRES(mutex_);
   void reset(const std::string& id, Pending& pending) REQUIRES(mutex_);
   void count() REQUIRES(mutex_);
@@ -109,6 +110,8 @@ class Propagator {
   std::optional<States> look_at(const Attempts& attempts);
   bool propagate_all(Attempts& attempts, const States& states);
   Result<void> propagate(Attempt& attempt, const Result<GateState>& state);
+  Result<void> configure(Attempt& attempt, const GateState& state);
+  Result<void> renew(Attempt& attempt);
   Result<void> open(Attempt& attempt, const Result<GateState>& state);
   Result<Coupon> drawn_for(const Pending& work);
   void put_back(const Attempts& attempts);

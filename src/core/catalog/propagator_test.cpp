@@ -173,9 +173,8 @@ TEST(Propagator, WhatSomebodyElseHasPropagatedIsNotPropagatedAgain) {
 
 TEST(Propagator, AStuckCouponDoesNotHoldBackTheOthers) {
   World world;
-  world.create("stuck", 5);
-  for (const char* user : {"a", "b"}) world.claim("stuck", user);
-  commit_stock(world, "stuck", 1);
+  occupy(world, "stuck");
+  ASSERT_TRUE(world.sqlite->create_coupon(row("stuck")));
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(world.sqlite->create_coupon(row("c" + std::to_string(i))));
   ASSERT_TRUE(world.refresh());
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(world.memory_gate.state("c" + std::to_string(i)));
@@ -248,11 +247,11 @@ TEST(Propagator, ACouponWhoseStateCannotBeReadIsNotOpened) {
 
 TEST(Propagator, ANewRevisionIsTriedAtOnce) {
   Timed test;
-  test.world.create("c", 5);
-  for (const char* user : {"a", "b"}) test.world.claim("c", user);
-  commit_stock(test.world, "c", 1);
+  occupy(test.world, "c");
+  ASSERT_TRUE(test.world.sqlite->create_coupon(row("c")));
   test.run_for(1min);
   EXPECT_EQ(test.process.propagator.stuck(), 1U);
+  test.world.memory_gate.forget("c");
   commit_stock(test.world, "c", 3);
   test.run_for(250ms);
   EXPECT_EQ(test.world.memory_gate.state("c")->stock, 3);

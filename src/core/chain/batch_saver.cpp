@@ -192,6 +192,7 @@ BatchSaver::Outcome BatchSaver::look_for_the_gone(ConsumeBatch& batch) {
   batch.sort(catalog_);
   const Records records = std::exchange(superseded_, {});
   if (std::exchange(found_gone_, false)) return Outcome::split;
+  catalog_.catalog().doubt();
   return apart(batch, records, {Errc::not_now, "the store names another epoch than the catalog"});
 }
 

@@ -120,7 +120,7 @@ void Consumer::poll(milliseconds wait) {
   log_is_quiet_ = polled->records.empty();
   idle_ = log_is_quiet_ && waiting_.empty();
   progressed();
-  if (log_is_quiet_) return;
+  if (log_is_quiet_) return compare_position();
   batch_.emplace(std::move(polled->records), began);
   polled_ = true;
   bare_.forget_unless([this](const std::string& id) { return waiting_.bare_wait(id); });
@@ -139,6 +139,23 @@ bool Consumer::somebody_waits() {
     if (coupon && coupon->ack == Ack::store) return true;
   }
   return false;
+}
+
+// Nobody but us moves it, so it can only be lower when the store has fallen back to what it was.
+void Consumer::compare_position() {
+  const auto time = ticker().now();
+  if (time < next_compare_) return;
+  next_compare_ = time + options_.compare_period;
+  const auto stored = store_.positions(log_.group(), log_.topic());
+  if (!stored) return;
+  for (const auto& [partition, own] : position_) {
+    const auto found = std::ranges::find(*stored, partition, &LogPosition::partition);
+    const std::int64_t next = found == stored->end() ? 0 : found->next_offset;
+    if (next >= own) continue;
+    log::warn("the store's log position has fallen back: reading what comes after it again",
+              {{"partition", partition}, {"was", own}, {"is", next}});
+    return resume_from_store();
+  }
 }
 
 // What is under way, or waits, is read again from there, by whoever has the partition then.
@@ -160,6 +177,7 @@ void Consumer::resume() {
   if (const auto started = log_.start_at(*positions); !started) return hold("log", started.error());
   for (const std::int32_t partition : *to_resume_) position_[partition] = 0;
   for (const LogPosition& position : *positions) position_[position.partition] = position.next_offset;
+  next_compare_ = ticker().now() + options_.compare_period;
   // A commit in doubt that did take effect is told here.
   log_.committed(*positions);
   to_resume_.reset();

@@ -28,6 +28,8 @@ struct ConsumerOptions {
                                           ///< full or a coupon's users wait for the store
   BackoffOptions backoff{};               ///< between tries of the store, the gate or the log
   WaitingLimits waiting{};                ///< at them no more is read until something that waits is settled
+  /// While there is nothing to do: whether the store's position has fallen back, and what was saved with it.
+  std::chrono::milliseconds compare_period{5'000};
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
   std::chrono::milliseconds tell_again{1'000};      ///< what it is told is repeated after this
   RepairOptions repair{};
@@ -70,6 +72,7 @@ class Consumer {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   void poll(std::chrono::milliseconds wait);
+  void compare_position();
   void resume_from_store();
   void resume();
   bool try_again();
@@ -116,6 +119,7 @@ class Consumer {
   std::optional<std::vector<std::int32_t>> to_resume_;   // partitions to be started at the store's positions
   std::unordered_map<std::string, Watermark> unmarked_;  // committed, the gate not yet told
   TimePoint next_poll_{};
+  TimePoint next_compare_{};
   Backoff store_and_log_;   // without them nothing goes on
   Backoff position_alone_;  // its row is held
   std::string waits_for_;   // without which nothing goes on; logged once

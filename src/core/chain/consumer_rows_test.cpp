@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "core/chain/consumer.hpp"
+#include "core/testing/ticker.hpp"
 #include "core/testing/world.hpp"
 #include "store/sqlite/connection.hpp"
 
@@ -63,6 +64,26 @@ TEST(ConsumerRows, EventsOfADeletedRowAreDeadLetteredAndTheOthersSaved) {
   EXPECT_TRUE(world.saved_sequences("a").empty());
   EXPECT_EQ(world.saved_sequences("b"), one_to(3));
   EXPECT_EQ(world.position(), 6);
+}
+
+// As after a dump was restored: nothing new comes, and what was saved since must be read again.
+TEST(ConsumerRows, APositionThatFellBackIsNoticedWithoutAnotherEvent) {
+  HandTime time;
+  TwoCoupons world;
+  world.life.drain();
+  EXPECT_EQ(world.position(), 6);
+  const SaveBatch back{world.life.log.group(), world.life.log.topic(), {}, {{0, 6, 2}}};
+  ASSERT_EQ(world.sqlite->save(back).value(), SaveOutcome::saved);
+  world.issue("a", 1);
+  const std::size_t before = world.faults.calls("positions");
+  world.life.steps(3);
+  time.passed += ConsumerOptions{}.compare_period;
+  world.life.steps(3);
+  EXPECT_GE(world.faults.calls("positions"), before + 2) << "compared, and started there";
+  world.relay.drain();
+  world.life.drain();
+  EXPECT_EQ(world.position(), 7);
+  EXPECT_EQ(world.saved_sequences("a"), one_to(4));
 }
 
 }  // namespace

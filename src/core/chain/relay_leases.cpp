@@ -1,6 +1,7 @@
 #include "core/chain/relay_leases.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/invariant.hpp"
@@ -43,6 +44,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::step(bool all_now, const D
     next_hints_ = time + (users_may_wait() ? options_.hints_period : options_.hints_period_unhurried);
   }
   std::vector<Change> changes;
+  if (renews) leave_gone(changes);
   if (renews || !fresh.empty()) {
     std::vector<std::string> ids(fresh.begin(), fresh.end());
     if (renews) {
@@ -50,7 +52,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::step(bool all_now, const D
     }
     auto leased = lease(ids);
     if (!leased) return leased;
-    changes = std::move(*leased);
+    std::ranges::move(*leased, std::back_inserter(changes));
   }
   if (renews) {
     next_renewal_ = time + options_.period;
@@ -141,6 +143,21 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
     }
   }
   return changes;
+}
+
+// What waits of a coupon that the store does not have stays in its outbox: should the row come back, it is
+// saved.
+void RelayLeases::leave_gone(std::vector<Change>& changes) {
+  std::vector<std::string> ids;
+  for (const auto& [id, owned] : owned_) {
+    if (!catalog_.find(id)) ids.push_back(id);
+  }
+  if (ids.empty()) return;
+  (void)outbox_.release(ids, options_.owner);
+  for (const std::string& id : ids) {
+    owned_.erase(id);
+    changes.push_back({id, std::nullopt});
+  }
 }
 
 void RelayLeases::drop(const std::string& id, TimePoint again_at, std::vector<Change>& changes) {

@@ -85,6 +85,7 @@ class RelayLeases {
   Result<void> find_hinted(std::size_t limit, Ids& fresh);
   bool users_may_wait();
   Result<std::vector<Change>> lease(const std::vector<std::string>& ids);
+  void leave_gone(std::vector<Change>& changes);
   void drop(const std::string& id, TimePoint again_at, std::vector<Change>& changes);
   void give_back(const std::vector<Change>& renewed, const Drained& drained, std::vector<Change>& changes);
 

@@ -42,8 +42,11 @@ struct Coupon {
   std::int64_t epoch = 0;     ///< the latest life of its gate's state, whether open yet or not
   std::int64_t settled = 0;   ///< the epoch that was opened last; 0: never
   std::string gate;           ///< GateControl::identity of the server that state is trusted on
-  std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store
+  std::int64_t revision = 0;  ///< grows with every change of any coupon, across the whole store, at least as
+                              ///< fast as the store's clock counts milliseconds
   Time created_at{};
+
+  bool operator==(const Coupon&) const = default;
 
   Phase phase() const {
     if (settled == 0) return Phase::unopened;

@@ -38,6 +38,10 @@ bool has_exactly(const GateState& gate, const Coupon& coupon) {
   return gate.epoch == coupon.epoch && gate.revision == committed_revision(coupon);
 }
 
+bool is_ahead(const GateState& gate, const Coupon& coupon) {
+  return gate.epoch == coupon.epoch && gate.revision > committed_revision(coupon) + 1;
+}
+
 bool loosens(const GateState& gate, const Coupon& coupon) {
   return coupon.stock > gate.stock || coupon.opens_at != gate.opens_at || coupon.closes_at != gate.closes_at;
 }

@@ -34,6 +34,10 @@ bool has_revision(const GateState& gate, const Coupon& coupon);
 /// Whether the gate has `coupon` as it was committed, and nothing later.
 bool has_exactly(const GateState& gate, const Coupon& coupon);
 
+/// Whether the gate has a revision that the store has never given out. `coupon` must have been read after
+/// `gate`: then it is a store that has fallen back behind its gate.
+bool is_ahead(const GateState& gate, const Coupon& coupon);
+
 /// Whether somebody whom the gate refuses now might not be refused with `coupon`.
 bool loosens(const GateState& gate, const Coupon& coupon);
 

@@ -111,8 +111,9 @@ class GateControl {
   /// which nothing was issued is replaced. Otherwise gate_epoch.
   virtual Result<void> install(const GateConfig& config) = 0;
 
-  /// Takes over stock, window and closed from `config` unless the gate has this revision or a later one.
-  /// Errors: stock_below_issued (nothing changed), gate_missing, gate_epoch, gate_untrusted, gate_behind.
+  /// Takes over stock, window and closed from `config` unless the gate has this revision already. Errors:
+  /// gate_later when it has a later one, and stock_below_issued (nothing changed in both); gate_missing,
+  /// gate_epoch, gate_untrusted, gate_behind.
   virtual Result<void> configure(const GateConfig& config) = 0;
 
   /// Errors: gate_missing; gate_epoch while the coupon is being recovered.

@@ -90,6 +90,19 @@ struct FencedCoupons {
   std::vector<std::string> held;  ///< somebody holds the row: nothing was changed, nor found out
 };
 
+/// What all coupons of a store amount to: tells a catalog that rows are gone, or are what they were before.
+struct CouponTotals {
+  std::int64_t count = 0;         ///< of coupons with a revision above 0
+  std::int64_t revision_max = 0;  ///< 0 without any
+  std::int64_t checksum = 0;      ///< the sum of revision_checksum of all revisions
+
+  bool operator==(const CouponTotals&) const = default;
+};
+
+inline std::int64_t revision_checksum(std::int64_t revision) {
+  return revision & 0xffff'ffff;
+}
+
 /// What one transaction of the consumer saves.
 struct SaveBatch {
   std::string group;
@@ -111,6 +124,10 @@ enum class SaveOutcome {
 /// The database. Calls block; safe from any thread. Every call may fail with `unavailable` (connection lost,
 /// serialization failure, disk full): nothing of the call was committed, or it was and repeating it is
 /// harmless.
+///
+/// Each change of a coupon gets a new revision: above every revision there is, and not below the database's
+/// clock in Unix milliseconds. So a database that falls back to what it was does not give out again what it
+/// gave out since, as long as its clock goes on.
 class Store {
  public:
   virtual ~Store() = default;
@@ -123,8 +140,9 @@ class Store {
   virtual Result<Coupon> coupon(const std::string& id) = 0;
 
   /// Changes a coupon under its row lock: `change` edits the present row and may refuse with an error, which
-  /// is returned and leaves the row alone. On success the row is committed with a new revision. `change` may
-  /// run more than once. Errors: not_found, and those of `change`.
+  /// is returned and leaves the row alone. On success the row is committed with a new revision, which is not
+  /// below the one that `change` leaves in the row. `change` may run more than once. Errors: not_found,
+  /// row_held, and those of `change`.
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
 
@@ -137,6 +155,9 @@ class Store {
 
   /// Coupons in order of id, those above `after_id` ("" for the first page), at most `limit`.
   virtual Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) = 0;
+
+  /// Of one moment. Costs a scan over all coupons: some ms for 100,000 of them.
+  virtual Result<CouponTotals> coupon_totals() = 0;
 
   /// Saves rows, late claims and positions in one transaction, in which no coupon named in `epochs` can
   /// change its epoch. A (coupon, user) that is there already is left alone; a (coupon, sequence) that

@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 const std::string dependency = "gate_state";
 
 bool may_pass(const Error& error) {
-  return error.code == Errc::unavailable || error.code == Errc::overloaded || error.code == Errc::not_now;
+  return error.code == Errc::unavailable || error.code == Errc::row_held || error.code == Errc::overloaded ||
+         error.code == Errc::not_now;
 }
 
 }  // namespace

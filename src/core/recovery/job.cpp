@@ -32,7 +32,9 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   const auto remains = ports_.gate.begin(committed(coupon_), token_, *observed);
   if (!remains) return remains.error();
   remains_ = *remains;
-  fence_ = {id_, row->epoch, row->gate, std::max(row->epoch, remains_.epoch) + 1, coupon_.gate};
+  std::int64_t epoch = std::max(row->epoch, remains_.epoch) + 1;
+  if (options_.epoch_min) epoch = std::max(epoch, options_.epoch_min());
+  fence_ = {id_, row->epoch, row->gate, epoch, coupon_.gate};
   if (failpoint("late_before_log")) (void)read_late();
   stage_ = Stage::fence;
   shut_at_ = ticker().now();
@@ -192,8 +194,10 @@ Result<void> RecoveryJob::take_no_prefix() {
 Result<void> RecoveryJob::read_survivors() {
   auto page = ports_.control.holders_page(id_, cursor_);
   if (!page) return page.error();
+  // What was saved may have been lost with the store.
+  const std::int64_t saved = store_fell_back() ? 0 : remains_.persisted;
   for (Holder& holder : page->holders) {
-    if (holder.sequence > remains_.persisted) claims_.push_back({std::move(holder), remains_.epoch});
+    if (holder.sequence > saved) claims_.push_back({std::move(holder), remains_.epoch});
   }
   cursor_ = std::move(page->next);
   if (cursor_.empty()) stage_ = Stage::check;

@@ -28,6 +28,9 @@ struct RecoveryJobOptions {
   std::size_t noted_page = 5'000;
   std::size_t entries_page = 64;
   std::function<std::string()> make_token;  ///< never the same twice, anywhere
+  /// A new epoch is not below this. By the clock, so that a store that has fallen back does not draw an epoch
+  /// in which coupons have been issued; nothing: one above all that is known.
+  std::function<std::int64_t()> epoch_min{};
 };
 
 /// The recovery of one coupon, in bounded pieces, step by step as docs/decisions/0007 numbers them. Each late
@@ -118,6 +121,8 @@ class RecoveryJob {
   Result<void> forget_late();
   void start_over();
   std::int64_t intact() const { return prefix_ ? remains_.sequence : 0; }
+  /// The gate was opened in an epoch that the store has never settled: the store has fallen back.
+  bool store_fell_back() const { return remains_.epoch > coupon_.settled; }
   Result<std::vector<Holder>> rows_among(const std::vector<KnownClaim>& claims);
 
   Ports ports_;

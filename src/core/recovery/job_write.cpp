@@ -21,7 +21,10 @@ void RecoveryJob::take_union() {
   saved_.clear();
   std::int64_t holders = static_cast<std::int64_t>(known_.taken.size());
   if (prefix_) holders += remains_.holders;
-  known_.candidates = by_credibility(std::move(claims_), coupon_.settled);
+  known_.candidates =
+      by_credibility(std::move(claims_), store_fell_back() ? remains_.epoch : coupon_.settled);
+  // One gate has issued these within the stock of its time, which the store has forgotten.
+  if (store_fell_back()) coupon_.stock = std::max(coupon_.stock, remains_.holders);
   known_.room = coupon_.stock - holders;
   claims_.clear();
   rebuilt_ = rebuild(std::exchange(known_, {}));
@@ -78,6 +81,7 @@ Result<void> RecoveryJob::settle() {
     late = *heard > static_cast<std::int64_t>(recorded_.size());
     if (late) return Error{Errc::unavailable, "a recording was late"};
     row.settled = coupon_.epoch;
+    if (store_fell_back()) row.stock = std::max(row.stock, coupon_.stock);
     return {};
   });
   if (late) {

@@ -257,5 +257,45 @@ TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   EXPECT_EQ(world.outcome("c", "v"), "v already_issued 1");
 }
 
+// The store is what it was before a recovery: the gate has a later epoch, and has trimmed what was saved
+// since.
+TEST(Recovery, KeepsAllThatTheGateHasWhenTheStoreFellBack) {
+  Recovering world;
+  std::int64_t clock = 1'000;
+  world.options.job.epoch_min = [&] { return clock; };
+  world.create("c", 20);
+  world.sell("c", 1, 4);
+  const Coupon before = world.sqlite->coupon("c").value();
+  world.memory_gate.restart_empty();
+  EXPECT_EQ(world.outcome("c", "u1"), "u1 gate_missing");
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  EXPECT_TRUE(world.recover(*recovery));
+  EXPECT_EQ(world.sqlite->coupon("c")->epoch, clock);
+  world.sell("c", 4, 10);
+  const Watermark saved{"c", 9, clock};
+  ASSERT_TRUE(world.memory_gate.raise_published({&saved, 1}).front());
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&saved, 1}).front());
+  ASSERT_TRUE(world.sqlite->update_coupon("c", [&](Coupon& row) -> Result<void> {
+    row.epoch = row.settled = before.epoch;
+    row.gate = world.memory_gate.identity("c")->name();
+    row.stock = 5;
+    return {};
+  }));
+  UnsavedClaims nothing;
+  const auto later = world.make_recovery(nothing);
+  clock = 2'000;
+  EXPECT_TRUE(world.recover(*later));
+  const Coupon row = world.sqlite->coupon("c").value();
+  EXPECT_EQ(row.epoch, 2'000) << "none in which anything was issued";
+  EXPECT_EQ(row.stock, 9) << "what is issued, and no more";
+  for (int i = 1; i < 10; ++i) {
+    const std::string user = "u" + std::to_string(i);
+    EXPECT_EQ(world.outcome("c", user), user + " already_issued " + std::to_string(i));
+  }
+  EXPECT_EQ(world.outcome("c", "x"), "x sold_out");
+  world.save_all();
+  EXPECT_EQ(world.saved_sequences("c"), one_to(9));
+}
+
 }  // namespace
 }  // namespace seonchak

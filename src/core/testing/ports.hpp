@@ -58,6 +58,9 @@ class FaultyStore : public Store {
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
     return faults_.run("list_coupons", [&] { return inner_.list_coupons(after_id, limit); });
   }
+  Result<CouponTotals> coupon_totals() override {
+    return faults_.run("coupon_totals", [&] { return inner_.coupon_totals(); });
+  }
   Result<SaveOutcome> save(const SaveBatch& batch) override {
     if (on_save) on_save(batch);
     return faults_.run("save", [&]() -> Result<SaveOutcome> {

@@ -165,7 +165,9 @@ Result<void> MemoryGate::configure(const GateConfig& config) {
   if (!entry) return missing(config.id);
   if (!config.gate.empty() && config.gate != name()) return untrusted(config.gate, name());
   if (!entry->token.empty() || entry->state.epoch != config.epoch) return other_epoch(config.id);
-  if (entry->state.revision >= config.revision) return {};
+  if (entry->state.revision == config.revision) return {};
+  if (entry->state.revision > config.revision)
+    return Error{Errc::gate_later, "the gate has a later revision of coupon " + config.id};
   if (entry->has_lost_holders()) return holders_lost(config.id);
   if (config.stock < static_cast<std::int64_t>(entry->holders.size())) {
     return Error{Errc::stock_below_issued,

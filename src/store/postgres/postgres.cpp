@@ -91,13 +91,15 @@ class PostgresStore final : public Store {
     PostgresParams params = coupon_params(coupon);
     params.time(coupon.created_at);
     const auto rows =
-        (*connection)->transaction({{&sql::lock_revisions}, {&sql::create_coupon, std::move(params)}});
+        (*connection)
+            ->transaction(
+                {{&sql::lock_revisions}, {&sql::wait_briefly}, {&sql::create_coupon, std::move(params)}});
     if (!rows && rows.error().constraint == "coupon_pkey") {
       return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
     }
-    if (!rows) return to_error(rows.error());
-    coupon.id = rows->at(1).text(0, 0);
-    coupon.revision = rows->at(1).bigint(0, 1);
+    if (!rows) return row_error(coupon.id, rows.error());
+    coupon.id = rows->at(2).text(0, 0);
+    coupon.revision = rows->at(2).bigint(0, 1);
     return coupon;
   }
 
@@ -116,7 +118,7 @@ class PostgresStore final : public Store {
     const std::array begin = {PostgresCall{&begin_transaction},
                               PostgresCall{&sql::coupon_for_update, PostgresParams().text(id)}};
     const auto present = (*connection)->run(begin);
-    if (!present) return to_error(present.error());
+    if (!present) return row_error(id, present.error());
     if (present->at(1).size() == 0) return not_found(id);
     const Coupon before = read_coupon(present->at(1), 0);
 
@@ -127,7 +129,7 @@ class PostgresStore final : public Store {
 
     // `change` may have waited for the gate: only now stop the other writers.
     const std::array finish = {PostgresCall{&sql::lock_revisions},
-                               PostgresCall{&sql::update_coupon, coupon_params(after)},
+                               PostgresCall{&sql::update_coupon, coupon_params(after).bigint(after.revision)},
                                PostgresCall{&commit_transaction}};
     const auto rows = (*connection)->run(finish);
     if (!rows) return to_error(rows.error());
@@ -181,6 +183,12 @@ class PostgresStore final : public Store {
         pool_.query(sql::list_coupons, PostgresParams().text(after_id).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
     return read_coupons(*rows);
+  }
+
+  Result<CouponTotals> coupon_totals() override {
+    const auto rows = pool_.query(sql::coupon_totals, PostgresParams());
+    if (!rows) return rows.error();
+    return CouponTotals{rows->bigint(0, 0), rows->bigint(0, 1), rows->bigint(0, 2)};
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {
@@ -300,6 +308,11 @@ class PostgresStore final : public Store {
 
  private:
   static Error not_found(const std::string& id) { return {Errc::not_found, "there is no coupon " + id}; }
+
+  static Error row_error(const std::string& id, const PostgresFailure& failure) {
+    if (failure.sqlstate != sql::lock_timeout_state) return to_error(failure);
+    return {Errc::row_held, "somebody holds the row of coupon " + id + " in the database"};
+  }
 
   const PostgresOptions options_;
   PostgresPool pool_;

@@ -12,9 +12,19 @@ inline const std::string coupon_columns =
 /// before.
 inline const PostgresStatement lock_revisions = {"lock_revisions", lock_sql(revision_lock)};
 
+/// Follows the clock, so that a database that has fallen back does not repeat itself. After lock_revisions;
+/// the same for all rows of a statement.
+inline const std::string last_revision =
+    "GREATEST((SELECT coalesce(max(revision), 0) FROM coupon),"
+    " floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint - 1)";
+
 /// For a coupon without an id; the index coupon_number has it at hand.
 inline const std::string next_number =
     "(SELECT (coalesce(max(id::bigint), 0) + 1)::text FROM coupon WHERE id ~ '^[0-9]{1,18}$')";
+
+/// An id that somebody inserts or deletes right now is waited for under lock_revisions, so briefly.
+inline const PostgresStatement wait_briefly = {"wait_briefly",
+                                               "SELECT set_config('lock_timeout', '200ms', true)"};
 
 inline const PostgresStatement create_coupon = {
     "create_coupon",
@@ -23,7 +33,9 @@ inline const PostgresStatement create_coupon = {
     " SELECT CASE WHEN $1 <> '' THEN $1 ELSE " +
         next_number +
         " END,"
-        " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
+        " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, " +
+        last_revision +
+        " + 1"
         " RETURNING id, revision"};
 
 inline const PostgresStatement coupon = {"coupon", "SELECT " + coupon_columns + " FROM coupon WHERE id = $1"};
@@ -34,7 +46,8 @@ inline const PostgresStatement update_coupon = {
     "update_coupon",
     "UPDATE coupon SET name = $2, stock = $3, opens_at = $4, closes_at = $5, status = $6, ack = $7, epoch = "
     "$8, gate = $9, settled = $10,"
-    " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = $1 RETURNING revision"};
+    " revision = GREATEST($11, " +
+        last_revision + " + 1) WHERE id = $1 RETURNING revision"};
 
 /// Rows, then lock_revisions: the order of update_coupon.
 inline const PostgresStatement coupons_for_fence = {
@@ -49,15 +62,23 @@ inline const PostgresStatement fence_coupons = {
     " AS f (id, seen_epoch, seen_gate, epoch, gate)"
     " JOIN free ON free.id = f.id AND free.epoch = f.seen_epoch AND free.gate = f.seen_gate)"
     " UPDATE coupon SET epoch = fence.epoch, gate = fence.gate,"
-    " revision = (SELECT max(revision) FROM coupon) + fence.place FROM fence WHERE coupon.id = fence.id"
-    " RETURNING coupon.id, name, stock, opens_at, closes_at, status, ack, coupon.epoch, revision, created_at,"
-    " coupon.gate, settled"};
+    " revision = " +
+        last_revision +
+        " + fence.place FROM fence WHERE coupon.id = fence.id"
+        " RETURNING coupon.id, name, stock, opens_at, closes_at, status, ack, coupon.epoch, revision, "
+        "created_at,"
+        " coupon.gate, settled"};
 
 inline const PostgresStatement coupons_among = {"coupons_among", "SELECT id FROM coupon WHERE id = ANY($1)"};
 
 inline const PostgresStatement coupons_since = {
     "coupons_since",
     "SELECT " + coupon_columns + " FROM coupon WHERE revision > $1 ORDER BY revision LIMIT $2"};
+
+inline const PostgresStatement coupon_totals = {
+    "coupon_totals",
+    "SELECT count(*), coalesce(max(revision), 0), coalesce(sum(revision & 4294967295), 0)::bigint"
+    " FROM coupon WHERE revision > 0"};
 
 inline const PostgresStatement list_coupons = {
     "list_coupons", "SELECT " + coupon_columns + " FROM coupon WHERE id > $1 ORDER BY id LIMIT $2"};

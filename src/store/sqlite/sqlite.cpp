@@ -136,7 +136,9 @@ class SqliteStore final : public Store {
     const auto update = writer_.prepared(sql::update_coupon);
     if (!update) return update.error();
     const auto revisions =
-        bind_coupon(**update, after).rows([](SqliteStatement& row) { return row.integer_at(0); });
+        bind_coupon(**update, after).integer(after.revision).rows([](SqliteStatement& row) {
+          return row.integer_at(0);
+        });
     if (!revisions) return revisions.error();
     if (revisions->empty()) return not_found(id);
     if (const auto committed = transaction->commit(); !committed) return committed.error();
@@ -170,6 +172,17 @@ class SqliteStore final : public Store {
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
     return read(sql::list_coupons, read_coupon,
                 [&](SqliteStatement& query) { query.text(after_id).integer(limit_rows(limit)); });
+  }
+
+  Result<CouponTotals> coupon_totals() override {
+    const auto totals = read(
+        sql::coupon_totals,
+        [](SqliteStatement& row) {
+          return CouponTotals{row.integer_at(0), row.integer_at(1), row.integer_at(2)};
+        },
+        [](SqliteStatement&) {});
+    if (!totals) return totals.error();
+    return totals->front();
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {

@@ -6,25 +6,33 @@ namespace seonchak::sqlite_sql {
 #define SEONCHAK_COUPON_COLUMNS \
   "id, name, stock, opens_at, closes_at, status, ack, epoch, revision, created_at, gate, settled"
 
+/// Follows the clock, so that a file that was put back does not repeat itself.
+#define SEONCHAK_NEXT_REVISION                               \
+  "max((SELECT coalesce(max(revision), 0) + 1 FROM coupon)," \
+  " CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))"
+
 inline constexpr char create_coupon[] =
     "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
     "created_at, revision)"
     " SELECT CASE WHEN ?1 <> '' THEN ?1 ELSE (SELECT CAST(coalesce(max(CAST(id AS INTEGER)), 0) + 1 AS TEXT)"
     " FROM coupon WHERE id NOT GLOB '*[^0-9]*' AND length(id) <= 18) END,"
-    " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(revision), 0) + 1 FROM coupon)"
-    " RETURNING id, revision";
+    " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, " SEONCHAK_NEXT_REVISION " RETURNING id, revision";
 inline constexpr char coupon[] = "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE id = ?1";
 inline constexpr char update_coupon[] =
     "UPDATE coupon SET name = ?2, stock = ?3, opens_at = ?4, closes_at = ?5, status = ?6, ack = ?7, epoch = "
     "?8, gate = ?9, settled = ?10,"
-    " revision = (SELECT max(revision) + 1 FROM coupon) WHERE id = ?1 RETURNING revision";
+    " revision = max(?11, " SEONCHAK_NEXT_REVISION ") WHERE id = ?1 RETURNING revision";
 inline constexpr char fence_coupon[] =
-    "UPDATE coupon SET epoch = ?4, gate = ?5, revision = (SELECT max(revision) + 1 FROM coupon)"
+    "UPDATE coupon SET epoch = ?4, gate = ?5, revision = " SEONCHAK_NEXT_REVISION
     " WHERE id = ?1 AND epoch = ?2 AND gate = ?3 RETURNING " SEONCHAK_COUPON_COLUMNS;
 inline constexpr char coupons_since[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE revision > ?1 ORDER BY revision LIMIT ?2";
 inline constexpr char list_coupons[] =
     "SELECT " SEONCHAK_COUPON_COLUMNS " FROM coupon WHERE id > ?1 ORDER BY id LIMIT ?2";
+inline constexpr char coupon_totals[] =
+    "SELECT count(*), coalesce(max(revision), 0), coalesce(sum(revision & 4294967295), 0)"
+    " FROM coupon WHERE revision > 0";
+#undef SEONCHAK_NEXT_REVISION
 #undef SEONCHAK_COUPON_COLUMNS
 
 inline constexpr char move_position[] =
