@@ -171,8 +171,8 @@ TEST_P(StoreCoupons, NoChangeIsLostAmongConcurrentOnes) {
 
 TEST_P(StoreCoupons, AFollowerOfRevisionsNeverMissesAChange) {
   std::atomic<bool> writing{true};
-  std::map<std::string, std::int64_t> followed;
-  std::int64_t last = 0;
+  std::map<std::string, Revision> followed;
+  Revision last = 0;
   const auto follow = [&] {
     for (;;) {
       const auto news = store_->coupons_since(last, 3).value();
@@ -206,7 +206,7 @@ TEST_P(StoreCoupons, AFollowerOfRevisionsNeverMissesAChange) {
   follower.join();
   follow();
 
-  std::map<std::string, std::int64_t> present;
+  std::map<std::string, Revision> present;
   for (const Coupon& coupon : store_->list_coupons("", coupons_page_max).value()) {
     present[coupon.id] = coupon.revision;
   }

@@ -93,7 +93,7 @@ class Catalog {
   const CatalogOptions options_;
 
   Mutex refresh_mutex_;  // serialises refresh(); held before mutex_
-  std::int64_t revision_ GUARDED_BY(refresh_mutex_) = 0;
+  Revision revision_ GUARDED_BY(refresh_mutex_) = 0;
   Changed changed_ GUARDED_BY(refresh_mutex_);
 
   mutable Mutex mutex_;

@@ -65,20 +65,20 @@ class Repair {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Coupon {
-    std::int64_t epoch = 0;
-    std::int64_t through = 0;  // everything up to here is saved
-    std::int64_t seen = 0;     // the highest sequence handled
+    Epoch epoch = 0;
+    Sequence through = 0;  // everything up to here is saved
+    Sequence seen = 0;     // the highest sequence handled
     TimePoint handled_at{};    // the last event, or the last time it was found not to be at rest
     // Up to `awaited` the log has confirmed everything, as was first seen then.
-    std::int64_t awaited = 0;
+    Sequence awaited = 0;
     TimePoint awaited_since{};
   };
 
   void find_others(const CatalogSnapshot& catalog);
   Result<void> look(const Reader& reader, std::vector<Watermark>& watermarks);
   void ask(const std::vector<std::string>& ids);
-  void await(Coupon& coupon, std::int64_t published) const;
-  Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
+  void await(Coupon& coupon, Sequence published) const;
+  Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
   bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
   Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
   Result<void> save(const OutboxEntry& entry, const Reader& reader);

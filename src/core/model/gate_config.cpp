@@ -4,11 +4,11 @@ namespace seonchak {
 
 namespace {
 
-std::int64_t committed_revision(const Coupon& coupon) {
-  return coupon.revision * 2;
+GateRevision committed_revision(const Coupon& coupon) {
+  return GateRevision(coupon.revision.value() * 2);
 }
 
-GateConfig config_of(const Coupon& coupon, std::int64_t revision) {
+GateConfig config_of(const Coupon& coupon, GateRevision revision) {
   return {.id = coupon.id,
           .epoch = coupon.epoch,
           .stock = coupon.stock,

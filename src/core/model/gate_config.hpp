@@ -12,14 +12,14 @@ namespace seonchak {
 /// What a gate is told of a coupon, and keeps but for `gate`.
 struct GateConfig {
   std::string id;
-  std::int64_t epoch = 0;
+  Epoch epoch = 0;
   std::int64_t stock = 0;
   std::optional<Time> opens_at{};
   std::optional<Time> closes_at{};
   bool closed = false;
   Time created_at{};          ///< tells the coupon from another one that had its id
   std::string gate{};         ///< Coupon::gate: no other server may take this
-  std::int64_t revision = 0;  ///< of stock, window and closed
+  GateRevision revision = 0;  ///< of stock, window and closed
 };
 
 /// A committed revision R is 2R for the gate. A change that lowers the stock is first put to the gate as

@@ -157,7 +157,7 @@ Result<void> RecoveryJob::read_waiting() {
   if (!read->failed.empty() && prefix_) return read->failed.front().error;
   for (const OutboxEntry& entry : read->entries) {
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
-      const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
       Holder holder{entry.users[i], sequence, entry.issued_at};
       if (prefix_) {

@@ -115,7 +115,7 @@ class RecoveryJob {
   Result<void> open();
   Result<void> forget_late();
   void start_over();
-  std::int64_t intact() const { return prefix_ ? remains_.sequence : 0; }
+  Sequence intact() const { return prefix_ ? remains_.sequence : 0; }
   Result<std::vector<Holder>> rows_among(const std::vector<KnownClaim>& claims);
 
   Ports ports_;
@@ -136,8 +136,8 @@ class RecoveryJob {
 
   // Of the union under way.
   KnownHolders known_;
-  std::int64_t rows_after_ = 0;
-  std::int64_t outbox_after_ = 0;
+  Sequence rows_after_ = 0;
+  Sequence outbox_after_ = 0;
   std::string cursor_;
   std::size_t page_ = 0;  // the next item of the list that a stage works through
   std::vector<KnownClaim> recorded_;

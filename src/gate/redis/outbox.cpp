@@ -114,12 +114,12 @@ class RedisOutbox final : public Outbox {
     const auto published = number(0);
     const auto persisted = number(1);
     const auto epoch = number(2);
-    if (!epoch) return Stage{{published.value_or(0), persisted.value_or(0), 0}, false};
+    if (!epoch) return Stage{{Sequence(published.value_or(0)), Sequence(persisted.value_or(0)), 0}, false};
     if (!published || !persisted || !number(3)) return malformed_progress(coupon_id);
     // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
     const std::int64_t sequence = *number(3);
     const std::int64_t last = sequence <= number(4).value_or(-1) ? number(5).value_or(sequence) : sequence;
-    return Stage{{*published, *persisted, *epoch}, last > *persisted};
+    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch)}, last > *persisted};
   }
 
   /// Those whose outbox is gone though something waits in it. Coupons at rest cost no question.
