@@ -20,7 +20,7 @@ TEST_P(StoreCoupons, ACouponComesBackWithEveryField) {
   full.closes_at = from_millis(253'402'300'799'999);
   full.closed = true;
   full.ack = Ack::log;
-  full.epoch = 9'007'199'254'740'993;
+  full.epoch = Epoch(9'007'199'254'740'993);
   full.settled = full.epoch - 1;
   full.gate = "run/replication";
   const Coupon created = store_->create_coupon(full).value();

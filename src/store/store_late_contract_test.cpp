@@ -11,7 +11,7 @@ class StoreLateClaims : public StoreContract {
   using Claims = std::vector<KnownClaim>;
 
   static KnownClaim claim(Sequence sequence, Epoch epoch, const std::string& user) {
-    return {{user, sequence, from_millis(1'700'000'000'000 + sequence)}, epoch};
+    return {{user, sequence, from_millis(1'700'000'000'000 + sequence.value())}, epoch};
   }
 
   static SaveBatch late_batch(const std::string& coupon_id, const Claims& claims,

@@ -84,7 +84,7 @@ TEST_P(StoreRecovery, APieceOfARecordingIsBounded) {
   set_epochs("a", 2, 1);
   std::vector<KnownClaim> claims;
   for (std::size_t i = 0; i <= claims_piece_max; ++i) {
-    const auto sequence = static_cast<std::int64_t>(i) + 1;
+    const Sequence sequence = static_cast<int>(i) + 1;
     claims.push_back({{"user" + std::to_string(i), sequence, from_millis(1'700'000'000'000)}, 1});
   }
   EXPECT_EQ(store_->record_unsaved("a", 2, "p", claims).error().code, Errc::invalid);

@@ -40,7 +40,7 @@ TEST_P(StoreSaves, SavingAgainChangesNothing) {
 
 TEST_P(StoreSaves, RepeatsAndNewRowsMayComeInAnyOrderForLong) {
   SaveBatch batch = batch_of({});
-  for (std::int64_t n = 1; n <= 250; ++n) {
+  for (int n = 1; n <= 250; ++n) {
     batch.events = {event("a", n)};
     batch.positions = {{0, n - 1, n}};
     ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
@@ -155,10 +155,10 @@ TEST_P(StoreSaves, NothingToSaveIsSaved) {
 }
 
 TEST_P(StoreSaves, AThousandRowsASaveComeBackInPagesOfHolders) {
-  Sequence sequence = 0;
   for (int save = 0; save < 3; ++save) {
-    SaveBatch batch = batch_of({}, {{0, sequence, sequence + 1'000}});
-    for (int i = 0; i < 1'000; ++i) batch.events.push_back(event("a", ++sequence));
+    const int before = save * 1'000;
+    SaveBatch batch = batch_of({}, {{0, before, before + 1'000}});
+    for (int i = 1; i <= 1'000; ++i) batch.events.push_back(event("a", before + i));
     ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   }
   Sequence after = 0;
@@ -186,11 +186,11 @@ TEST_P(StoreSaves, EveryLegalUserIdIsKeptAsItIs) {
   users.push_back(letters.substr(0, user_id_bytes_max));
   for (const std::string& user : users) {
     ASSERT_TRUE(valid_user_id(user));
-    batch.events.push_back(event("a", static_cast<std::int64_t>(batch.events.size()) + 1, user));
+    batch.events.push_back(event("a", static_cast<int>(batch.events.size()) + 1, user));
   }
   ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   for (std::size_t i = 0; i < users.size(); ++i) {
-    EXPECT_EQ(holder("a", static_cast<std::int64_t>(i) + 1), users[i]);
+    EXPECT_EQ(holder("a", static_cast<int>(i) + 1), users[i]);
     EXPECT_EQ(store_->coupons_of_user(users[i], 5).value().size(), 1U);
   }
 }
