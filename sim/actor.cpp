@@ -119,7 +119,7 @@ void Actor::be_overtaken(Caller caller, const std::string& coupon_id) {
   Scheduler& scheduler = environment_.scheduler;
   const auto deadline = scheduler.now() + overtaken_most;
   for (std::uint64_t times = 1 + environment_.random.below(2); times > 0; --times) {
-    const std::int64_t settled = environment_.ledger.settled(coupon_id);
+    const Epoch settled = environment_.ledger.settled(coupon_id);
     while (environment_.ledger.settled(coupon_id) == settled && scheduler.now() < deadline &&
            !environment_.healed) {
       scheduler.pause(look_again_at_row);

@@ -12,7 +12,7 @@ constexpr std::size_t everything = 100'000;
 
 std::string describe(const Ledger::Promise& promise) {
   return "coupon " + promise.coupon_id + " user " + promise.user_id + " sequence " +
-         std::to_string(promise.sequence) + " of epoch " + std::to_string(promise.epoch);
+         to_string(promise.sequence) + " of epoch " + to_string(promise.epoch);
 }
 
 }  // namespace
@@ -35,20 +35,20 @@ void Schedule::check_rows(const std::string& id, std::vector<std::string>& wrong
 void Schedule::check_log(std::vector<std::string>& wrong) {
   // A log that began anew repeats what is saved already, wherever each relay stood.
   if (!environment_.plan.log_is_durable) return;
-  std::map<std::pair<std::string, std::int64_t>, std::int64_t> last;
-  std::set<std::tuple<std::string, std::string, std::int64_t>> logged;
-  std::set<std::tuple<std::string, std::int64_t, std::int64_t>> seen;
+  std::map<std::pair<std::string, Epoch>, Sequence> last;
+  std::set<std::tuple<std::string, std::string, Sequence>> logged;
+  std::set<std::tuple<std::string, Epoch, Sequence>> seen;
   for (const LogRecord& record : environment_.log.records()) {
     const auto& event = std::get<IssuedEvent>(record.message);
     if (!environment_.ledger.was_asked(event.coupon_id, event.user_id))
       wrong.push_back("nobody asked for the event of " + event.user_id);
     logged.emplace(event.coupon_id, event.user_id, event.sequence);
     if (!seen.emplace(event.coupon_id, event.epoch, event.sequence).second) continue;
-    std::int64_t& before = last[{event.coupon_id, event.epoch}];
+    Sequence& before = last[{event.coupon_id, event.epoch}];
     const bool gap = event.epoch == 1 && event.sequence != before + 1;
     if (event.sequence < before || gap) {
-      wrong.push_back("log of coupon " + event.coupon_id + " epoch " + std::to_string(event.epoch) + ": " +
-                      std::to_string(event.sequence) + " comes after " + std::to_string(before));
+      wrong.push_back("log of coupon " + event.coupon_id + " epoch " + to_string(event.epoch) + ": " +
+                      to_string(event.sequence) + " comes after " + to_string(before));
     }
     before = event.sequence;
   }
@@ -77,7 +77,7 @@ void Schedule::check(std::vector<std::string>& wrong) {
       continue;
     }
     wrong.push_back("promised and not kept: " + describe(promise) +
-                    (rows.empty() ? ", no row" : ", row " + std::to_string(rows.front().sequence)));
+                    (rows.empty() ? ", no row" : ", row " + to_string(rows.front().sequence)));
   }
 }
 

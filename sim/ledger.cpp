@@ -75,7 +75,7 @@ void Ledger::gate_lost() {
   for (auto& [id, known] : coupons_) known.remains.clear();
 }
 
-void Ledger::shut(const std::string& coupon_id, std::int64_t epoch, const std::vector<Holder>& survivors) {
+void Ledger::shut(const std::string& coupon_id, Epoch epoch, const std::vector<Holder>& survivors) {
   Known& known = coupons_[coupon_id];
   known.epoch_of_remains = epoch;
   known.remains.clear();
@@ -96,9 +96,9 @@ void Ledger::committed(const Coupon& row) {
   Known& known = coupons_[row.id];
   const bool settles_another = row.settled != known.settled && row.settled != row.epoch;
   if (row.epoch < known.epoch || settles_another) {
-    overtaken_writes_.push_back("coupon " + row.id + ": epoch " + std::to_string(row.epoch) + " settled " +
-                                std::to_string(row.settled) + " was written over epoch " +
-                                std::to_string(known.epoch) + " settled " + std::to_string(known.settled));
+    overtaken_writes_.push_back("coupon " + row.id + ": epoch " + to_string(row.epoch) + " settled " +
+                                to_string(row.settled) + " was written over epoch " +
+                                to_string(known.epoch) + " settled " + to_string(known.settled));
   }
   if (row.epoch > known.epoch) {
     if (known.epoch == known.settled) known.fences.clear();
@@ -113,7 +113,7 @@ void Ledger::committed(const Coupon& row) {
   known.settled = row.settled;
 }
 
-std::int64_t Ledger::settled(const std::string& coupon_id) const {
+Epoch Ledger::settled(const std::string& coupon_id) const {
   const auto found = coupons_.find(coupon_id);
   return found == coupons_.end() ? 0 : found->second.settled;
 }

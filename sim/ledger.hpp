@@ -33,20 +33,20 @@ class Life {
 
   /// It has told a recovery, in an epoch of a coupon, that it writes something down: from now on it is waited
   /// for, until it withdraws or has written nothing for too long.
-  void announced(const std::string& coupon_id, std::int64_t epoch, Ticker::TimePoint time) {
+  void announced(const std::string& coupon_id, Epoch epoch, Ticker::TimePoint time) {
     recordings_.try_emplace({coupon_id, epoch}, Recording{time, time});
   }
-  void heard(const std::string& coupon_id, std::int64_t epoch, Ticker::TimePoint time) {
+  void heard(const std::string& coupon_id, Epoch epoch, Ticker::TimePoint time) {
     const auto recording = recordings_.find({coupon_id, epoch});
     if (recording != recordings_.end()) recording->second.heard = time;
   }
-  void withdrawn(const std::string& coupon_id, std::int64_t epoch) { recordings_.erase({coupon_id, epoch}); }
+  void withdrawn(const std::string& coupon_id, Epoch epoch) { recordings_.erase({coupon_id, epoch}); }
   struct Recording {
     Ticker::TimePoint began{};
     Ticker::TimePoint heard{};
   };
   /// That is under way.
-  const Recording* recording(const std::string& coupon_id, std::int64_t epoch) const {
+  const Recording* recording(const std::string& coupon_id, Epoch epoch) const {
     const auto found = recordings_.find({coupon_id, epoch});
     return found == recordings_.end() ? nullptr : &found->second;
   }
@@ -57,7 +57,7 @@ class Life {
  private:
   std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> hindrances_;
   std::vector<std::pair<Ticker::TimePoint, Ticker::TimePoint>> calls_;
-  std::map<std::pair<std::string, std::int64_t>, Recording> recordings_;
+  std::map<std::pair<std::string, Epoch>, Recording> recordings_;
 };
 
 /// What users were promised, and whether it was kept.
@@ -74,8 +74,8 @@ class Ledger {
   struct Promise {
     std::string coupon_id;
     std::string user_id;
-    std::int64_t sequence = 0;
-    std::int64_t epoch = 0;    ///< in which the gate said so
+    Sequence sequence = 0;
+    Epoch epoch = 0;    ///< in which the gate said so
     bool reached_log = false;  ///< it was said to be in the log or in the store
     bool pending = false;      ///< it was said to be on its way there
     std::shared_ptr<const Life> told_by;
@@ -97,7 +97,7 @@ class Ledger {
   void gate_lost();
 
   /// A gate's state of a coupon was shut, with what is left in it.
-  void shut(const std::string& coupon_id, std::int64_t epoch, const std::vector<Holder>& survivors);
+  void shut(const std::string& coupon_id, Epoch epoch, const std::vector<Holder>& survivors);
 
   /// A coupon's row as committed.
   void committed(const Coupon& row);
@@ -110,15 +110,15 @@ class Ledger {
   bool was_asked(const std::string& coupon_id, const std::string& user_id) const {
     return asked_.contains({coupon_id, user_id});
   }
-  std::int64_t settled(const std::string& coupon_id) const;
+  Epoch settled(const std::string& coupon_id) const;
 
  private:
   struct Known {
-    std::int64_t epoch = 0;
-    std::int64_t settled = 0;
+    Epoch epoch = 0;
+    Epoch settled = 0;
     std::vector<Ticker::TimePoint> fences;  // of the recovery under way, or the last one
-    std::int64_t epoch_of_remains = 0;
-    std::set<std::pair<std::string, std::int64_t>> remains;  // users and their sequences
+    Epoch epoch_of_remains = 0;
+    std::set<std::pair<std::string, Sequence>> remains;  // users and their sequences
   };
   bool has_row(const Promise& promise);
   bool in_log(const Promise& promise) const;

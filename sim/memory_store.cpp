@@ -27,8 +27,8 @@ bool numeric(const std::string& id) {
 
 }  // namespace
 
-std::int64_t MemoryStore::next_revision() {
-  return revision_ = std::max(revision_ + 1, to_millis(ticker().wall()));
+Revision MemoryStore::next_revision() {
+  return revision_ = std::max(revision_ + 1, Revision(to_millis(ticker().wall())));
 }
 
 Result<Coupon> MemoryStore::create_coupon(Coupon coupon) {
@@ -89,7 +89,7 @@ Result<FencedCoupons> MemoryStore::fence_coupons(std::span<const CouponFence> fe
   return fenced;
 }
 
-Result<std::vector<Coupon>> MemoryStore::coupons_since(std::int64_t after, std::size_t limit) {
+Result<std::vector<Coupon>> MemoryStore::coupons_since(Revision after, std::size_t limit) {
   std::vector<Coupon> found;
   const MutexLock guard(mutex_);
   for (const auto& [id, row] : coupons_) {
@@ -150,7 +150,7 @@ Result<void> MemoryStore::insert(const SaveBatch& batch) {
         changed.users.erase(undone->sequence);
         changed.by_user.erase(undone->user_id);
       }
-      return Error{Errc::rejected, "sequence " + std::to_string(event.sequence) + " is somebody else's"};
+      return Error{Errc::rejected, "sequence " + to_string(event.sequence) + " is somebody else's"};
     }
     rows.by_user.emplace(event.user_id, Holder{event.user_id, event.sequence, event.issued_at});
     inserted.push_back(&event);
@@ -207,7 +207,7 @@ Result<std::vector<UserCoupon>> MemoryStore::coupons_of_user(const std::string& 
   return found;
 }
 
-Result<std::vector<Holder>> MemoryStore::holders(const std::string& coupon_id, std::int64_t after_sequence,
+Result<std::vector<Holder>> MemoryStore::holders(const std::string& coupon_id, Sequence after_sequence,
                                                  std::size_t limit) {
   std::vector<Holder> found;
   const MutexLock guard(mutex_);

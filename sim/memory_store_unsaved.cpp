@@ -2,12 +2,12 @@
 
 namespace seonchak::sim {
 
-bool MemoryStore::recovered_in(const std::string& coupon_id, std::int64_t epoch) const {
+bool MemoryStore::recovered_in(const std::string& coupon_id, Epoch epoch) const {
   const auto row = coupons_.find(coupon_id);
   return row != coupons_.end() && row->second.epoch == epoch && row->second.settled != epoch;
 }
 
-Result<bool> MemoryStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> MemoryStore::begin_recording(const std::string& coupon_id, Epoch epoch,
                                           const std::string& process) {
   const MutexLock guard(mutex_);
   if (!recovered_in(coupon_id, epoch)) return false;
@@ -15,7 +15,7 @@ Result<bool> MemoryStore::begin_recording(const std::string& coupon_id, std::int
   return true;
 }
 
-Result<bool> MemoryStore::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> MemoryStore::record_unsaved(const std::string& coupon_id, Epoch epoch,
                                          const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   const MutexLock coupons(coupon_mutex_);
@@ -27,14 +27,14 @@ Result<bool> MemoryStore::record_unsaved(const std::string& coupon_id, std::int6
   return true;
 }
 
-Result<void> MemoryStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<void> MemoryStore::end_recording(const std::string& coupon_id, Epoch epoch,
                                         const std::string& process) {
   const MutexLock guard(mutex_);
   recordings_.erase({coupon_id, epoch, process});
   return {};
 }
 
-Result<std::vector<Recording>> MemoryStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
+Result<std::vector<Recording>> MemoryStore::recordings(const std::string& coupon_id, Epoch epoch) {
   std::vector<Recording> found;
   const MutexLock guard(mutex_);
   for (const auto& [key, pieces] : recordings_) {
@@ -57,7 +57,7 @@ Result<std::int64_t> MemoryStore::recorded_claim_count(const std::string& coupon
   return heard == recorded_.end() ? 0 : static_cast<std::int64_t>(heard->second.size());
 }
 
-Result<void> MemoryStore::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
+Result<void> MemoryStore::forget_recorded(const std::string& coupon_id, Epoch epoch) {
   const MutexLock coupons(coupon_mutex_);
   const MutexLock guard(mutex_);
   const auto row = coupons_.find(coupon_id);

@@ -10,7 +10,7 @@ Result<Coupon> ActorStore::create_coupon(Coupon coupon) {
 Result<Coupon> ActorStore::coupon(const std::string& id) {
   return call("coupon", [&] { return store_.coupon(id); });
 }
-Result<std::vector<Coupon>> ActorStore::coupons_since(std::int64_t after, std::size_t limit) {
+Result<std::vector<Coupon>> ActorStore::coupons_since(Revision after, std::size_t limit) {
   return call("coupons_since", [&] { return store_.coupons_since(after, limit); });
 }
 Result<std::vector<Coupon>> ActorStore::list_coupons(const std::string& after_id, std::size_t limit) {
@@ -35,7 +35,7 @@ Result<std::vector<LogPosition>> ActorStore::highest_positions(const std::string
 Result<std::vector<UserCoupon>> ActorStore::coupons_of_user(const std::string& user_id, std::size_t limit) {
   return call("coupons_of_user", [&] { return store_.coupons_of_user(user_id, limit); });
 }
-Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, std::int64_t after,
+Result<std::vector<Holder>> ActorStore::holders(const std::string& coupon_id, Sequence after,
                                                 std::size_t limit) {
   return call("holders", [&] { return store_.holders(coupon_id, after, limit); });
 }
@@ -43,7 +43,7 @@ Result<std::vector<Holder>> ActorStore::holders_among(const std::string& coupon_
                                                       std::span<const std::string> users) {
   return call("holders_among", [&] { return store_.holders_among(coupon_id, users); });
 }
-Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> ActorStore::begin_recording(const std::string& coupon_id, Epoch epoch,
                                          const std::string& process) {
   return call("begin_recording", [&] {
     auto begun = store_.begin_recording(coupon_id, epoch, process);
@@ -51,7 +51,7 @@ Result<bool> ActorStore::begin_recording(const std::string& coupon_id, std::int6
     return begun;
   });
 }
-Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, Epoch epoch,
                                         const std::string& process, std::span<const KnownClaim> claims) {
   return call("record_unsaved", [&] {
     actor_.hang_as_recorder(caller_);
@@ -61,14 +61,14 @@ Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, std::int64
     return heard;
   });
 }
-Result<void> ActorStore::end_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<void> ActorStore::end_recording(const std::string& coupon_id, Epoch epoch,
                                        const std::string& process) {
   return call("end_recording", [&] {
     actor_.life()->withdrawn(coupon_id, epoch);
     return store_.end_recording(coupon_id, epoch, process);
   });
 }
-Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, std::int64_t epoch) {
+Result<std::vector<Recording>> ActorStore::recordings(const std::string& coupon_id, Epoch epoch) {
   return call("recordings", [&] { return store_.recordings(coupon_id, epoch); });
 }
 Result<std::vector<KnownClaim>> ActorStore::recorded_claims(const std::string& coupon_id) {
@@ -77,7 +77,7 @@ Result<std::vector<KnownClaim>> ActorStore::recorded_claims(const std::string& c
 Result<std::int64_t> ActorStore::recorded_claim_count(const std::string& coupon_id) {
   return call("recorded_claim_count", [&] { return store_.recorded_claim_count(coupon_id); });
 }
-Result<void> ActorStore::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
+Result<void> ActorStore::forget_recorded(const std::string& coupon_id, Epoch epoch) {
   return call("forget_recorded", [&] { return store_.forget_recorded(coupon_id, epoch); });
 }
 Result<FencedCoupons> ActorStore::fence_coupons(std::span<const CouponFence> fences) {
@@ -139,8 +139,8 @@ void ActorStore::committed(const Coupon& row) {
   Environment& environment = actor_.environment();
   environment.ledger.committed(row);
   if (!environment.tracing()) return;
-  environment.note(actor_.name(), "row " + row.id + " epoch " + std::to_string(row.epoch) + " settled " +
-                                      std::to_string(row.settled));
+  environment.note(actor_.name(), "row " + row.id + " epoch " + to_string(row.epoch) + " settled " +
+                                      to_string(row.settled));
 }
 
 Result<void> ActorGate::install(const GateConfig& config) {
@@ -208,7 +208,7 @@ Result<Remains> ActorGate::begin(const GateConfig& config, const std::string& to
     return remains;
   });
 }
-Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, std::int64_t after) {
+Result<std::vector<Holder>> ActorGate::survivors(const std::string& coupon_id, Sequence after) {
   return call("survivors", [&](MemoryGate& gate) { return gate.survivors(coupon_id, after); });
 }
 Result<void> ActorGate::put_holders(const std::string& coupon_id, const std::string& token,
@@ -257,7 +257,7 @@ ActorPublisher::~ActorPublisher() {
   std::vector<IssuedEvent> sent(queue_.begin(), queue_.begin() + end);
   const Micros delay = environment.random.between(Micros(0), std::chrono::milliseconds(1'600));
   environment.scheduler.after(delay, [&environment, sent = std::move(sent)] {
-    environment.fault(FaultKind::sent_by_the_dead, std::to_string(sent.front().sequence));
+    environment.fault(FaultKind::sent_by_the_dead, to_string(sent.front().sequence));
     environment.log.append(sent);
   });
 }
@@ -294,7 +294,7 @@ EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
   Report report = inner_->poll(wait);
   if (actor_.environment().tracing())
     actor_.environment().note(
-        actor_.name(), "append " + std::to_string(part.front().sequence) + ".. " + std::to_string(taken));
+        actor_.name(), "append " + to_string(part.front().sequence) + ".. " + std::to_string(taken));
   actor_.travel();
   return loses ? lose() : report;
 }

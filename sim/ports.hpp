@@ -24,27 +24,27 @@ class ActorStore final : public Store {
   Result<Coupon> coupon(const std::string& id) override;
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override;
-  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override;
+  Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override;
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override;
   Result<CouponTotals> coupon_totals() override;
   Result<SaveOutcome> save(const SaveBatch& batch) override;
   Result<std::vector<LogPosition>> positions(const std::string& group, const std::string& topic) override;
   Result<std::vector<LogPosition>> highest_positions(const std::string& topic) override;
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override;
-  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, Sequence after_sequence,
                                       std::size_t limit) override;
   Result<std::vector<Holder>> holders_among(const std::string& coupon_id,
                                             std::span<const std::string> users) override;
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch,
                                const std::string& process) override;
-  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+  Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override;
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
                              const std::string& process) override;
-  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override;
   Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override;
   Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override;
-  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override;
+  Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch) override;
   Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override;
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::size_t limit) override;
@@ -107,7 +107,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<std::string> observe(const std::string& coupon_id) override;
   Result<Remains> begin(const GateConfig& config, const std::string& token,
                         const std::string& expected) override;
-  Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
+  Result<std::vector<Holder>> survivors(const std::string& coupon_id, Sequence after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,

@@ -143,9 +143,9 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   }
   auto reply = call->gate->claim_now(call->batch);
   if (environment.tracing()) {
-    std::string what = "claim " + call->batch.users.front() + " in " + std::to_string(call->batch.epoch);
+    std::string what = "claim " + call->batch.users.front() + " in " + to_string(call->batch.epoch);
     what +=
-        reply ? " sequence " + std::to_string(reply->claims.front().sequence) : ": " + reply.error().message;
+        reply ? " sequence " + to_string(reply->claims.front().sequence) : ": " + reply.error().message;
     environment.note(actor.name(), what);
   }
   if (actor.faulty(environment.plan.api_fail_per_mille)) {
@@ -164,14 +164,14 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
 void ActorClaims::answer(const std::shared_ptr<Call>& call, Result<ClaimReply> reply) {
   if (!call->life->alive || std::exchange(call->answered, true)) return;
   for (std::size_t i = 0; reply && i < reply->claims.size(); ++i) {
-    std::int64_t& epoch = epochs_[{call->batch.coupon_id, call->batch.users[i], reply->claims[i].sequence}];
+    Epoch& epoch = epochs_[{call->batch.coupon_id, call->batch.users[i], reply->claims[i].sequence}];
     epoch = std::max(epoch, reply->state.epoch);
   }
   loop_.post([call, reply = std::move(reply)] { call->handler(reply); });
 }
 
-std::int64_t ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id,
-                                   std::int64_t sequence) const {
+Epoch ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id,
+                                   Sequence sequence) const {
   const auto found = epochs_.find({coupon_id, user_id, sequence});
   return found == epochs_.end() ? 0 : found->second;
 }
@@ -252,7 +252,7 @@ void ApiActor::note_answer(const std::string& coupon_id, const std::string& user
   if (env.tracing()) {
     env.note(name(), "answers " + user_id + ": " +
                          (answer ? std::string(to_string(answer->decision)) + " " +
-                                       std::to_string(answer->sequence) + (answer->pending ? " pending" : "")
+                                       to_string(answer->sequence) + (answer->pending ? " pending" : "")
                                  : answer.error().message));
   }
   if (!answer || answer->sequence == 0) return;

@@ -44,8 +44,8 @@ class ActorClaims final : public Gate {
   void claim(ClaimBatch batch, ClaimHandler handler) override;
 
   /// In which epoch the gate last gave this user that sequence.
-  std::int64_t epoch_of(const std::string& coupon_id, const std::string& user_id,
-                        std::int64_t sequence) const;
+  Epoch epoch_of(const std::string& coupon_id, const std::string& user_id,
+                        Sequence sequence) const;
 
  private:
   struct Call;
@@ -54,7 +54,7 @@ class ActorClaims final : public Gate {
 
   Actor& actor_;
   FiberLoop& loop_;
-  std::map<std::tuple<std::string, std::string, std::int64_t>, std::int64_t> epochs_;
+  std::map<std::tuple<std::string, std::string, Sequence>, Epoch> epochs_;
 };
 
 /// What the processes of every role have.

@@ -19,7 +19,7 @@ json::array strings(const std::vector<std::string>& texts) {
 }
 
 json::object to_json(const CouponAudit& coupon) {
-  return {{"id", coupon.coupon_id},        {"epoch", coupon.epoch},   {"stock", coupon.stock},
+  return {{"id", coupon.coupon_id},        {"epoch", coupon.epoch.value()},   {"stock", coupon.stock},
           {"held", coupon.held},           {"saved", coupon.saved},   {"waiting", coupon.waiting},
           {"logged", coupon.logged},       {"moving", coupon.moving}, {"breaches", coupon.breach_count},
           {"notes", strings(coupon.notes)}};
@@ -32,7 +32,7 @@ json::object to_json(const Breach& breach) {
                       {"sequence", nullptr},
                       {"userId", nullptr},
                       {"detail", breach.detail}};
-  if (breach.sequence != 0) object["sequence"] = breach.sequence;
+  if (breach.sequence != 0) object["sequence"] = breach.sequence.value();
   if (!breach.user_id.empty()) object["userId"] = breach.user_id;
   return object;
 }
@@ -63,7 +63,7 @@ void print_json(const AuditReport& report) {
 void print_coupon(const CouponAudit& coupon) {
   std::printf("%s coupon %s  epoch %lld  stock %lld  issued %lld  saved %lld  waiting %lld  logged %lld",
               coupon.breach_count == 0 ? "ok    " : "BREACH", coupon.coupon_id.c_str(),
-              static_cast<long long>(coupon.epoch), static_cast<long long>(coupon.stock),
+              static_cast<long long>(coupon.epoch.value()), static_cast<long long>(coupon.stock),
               static_cast<long long>(coupon.held), static_cast<long long>(coupon.saved),
               static_cast<long long>(coupon.waiting), static_cast<long long>(coupon.logged));
   if (coupon.moving > 0) {
@@ -77,7 +77,7 @@ void print_breaches(const CouponAudit& coupon) {
   for (const Breach& breach : coupon.breaches) {
     std::printf("breach %.*s: coupon %s", static_cast<int>(to_string(breach.kind).size()),
                 to_string(breach.kind).data(), breach.coupon_id.c_str());
-    if (breach.sequence != 0) std::printf(" sequence %lld", static_cast<long long>(breach.sequence));
+    if (breach.sequence != 0) std::printf(" sequence %lld", static_cast<long long>(breach.sequence.value()));
     if (!breach.user_id.empty()) std::printf(" user %s", breach.user_id.c_str());
     std::printf(": %.*s (%s)\n", static_cast<int>(explain(breach.kind).size()), explain(breach.kind).data(),
                 breach.detail.c_str());

@@ -233,7 +233,7 @@ void Process::recover() {
   RecoveryCoordinatorOptions options;
   if (adapters_.gate_fails_over) options.job.recording_grace = safety_times.failover_grace;
   options.job.make_token = unique_owner;
-  options.job.epoch_min = [] { return to_millis(now()); };
+  options.job.epoch_min = [] { return Epoch(to_millis(now())); };
   options.lease.holder = unique_owner();
   Guard guard(store, *control, *outbox, catalog_, unsaved_claims_);
   RecoveryCoordinator recovery({store, *control, *gate, *outbox, *log}, guard, catalog_, health_, metrics_,

@@ -39,7 +39,7 @@ T or_startup_error(Result<T>&& result, const std::string& doing) {
 }
 
 void restore_coupon(MemoryGate& gate, Store& store, const Coupon& coupon) {
-  std::int64_t after = 0;
+  Sequence after = 0;
   while (true) {
     const auto holders =
         or_startup_error(store.holders(coupon.id, after, restore_page), "reading coupon " + coupon.id);

@@ -33,8 +33,8 @@ class Reader {
     if (!sequence) return BareRequest{std::move(coupon_id), std::move(user_id)};
 
     const json::value* epoch = field("epoch");
-    IssuedEvent event{std::move(coupon_id), std::move(user_id), positive(*sequence), issued_at(),
-                      epoch ? positive_integer("epoch", *epoch) : 0};
+    IssuedEvent event{std::move(coupon_id), std::move(user_id), Sequence(positive(*sequence)), issued_at(),
+                      Epoch(epoch ? positive_integer("epoch", *epoch) : 0)};
     if (!reason_.empty()) return Malformed{reason_};
     if (!epoch && raw_.event_id) event.epoch = epoch_of(raw_.event_id(), event);
     return event;
@@ -102,19 +102,19 @@ class Reader {
     return time.value_or(Time{});
   }
 
-  static std::int64_t epoch_of(std::string_view event_id, const IssuedEvent& event) {
+  static Epoch epoch_of(std::string_view event_id, const IssuedEvent& event) {
     const std::string_view coupon_id = event.coupon_id;
     if (!event_id.starts_with(coupon_id)) return 0;
     event_id.remove_prefix(coupon_id.size());
     const std::size_t second = event_id.rfind(':');
     if (second == std::string_view::npos || second == 0 || event_id.front() != ':') return 0;
-    if (event_id.substr(second + 1) != std::to_string(event.sequence)) return 0;
+    if (event_id.substr(second + 1) != to_string(event.sequence)) return 0;
 
     const std::string_view text = event_id.substr(1, second - 1);
-    std::int64_t epoch = 0;
+    Epoch epoch = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), epoch);
     const bool whole = error == std::errc() && end == text.data() + text.size();
-    return whole && epoch > 0 && epoch <= number_max ? epoch : 0;
+    return whole && epoch > 0 && epoch <= number_max ? Epoch(epoch) : Epoch();
   }
 
   const json::object& object_;
@@ -153,11 +153,11 @@ std::optional<IssuedEvent> read_own(std::string_view text) {
   if (!take(text, R"(","userId":")")) return std::nullopt;
   const std::string_view user_id = take_string(text);
   if (!take(text, R"(","sequence":)")) return std::nullopt;
-  const std::int64_t sequence = take_positive(text);
+  const Sequence sequence(take_positive(text));
   if (!take(text, R"(,"issuedAt":")")) return std::nullopt;
   const auto issued_at = parse_rfc3339(take_string(text));
   if (!take(text, R"(","epoch":)")) return std::nullopt;
-  const std::int64_t epoch = take_positive(text);
+  const Epoch epoch(take_positive(text));
   if (text != "}" || sequence == 0 || epoch == 0 || !issued_at) return std::nullopt;
   if (!valid_coupon_id(coupon_id) || !valid_user_id(user_id)) return std::nullopt;
   return IssuedEvent{std::string(coupon_id), std::string(user_id), sequence, *issued_at, epoch};
@@ -185,21 +185,21 @@ MessageEncoder::Encoded MessageEncoder::encode(const IssuedEvent& event) {
   value_ += R"(","userId":")";
   value_ += event.user_id;
   value_ += R"(","sequence":)";
-  append_number(value_, event.sequence);
+  append_number(value_, event.sequence.value());
   value_ += R"(,"issuedAt":")";
   value_ += time_text_;
   value_ += '"';
   if (event.epoch != 0) {
     value_ += R"(,"epoch":)";
-    append_number(value_, event.epoch);
+    append_number(value_, event.epoch.value());
   }
   value_ += '}';
 
   id_ = event.coupon_id;
   id_ += ':';
-  append_number(id_, event.epoch);
+  append_number(id_, event.epoch.value());
   id_ += ':';
-  append_number(id_, event.sequence);
+  append_number(id_, event.sequence.value());
   return {value_, id_, time_text_};
 }
 

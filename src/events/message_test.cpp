@@ -46,7 +46,7 @@ TEST(Message, AnUnknownEpochIsLeftOutOfTheValue) {
 TEST(Message, AnEncoderIsReusable) {
   MessageEncoder encoder;
   encoder.encode(event());
-  IssuedEvent other{"spring.sale_2-x", "user:a@b.c", 9'007'199'254'740'992, from_millis(1), 9};
+  IssuedEvent other{"spring.sale_2-x", "user:a@b.c", Sequence(9'007'199'254'740'992), from_millis(1), 9};
   const auto encoded = encoder.encode(other);
   EXPECT_EQ(decode(encoded.value, encoded.id), Message(other));
   EXPECT_EQ(encoded.time, "1970-01-01T00:00:00.001Z");
@@ -67,7 +67,7 @@ TEST(Message, EncodingAnIdThatNeedsEscapingAborts) {
 
 TEST(Message, IdsMayBeNumbersAndTheSequenceAString) {
   const Message expected =
-      IssuedEvent{"18446744073709551615", "9007199254740993", 9'007'199'254'740'992, record_time, 0};
+      IssuedEvent{"18446744073709551615", "9007199254740993", Sequence(9'007'199'254'740'992), record_time, 0};
   EXPECT_EQ(
       decode(R"({"couponId":18446744073709551615,"userId":9007199254740993,"sequence":"9007199254740992"})"),
       expected);
@@ -108,7 +108,7 @@ TEST(Message, TheEpochComesFromAnEventIdThatAgrees) {
     return std::get<IssuedEvent>(decode(R"({"couponId":"1","userId":"2","sequence":17})", event_id)).epoch;
   };
   EXPECT_EQ(epoch("1:5:17"), 5);
-  EXPECT_EQ(epoch("1:9007199254740992:17"), 9'007'199'254'740'992);
+  EXPECT_EQ(epoch("1:9007199254740992:17"), Epoch(9'007'199'254'740'992));
   for (const char* other :
        {"", ":", "1", "1:", "1:5", "1:5:18", "2:5:17", "11:5:17", "1::17", "1:x:17", "1:-5:17", "1:5:5:17",
         "1:9007199254740993:17", "15:17", "1:9223372036854775808:17", "1:5:17 "}) {

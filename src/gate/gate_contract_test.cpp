@@ -146,7 +146,7 @@ TEST_P(GateContract, TheLargestBatchIsDecided) {
   const auto reply = twin_->claim(batch_of(coupon, users));
   ASSERT_TRUE(reply) << reply.error().message;
   for (std::size_t i = 0; i < users.size(); ++i) {
-    EXPECT_EQ(reply->claims[i].sequence, static_cast<std::int64_t>(i) + 1);
+    EXPECT_EQ(reply->claims[i].sequence, static_cast<int>(i) + 1);
   }
   EXPECT_EQ(read(coupon, 0).at(0).users, users);
 }
@@ -164,7 +164,7 @@ TEST_P(GateContract, BatchesInFlightTogetherAreDecidedInOrder) {
   const auto replies = twin_->claim_all(std::move(batches));
   for (std::size_t i = 0; i < replies.size(); ++i) {
     ASSERT_TRUE(replies[i]) << replies[i].error().message;
-    EXPECT_EQ(replies[i]->claims[0].sequence, static_cast<std::int64_t>(i) + 1);
+    EXPECT_EQ(replies[i]->claims[0].sequence, static_cast<int>(i) + 1);
   }
 }
 
@@ -222,7 +222,7 @@ TEST_P(GateContract, ManyThreadsNeverIssueMoreThanTheStock) {
   constexpr int stock = 100;
   const GateConfig coupon = installed(make_config(stock));
   std::mutex mutex;
-  std::map<std::string, std::set<std::int64_t>> sequences;  // guarded by mutex
+  std::map<std::string, std::set<Sequence>> sequences;  // guarded by mutex
   std::vector<std::jthread> crowd;
   for (int t = 0; t < threads; ++t) {
     crowd.emplace_back([&, t] {
@@ -241,7 +241,7 @@ TEST_P(GateContract, ManyThreadsNeverIssueMoreThanTheStock) {
   }
   crowd.clear();
 
-  std::set<std::int64_t> all;
+  std::set<Sequence> all;
   for (const auto& [user, of_user] : sequences) {
     EXPECT_EQ(of_user.size(), 1u) << user << " has two sequences";
     all.insert(of_user.begin(), of_user.end());

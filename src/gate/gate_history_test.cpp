@@ -60,7 +60,7 @@ class Model {
     return std::nullopt;
   }
 
-  void watermark(std::int64_t published, std::int64_t persisted) {
+  void watermark(Sequence published, Sequence persisted) {
     state_.published = std::max(state_.published, published);
     state_.persisted = std::max(state_.persisted, persisted);
     std::erase_if(outbox_, [&](const OutboxEntry& e) { return e.last_sequence() <= state_.persisted; });
@@ -68,12 +68,12 @@ class Model {
 
   const GateState& state() const { return state_; }
   const std::vector<OutboxEntry>& outbox() const { return outbox_; }
-  const std::map<std::string, std::int64_t>& holders() const { return holders_; }
+  const std::map<std::string, Sequence>& holders() const { return holders_; }
 
  private:
   std::string coupon_id_;
   GateState state_;
-  std::map<std::string, std::int64_t> holders_;
+  std::map<std::string, Sequence> holders_;
   std::vector<OutboxEntry> outbox_;
 };
 
@@ -150,8 +150,8 @@ class History {
   }
 
   void watermark(Model& model) {
-    const Watermark published{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
-    const Watermark persisted{coupon_.id, number(0, model.state().sequence), coupon_.epoch};
+    const Watermark published{coupon_.id, Sequence(number(0, model.state().sequence.value())), coupon_.epoch};
+    const Watermark persisted{coupon_.id, Sequence(number(0, model.state().sequence.value())), coupon_.epoch};
     model.watermark(published.sequence, persisted.sequence);
     ASSERT_TRUE(twin_.outbox().raise_published({&published, 1}).front());
     ASSERT_TRUE(twin_.outbox().raise_persisted({&persisted, 1}).front());

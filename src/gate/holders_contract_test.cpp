@@ -17,7 +17,7 @@ INSTANTIATE_TEST_SUITE_P(Twins, HoldersContract, ::testing::Values("memory", "re
 TEST_P(HoldersContract, TheHoldersComePageByPage) {
   constexpr std::size_t count = 5'000;
   const GateConfig coupon = installed(make_config(count));
-  std::map<std::string, std::int64_t> expected;
+  std::map<std::string, Sequence> expected;
   while (expected.size() < count) {
     std::vector<std::string> users;
     for (std::size_t i = 0; i < claim_users_max && expected.size() + i < count; ++i)
@@ -26,7 +26,7 @@ TEST_P(HoldersContract, TheHoldersComePageByPage) {
     ASSERT_TRUE(reply) << reply.error().message;
     for (std::size_t i = 0; i < users.size(); ++i) expected[users[i]] = reply->claims[i].sequence;
   }
-  std::map<std::string, std::int64_t> found;
+  std::map<std::string, Sequence> found;
   std::size_t pages = 0;
   std::string cursor;
   do {

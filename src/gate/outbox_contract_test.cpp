@@ -77,10 +77,10 @@ TEST_P(OutboxContract, AReadReturnsTheOldestEntriesOfEachCouponUpToItsLimit) {
   const auto read = outbox().read(after, 2, 0ms);
   ASSERT_TRUE(read);
   EXPECT_TRUE(read->failed.empty()) << "what is not there is empty";
-  std::map<std::string, std::vector<std::int64_t>> sequences;
+  std::map<std::string, std::vector<Sequence>> sequences;
   for (const OutboxEntry& entry : read->entries) sequences[entry.coupon_id].push_back(entry.first_sequence);
-  EXPECT_EQ(sequences[one.id], std::vector<std::int64_t>({1, 2}));
-  EXPECT_EQ(sequences[two.id], std::vector<std::int64_t>({3}));
+  EXPECT_EQ(sequences[one.id], std::vector<Sequence>({1, 2}));
+  EXPECT_EQ(sequences[two.id], std::vector<Sequence>({3}));
   EXPECT_EQ(sequences.size(), 2u);
 }
 

@@ -19,8 +19,8 @@ class RecoveryContract : public GateContractTest {
     return coupon;
   }
 
-  static Holder holder(const std::string& user, std::int64_t sequence) {
-    return {user, sequence, from_millis(1'700'000'000'000 + sequence)};
+  static Holder holder(const std::string& user, Sequence sequence) {
+    return {user, sequence, from_millis(1'700'000'000'000 + sequence.value())};
   }
 
   Outbox::Progress progress(const GateConfig& coupon) { return *outbox().progress({&coupon.id, 1}).front(); }
@@ -145,7 +145,7 @@ TEST_P(RecoveryContract, AMarkAtTheEndOfTheRebuiltOutboxReachesTheRebuiltSequenc
   ASSERT_TRUE(recovery().put_outbox(coupon.id, "t", entries, true));
   coupon.epoch = 2;
   ASSERT_TRUE(recovery().open(coupon, "t", {9, 2, 4}));
-  const auto watermark = [&](std::int64_t sequence) {
+  const auto watermark = [&](Sequence sequence) {
     const Watermark reached{coupon.id, sequence, coupon.epoch};
     EXPECT_TRUE(outbox().raise_published({&reached, 1}).front());
     EXPECT_TRUE(outbox().raise_persisted({&reached, 1}).front());

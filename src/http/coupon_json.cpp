@@ -23,6 +23,11 @@ void append_number(std::string& out, std::string_view name, std::int64_t number)
   out += std::to_string(number);
 }
 
+template <class Meaning>
+void append_number(std::string& out, std::string_view name, Id<Meaning> id) {
+  append_number(out, name, id.value());
+}
+
 void append_time(std::string& out, std::string_view name, const std::optional<Time>& time) {
   out += ",\"";
   out += name;

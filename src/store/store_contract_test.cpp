@@ -20,7 +20,7 @@ TEST_P(StoreCoupons, ACouponComesBackWithEveryField) {
   full.closes_at = from_millis(253'402'300'799'999);
   full.closed = true;
   full.ack = Ack::log;
-  full.epoch = 9'007'199'254'740'993;
+  full.epoch = Epoch(9'007'199'254'740'993);
   full.settled = full.epoch - 1;
   full.gate = "run/replication";
   const Coupon created = store_->create_coupon(full).value();
@@ -171,8 +171,8 @@ TEST_P(StoreCoupons, NoChangeIsLostAmongConcurrentOnes) {
 
 TEST_P(StoreCoupons, AFollowerOfRevisionsNeverMissesAChange) {
   std::atomic<bool> writing{true};
-  std::map<std::string, std::int64_t> followed;
-  std::int64_t last = 0;
+  std::map<std::string, Revision> followed;
+  Revision last = 0;
   const auto follow = [&] {
     for (;;) {
       const auto news = store_->coupons_since(last, 3).value();
@@ -206,7 +206,7 @@ TEST_P(StoreCoupons, AFollowerOfRevisionsNeverMissesAChange) {
   follower.join();
   follow();
 
-  std::map<std::string, std::int64_t> present;
+  std::map<std::string, Revision> present;
   for (const Coupon& coupon : store_->list_coupons("", coupons_page_max).value()) {
     present[coupon.id] = coupon.revision;
   }

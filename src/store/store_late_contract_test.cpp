@@ -10,8 +10,8 @@ class StoreLateClaims : public StoreContract {
  protected:
   using Claims = std::vector<KnownClaim>;
 
-  static KnownClaim claim(std::int64_t sequence, std::int64_t epoch, const std::string& user) {
-    return {{user, sequence, from_millis(1'700'000'000'000 + sequence)}, epoch};
+  static KnownClaim claim(Sequence sequence, Epoch epoch, const std::string& user) {
+    return {{user, sequence, from_millis(1'700'000'000'000 + sequence.value())}, epoch};
   }
 
   static SaveBatch late_batch(const std::string& coupon_id, const Claims& claims,
@@ -60,7 +60,7 @@ TEST_P(StoreLateClaims, AreCommittedWithRowsAndPositionsOrNotAtAll) {
   batch.events = {event("a", 1)};
   ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   EXPECT_EQ(all("late").size(), 1U);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1}));
   EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 3}}));
 
   EXPECT_EQ(store_->save(late_batch("late", {claim(2, 1, "v")}, {{0, 1, 4}})).value(), SaveOutcome::fenced);

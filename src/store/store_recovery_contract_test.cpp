@@ -11,7 +11,7 @@ namespace {
 /// What core/ports/store.hpp promises to a recovery of the gate, of either store.
 class StoreRecovery : public StoreContract {
  protected:
-  void set_epochs(const std::string& id, std::int64_t epoch, std::int64_t settled) {
+  void set_epochs(const std::string& id, Epoch epoch, Epoch settled) {
     ASSERT_TRUE(store_->update_coupon(id, [&](Coupon& row) -> Result<void> {
       row.epoch = epoch;
       row.settled = settled;
@@ -39,7 +39,7 @@ TEST_P(StoreRecovery, SavesOnlyWhileEveryCouponIsInItsEpoch) {
   EXPECT_TRUE(sequences("a").empty());
   EXPECT_TRUE(positions().empty()) << "nothing of the batch was saved";
   EXPECT_EQ(store_->save(in_epochs(both, {{"a", 2}, {"b", 2}})).value(), SaveOutcome::saved);
-  EXPECT_EQ(sequences("b"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(sequences("b"), (std::vector<Sequence>{1}));
 }
 
 TEST_P(StoreRecovery, FindsHoldersAmongUsers) {
@@ -70,7 +70,7 @@ TEST_P(StoreRecovery, HearsRecordersOnlyDuringTheirRecovery) {
   EXPECT_TRUE(store_->recorded_claims("b").value().empty());
   EXPECT_EQ(store_->recorded_claim_count("a").value(), 2);
   EXPECT_EQ(store_->recorded_claim_count("b").value(), 0);
-  for (const std::int64_t epoch : {1, 2}) {
+  for (const Epoch epoch : {1, 2}) {
     ASSERT_TRUE(store_->forget_recorded("a", epoch));
     EXPECT_EQ(store_->recorded_claims("a").value().size(), 2U) << "it is the recovery's that is under way";
   }
@@ -84,7 +84,7 @@ TEST_P(StoreRecovery, APieceOfARecordingIsBounded) {
   set_epochs("a", 2, 1);
   std::vector<KnownClaim> claims;
   for (std::size_t i = 0; i <= claims_piece_max; ++i) {
-    const auto sequence = static_cast<std::int64_t>(i) + 1;
+    const Sequence sequence = static_cast<int>(i) + 1;
     claims.push_back({{"user" + std::to_string(i), sequence, from_millis(1'700'000'000'000)}, 1});
   }
   EXPECT_EQ(store_->record_unsaved("a", 2, "p", claims).error().code, Errc::invalid);
@@ -144,7 +144,7 @@ TEST_P(StoreRecovery, FencesManyCouponsAsTheyWereSeen) {
   EXPECT_NE(fenced[0].revision, fenced[1].revision);
   EXPECT_EQ(store_->coupon("b").value().epoch, 5);
   std::set<std::string> changed;
-  const std::int64_t before = store_->coupon("b").value().revision;
+  const Revision before = store_->coupon("b").value().revision;
   for (const Coupon& row : store_->coupons_since(before, 10).value()) changed.insert(row.id);
   EXPECT_EQ(changed, (std::set<std::string>{"a", "c"}));
   const auto again = store_->fence_coupons(fences).value();

@@ -33,14 +33,14 @@ TEST_P(StoreSaves, SavingAgainChangesNothing) {
   EXPECT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   EXPECT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   EXPECT_EQ(store_->save(batch_of({event("a", 3, "user1"), event("a", 4)})).value(), SaveOutcome::saved);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1, 2, 4}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1, 2, 4}));
   EXPECT_EQ(holder("a", 1), "user1");
-  EXPECT_EQ(sequences("b"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(sequences("b"), (std::vector<Sequence>{1}));
 }
 
 TEST_P(StoreSaves, RepeatsAndNewRowsMayComeInAnyOrderForLong) {
   SaveBatch batch = batch_of({});
-  for (std::int64_t n = 1; n <= 250; ++n) {
+  for (int n = 1; n <= 250; ++n) {
     batch.events = {event("a", n)};
     batch.positions = {{0, n - 1, n}};
     ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
@@ -58,7 +58,7 @@ TEST_P(StoreSaves, AUserTwiceInABatchKeepsTheEarlierSequence) {
   const SaveBatch batch =
       batch_of({event("a", 5, "u"), event("a", 5, "u"), event("a", 2, "u"), event("a", 6, "v")});
   EXPECT_EQ(store_->save(batch).value(), SaveOutcome::saved);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{5, 6}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{5, 6}));
 }
 
 TEST_P(StoreSaves, ASequenceOfAnotherUserIsRejectedWithTheWholeBatch) {
@@ -66,25 +66,25 @@ TEST_P(StoreSaves, ASequenceOfAnotherUserIsRejectedWithTheWholeBatch) {
   const auto clash = store_->save(batch_of({event("a", 2), event("a", 1, "v"), event("a", 3)}, {{0, 1, 4}}));
   ASSERT_TRUE(clash.has_error());
   EXPECT_EQ(clash.error().code, Errc::rejected);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1}));
   EXPECT_EQ(holder("a", 1), "u");
   EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 1}}));
 
   const auto within = store_->save(batch_of({event("a", 7, "x"), event("a", 7, "y")}));
   EXPECT_EQ(within.error().code, Errc::rejected);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1}));
   EXPECT_EQ(store_->save(batch_of({event("a", 2)}, {{0, 1, 4}})).value(), SaveOutcome::saved);
 }
 
 TEST_P(StoreSaves, AClashAmongManyRowsIsNamedAndLeavesNone) {
   ASSERT_TRUE(store_->save(batch_of({event("a", 13, "u")})));
   std::vector<IssuedEvent> many;
-  for (std::int64_t sequence = 1; sequence <= 30; ++sequence) many.push_back(event("a", sequence));
+  for (Sequence sequence = 1; sequence <= 30; ++sequence) many.push_back(event("a", sequence));
   const auto clash = store_->save(batch_of(many));
   ASSERT_TRUE(clash.has_error());
   EXPECT_EQ(clash.error().code, Errc::rejected);
   EXPECT_NE(clash.error().message.find("13"), std::string::npos) << clash.error().message;
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{13}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{13}));
 
   std::erase_if(many, [](const IssuedEvent& each) { return each.sequence == 13; });
   EXPECT_EQ(store_->save(batch_of(many)).value(), SaveOutcome::saved);
@@ -101,7 +101,7 @@ TEST_P(StoreSaves, APositionMovesOnlyFromWhereItIsExpected) {
   EXPECT_EQ(store_->save(batch_of({event("a", 3)}, {{2, 0, 30}})).value(), SaveOutcome::fenced);
   EXPECT_EQ(store_->save(batch_of({event("a", 3)}, {{3, 7, 8}})).value(), SaveOutcome::fenced);
   EXPECT_EQ(positions(), (std::vector<LogPosition>{{1, 5}, {2, 20}}));
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1, 2}));
 }
 
 TEST_P(StoreSaves, APositionHasTheFingerprintItMovedWith) {
@@ -155,19 +155,19 @@ TEST_P(StoreSaves, NothingToSaveIsSaved) {
 }
 
 TEST_P(StoreSaves, AThousandRowsASaveComeBackInPagesOfHolders) {
-  std::int64_t sequence = 0;
   for (int save = 0; save < 3; ++save) {
-    SaveBatch batch = batch_of({}, {{0, sequence, sequence + 1'000}});
-    for (int i = 0; i < 1'000; ++i) batch.events.push_back(event("a", ++sequence));
+    const int before = save * 1'000;
+    SaveBatch batch = batch_of({}, {{0, before, before + 1'000}});
+    for (int i = 1; i <= 1'000; ++i) batch.events.push_back(event("a", before + i));
     ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   }
-  std::int64_t after = 0;
+  Sequence after = 0;
   for (;;) {
     const auto page = store_->holders("a", after, 700).value();
     if (page.empty()) break;
     for (const Holder& holder : page) {
       ASSERT_EQ(holder.sequence, after + 1);
-      ASSERT_EQ(holder.user_id, "user" + std::to_string(holder.sequence));
+      ASSERT_EQ(holder.user_id, "user" + to_string(holder.sequence));
       ++after;
     }
   }
@@ -186,11 +186,11 @@ TEST_P(StoreSaves, EveryLegalUserIdIsKeptAsItIs) {
   users.push_back(letters.substr(0, user_id_bytes_max));
   for (const std::string& user : users) {
     ASSERT_TRUE(valid_user_id(user));
-    batch.events.push_back(event("a", static_cast<std::int64_t>(batch.events.size()) + 1, user));
+    batch.events.push_back(event("a", static_cast<int>(batch.events.size()) + 1, user));
   }
   ASSERT_EQ(store_->save(batch).value(), SaveOutcome::saved);
   for (std::size_t i = 0; i < users.size(); ++i) {
-    EXPECT_EQ(holder("a", static_cast<std::int64_t>(i) + 1), users[i]);
+    EXPECT_EQ(holder("a", static_cast<int>(i) + 1), users[i]);
     EXPECT_EQ(store_->coupons_of_user(users[i], 5).value().size(), 1U);
   }
 }
@@ -249,7 +249,7 @@ TEST_P(StoreSaves, ReopeningKeepsEverything) {
   ASSERT_TRUE(store_->save(batch_of({event("a", 1), event("a", 2)}, {{0, 0, 2}})));
   reopen();
   expect_same(store_->coupon("a").value(), created);
-  EXPECT_EQ(sequences("a"), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(sequences("a"), (std::vector<Sequence>{1, 2}));
   EXPECT_EQ(positions(), (std::vector<LogPosition>{{0, 2}}));
   EXPECT_GT(store_->create_coupon(coupon_named("b")).value().revision, created.revision);
 }

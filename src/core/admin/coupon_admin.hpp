@@ -52,7 +52,7 @@ CouponStatus status_of(const CouponView& view);
 /// A coupon of one user; pending until the store has it.
 struct HeldCoupon {
   std::string coupon_id;
-  std::int64_t sequence = 0;
+  Sequence sequence = 0;
   Time issued_at{};
   bool persisted = false;
 };

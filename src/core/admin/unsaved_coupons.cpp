@@ -44,7 +44,7 @@ void UnsavedCoupons::bring_up_to_date() {
   if (version == version_) return;
   version_ = version;
   unsaved_.clear();
-  TextMap<std::int64_t> saved;
+  TextMap<Revision> saved;
   const auto snapshot = catalog_.snapshot();
   for (const auto& [id, coupon] : snapshot->coupons()) {
     if (coupon->phase() == Phase::unopened) continue;

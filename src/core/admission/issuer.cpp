@@ -78,7 +78,7 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
   std::vector<Request> batch;
   const std::size_t users = std::min(queue.waiting.size(), options_.batch_users_max);
   batch.reserve(users);
-  const std::int64_t epoch = coupon ? coupon->epoch : 0;
+  const Epoch epoch = coupon ? coupon->epoch : 0;
   if (epoch != queue.epoch) {
     queue.epoch = epoch;
     queue.sequence_seen = 0;
@@ -105,10 +105,10 @@ void Issuer::send(const std::string& coupon_id, Queue& queue) {
 void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                       const Result<ClaimReply>& reply) {
   queue.calling = false;
-  const std::int64_t epoch = queue.epoch;
+  const Epoch epoch = queue.epoch;
   const TimePoint called_at = queue.called_at;
   if (reply) queue.sequence_seen = std::max(queue.sequence_seen, reply->state.sequence);
-  const std::int64_t sequence_seen = queue.sequence_seen;
+  const Sequence sequence_seen = queue.sequence_seen;
   // The next batch leaves first: the gate works while this one is being answered.
   if (!queue.waiting.empty()) send(coupon_id, queue);
 
@@ -160,7 +160,7 @@ void Issuer::remember(const std::string& coupon_id, const ClaimReply& reply,
   unsaved_claims_.issued(coupon_id, reply.state.epoch, std::move(fresh));
 }
 
-bool Issuer::in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const {
+bool Issuer::in_doubt(const Coupon* coupon, Epoch epoch, TimePoint catalog_as_of) const {
   return coupon == nullptr || coupon->epoch != epoch || lease_is_over(catalog_as_of);
 }
 
@@ -189,14 +189,14 @@ void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Cl
   wait_for_ack(*coupon, state.epoch, answer, std::move(request.handler));
 }
 
-void Issuer::wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer,
+void Issuer::wait_for_ack(const Coupon& coupon, Epoch epoch, IssueAnswer answer,
                           IssueHandler handler) {
   waiters_.wait({coupon.id, answer.sequence, epoch}, coupon.ack,
                 [this, id = coupon.id, ack = coupon.ack, epoch, answer, handler = std::move(handler)](
                     bool reached) mutable { on_ack(id, ack, epoch, reached, answer, handler); });
 }
 
-void Issuer::on_ack(const std::string& coupon_id, Ack ack, std::int64_t epoch, bool reached,
+void Issuer::on_ack(const std::string& coupon_id, Ack ack, Epoch epoch, bool reached,
                     IssueAnswer answer, const IssueHandler& handler) {
   const TimePoint as_of = catalog_.catalog().current_as_of();
   const auto coupon = catalog_.find(coupon_id);

@@ -41,7 +41,7 @@ struct IssuerOptions {
 /// The answer to one request.
 struct IssueAnswer {
   Decision decision = Decision::not_found;
-  std::int64_t sequence = 0;  ///< for issued and already_issued
+  Sequence sequence = 0;  ///< for issued and already_issued
   Time issued_at{};           ///< for issued and already_issued
   bool pending = false;       ///< the coupon's ack stage was not reached in time; the coupon is the user's
   std::optional<Time> opens_at{};  ///< for not_open
@@ -80,8 +80,8 @@ class Issuer {
     std::deque<Request> waiting;
     bool sending_soon = false;
     bool calling = false;
-    std::int64_t epoch = 0;          // of the last call
-    std::int64_t sequence_seen = 0;  // in that epoch
+    Epoch epoch = 0;          // of the last call
+    Sequence sequence_seen = 0;  // in that epoch
     TimePoint called_at{};
   };
 
@@ -92,11 +92,11 @@ class Issuer {
   void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                 const Result<ClaimReply>& reply);
   void remember(const std::string& coupon_id, const ClaimReply& reply, const std::vector<Request>& batch);
-  bool in_doubt(const Coupon* coupon, std::int64_t epoch, TimePoint catalog_as_of) const;
+  bool in_doubt(const Coupon* coupon, Epoch epoch, TimePoint catalog_as_of) const;
   bool lease_is_over(TimePoint catalog_as_of) const;
   TimePoint valid_until(TimePoint known_at, TimePoint catalog_as_of) const;
-  void wait_for_ack(const Coupon& coupon, std::int64_t epoch, IssueAnswer answer, IssueHandler handler);
-  void on_ack(const std::string& coupon_id, Ack ack, std::int64_t epoch, bool reached, IssueAnswer answer,
+  void wait_for_ack(const Coupon& coupon, Epoch epoch, IssueAnswer answer, IssueHandler handler);
+  void on_ack(const std::string& coupon_id, Ack ack, Epoch epoch, bool reached, IssueAnswer answer,
               const IssueHandler& handler);
   void answer_claim(const Coupon* coupon, const GateState& state, const Claim& claim, TimePoint valid_until,
                     Request& request);

@@ -36,8 +36,8 @@ struct RefusalCacheOptions {
 /// A coupon of which nobody gets one as things stand: sold out, closed or not open, so who holds it cannot
 /// change either.
 struct Refusal {
-  std::int64_t epoch = 0;
-  std::int64_t revision = 0;  ///< of the store's row, which the gate had when it refused
+  Epoch epoch = 0;
+  Revision revision = 0;  ///< of the store's row, which the gate had when it refused
   Decision decision = Decision::sold_out;
   std::optional<Time> opens_at{};
   std::int64_t issued = 0;

@@ -11,7 +11,7 @@ namespace seonchak {
 namespace {
 
 /// No recovery came before this one, so that no sequence was skipped.
-constexpr std::int64_t first_epoch = 1;
+constexpr Epoch first_epoch = 1;
 
 class Comparison {
  public:
@@ -68,10 +68,10 @@ class Comparison {
     add({kind, facts_.coupon.id, of.sequence, of.user_id, std::move(detail)});
   }
   void add(BreachKind kind, std::string detail) { add({kind, facts_.coupon.id, 0, "", std::move(detail)}); }
-  static std::string against(std::string_view one, std::int64_t number, std::string_view other,
-                             std::int64_t second) {
-    return std::string(one) + ' ' + std::to_string(number) + ", " + std::string(other) + ' ' +
-           std::to_string(second);
+  template <class Number>
+  static std::string against(std::string_view one, Number number, std::string_view other, Number second) {
+    using std::to_string;
+    return std::string(one) + ' ' + to_string(number) + ", " + std::string(other) + ' ' + to_string(second);
   }
 
   Known* find(std::string_view user) {
@@ -80,7 +80,7 @@ class Comparison {
   }
 
   /// Issued after the gate's holders were read; beyond what the gate has issued by now it is an invention.
-  bool moves(std::int64_t sequence) const {
+  bool moves(Sequence sequence) const {
     return sequence > facts_.before->sequence && sequence <= facts_.after->sequence;
   }
 
@@ -89,7 +89,7 @@ class Comparison {
     if (facts_.coupon.closed) {
       result_.notes.emplace_back("closed, and its keys in the gate are gone: the store alone was checked");
     } else {
-      add(BreachKind::gate_missing, "the store says epoch " + std::to_string(facts_.coupon.epoch));
+      add(BreachKind::gate_missing, "the store says epoch " + to_string(facts_.coupon.epoch));
     }
   }
 
@@ -126,12 +126,12 @@ class Comparison {
     for (const Known& known : known_) sorted.push_back(known.holder);
     std::ranges::stable_sort(sorted, {}, &Holder::sequence);
     const bool gapless = facts_.coupon.epoch == first_epoch;
-    std::int64_t expected = 1;
+    Sequence expected = 1;
     const Holder* last = nullptr;
     for (const Holder* holder : sorted) {
       if (holder->sequence < 1 || holder->sequence > facts_.after->sequence) {
         add(BreachKind::holder_above_sequence, *holder,
-            "the gate has issued up to " + std::to_string(facts_.after->sequence));
+            "the gate has issued up to " + to_string(facts_.after->sequence));
         continue;
       }
       if (last != nullptr && last->sequence == holder->sequence)
@@ -143,10 +143,10 @@ class Comparison {
     if (gapless) gaps(expected, facts_.before->sequence + 1);
   }
 
-  void gaps(std::int64_t first, std::int64_t end) {
+  void gaps(Sequence first, Sequence end) {
     const std::int64_t named =
         std::min(end - first, static_cast<std::int64_t>(breaches_kept_max - result_.breaches.size()));
-    for (std::int64_t sequence = first; sequence < first + named; ++sequence)
+    for (Sequence sequence = first; sequence < first + named; ++sequence)
       add({BreachKind::sequence_gap, facts_.coupon.id, sequence, "", "no holder in the gate"});
     if (end - first > named) result_.breach_count += end - first - std::max<std::int64_t>(0, named);
   }
@@ -160,7 +160,7 @@ class Comparison {
         const Holder& before = *sorted[i - 1];
         if (std::invoke(key, before) != std::invoke(key, *sorted[i])) continue;
         add(kind, *sorted[i],
-            "also user " + before.user_id + " with sequence " + std::to_string(before.sequence));
+            "also user " + before.user_id + " with sequence " + to_string(before.sequence));
       }
     };
     clashes(&Holder::sequence, BreachKind::sequence_twice_in_store);
@@ -184,7 +184,7 @@ class Comparison {
   void outbox() {
     for (const OutboxEntry& entry : facts_.outbox) {
       for (std::size_t i = 0; i < entry.users.size(); ++i) {
-        const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+        const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
         Known* const known = find(entry.users[i]);
         if (known != nullptr && known->holder->sequence == sequence) {
           known->in_outbox = true;
@@ -215,7 +215,7 @@ class Comparison {
       if (!told.insert(event->user_id).second) continue;
       add({known == nullptr ? BreachKind::event_not_held : BreachKind::event_sequence_differs,
            facts_.coupon.id, event->sequence, event->user_id,
-           known == nullptr ? "epoch " + std::to_string(event->epoch) + ", no holder in the gate"
+           known == nullptr ? "epoch " + to_string(event->epoch) + ", no holder in the gate"
                             : against("log", event->sequence, "gate", known->holder->sequence)});
     }
     if (earlier > 0) {
@@ -237,14 +237,14 @@ class Comparison {
         add(BreachKind::trimmed_early, holder, "in the gate and unread in the log");
       } else if (holder.sequence <= facts_.before->persisted) {
         add(BreachKind::marked_not_saved, holder,
-            "persisted says " + std::to_string(facts_.before->persisted));
+            "persisted says " + to_string(facts_.before->persisted));
       }
     }
   }
 
   void log_order() {
     std::int64_t resolved = 0;
-    audit_order(facts_.events, [&](std::int64_t epoch, Breach breach) {
+    audit_order(facts_.events, [&](Epoch epoch, Breach breach) {
       if (epoch == 0 || epoch >= facts_.coupon.epoch) return add(std::move(breach));
       ++resolved;
     });

@@ -49,7 +49,7 @@ std::string_view explain(BreachKind kind);
 struct Breach {
   BreachKind kind{};
   std::string coupon_id;
-  std::int64_t sequence = 0;  ///< 0: no particular one
+  Sequence sequence = 0;  ///< 0: no particular one
   std::string user_id;        ///< "": nobody in particular
   std::string detail;         ///< who says what
 
@@ -81,7 +81,7 @@ struct CouponFacts {
 struct CouponAudit {
   std::string coupon_id;
   std::int64_t stock = 0;
-  std::int64_t epoch = 0;
+  Epoch epoch = 0;
   std::int64_t held = 0;     ///< holders in the gate
   std::int64_t saved = 0;    ///< rows
   std::int64_t waiting = 0;  ///< holders without a row that the outbox has

@@ -29,7 +29,7 @@ class Order {
     return (*same)->sequence == event->sequence;
   }
 
-  std::int64_t last() const { return firsts_.back()->sequence; }
+  Sequence last() const { return firsts_.back()->sequence; }
 
  private:
   Events firsts_;
@@ -54,22 +54,22 @@ void find_clashes(Events events, Key key, Value value, Found found) {
 
 }  // namespace
 
-void audit_order(const Events& events, const std::function<void(std::int64_t epoch, Breach)>& found) {
-  std::map<std::int64_t, Events> epochs;
+void audit_order(const Events& events, const std::function<void(Epoch epoch, Breach)>& found) {
+  std::map<Epoch, Events> epochs;
   for (Event event : events) epochs[event->epoch].push_back(event);
   const auto user = [](const IssuedEvent& event) -> const std::string& { return event.user_id; };
-  const auto sequence = [](const IssuedEvent& event) -> const std::int64_t& { return event.sequence; };
+  const auto sequence = [](const IssuedEvent& event) -> const Sequence& { return event.sequence; };
   for (const auto& [epoch, logged] : epochs) {
-    const std::string in_epoch = " in epoch " + std::to_string(epoch);
+    const std::string in_epoch = " in epoch " + to_string(epoch);
     Order order;
     for (Event event : logged) {
       if (order.in_order(event)) continue;
       found(epoch, breach_of(BreachKind::event_out_of_order, *event,
-                             "the log had " + std::to_string(order.last()) + " before it" + in_epoch));
+                             "the log had " + to_string(order.last()) + " before it" + in_epoch));
     }
     find_clashes(logged, user, sequence, [&](const IssuedEvent& first, const IssuedEvent& other) {
       found(epoch, breach_of(BreachKind::event_user_twice, other,
-                             "also sequence " + std::to_string(first.sequence) + in_epoch));
+                             "also sequence " + to_string(first.sequence) + in_epoch));
     });
     find_clashes(logged, sequence, user, [&](const IssuedEvent& first, const IssuedEvent& other) {
       found(epoch,

@@ -10,6 +10,6 @@ namespace seonchak {
 /// before is none, and neither is a repeat of what the log has dropped by now, so nothing below the first
 /// sequence of an epoch is judged. `events` are in the log's order.
 void audit_order(const std::vector<const IssuedEvent*>& events,
-                 const std::function<void(std::int64_t epoch, Breach)>& found);
+                 const std::function<void(Epoch epoch, Breach)>& found);
 
 }  // namespace seonchak

@@ -7,7 +7,7 @@
 namespace seonchak {
 namespace {
 
-constexpr std::int64_t issued_count = 5;
+constexpr int issued_count = 5;
 
 /// A coupon with five holders u1 to u5: three saved, five published, two waiting. Nothing is wrong with it.
 struct Sound {
@@ -21,21 +21,22 @@ struct Sound {
     facts.coupon.settled = 1;
     GateState state;
     state.stock = 10;
-    state.sequence = state.issued = state.published = issued_count;
+    state.sequence = state.published = issued_count;
+    state.issued = issued_count;
     state.epoch = 1;
     state.persisted = 3;
     facts.before = state;
     facts.after = facts.before;
-    for (std::int64_t i = 1; i <= issued_count; ++i) facts.holders.push_back(holder(i));
-    for (std::int64_t i = 1; i <= 3; ++i) facts.rows.push_back(holder(i));
+    for (int i = 1; i <= issued_count; ++i) facts.holders.push_back(holder(i));
+    for (int i = 1; i <= 3; ++i) facts.rows.push_back(holder(i));
     facts.outbox.push_back({"c", 1, 4, {}, {"u4", "u5"}});
-    for (std::int64_t i = 1; i <= issued_count; ++i) log("u" + std::to_string(i), i);
+    for (int i = 1; i <= issued_count; ++i) log("u" + std::to_string(i), i);
     facts.unread = {facts.events[3], facts.events[4]};
   }
 
-  static Holder holder(std::int64_t sequence) { return {"u" + std::to_string(sequence), sequence, {}}; }
+  static Holder holder(Sequence sequence) { return {"u" + to_string(sequence), sequence, {}}; }
 
-  void log(const std::string& user, std::int64_t sequence, std::int64_t epoch = 1) {
+  void log(const std::string& user, Sequence sequence, Epoch epoch = 1) {
     events.push_back({"c", user, sequence, {}, epoch});
     facts.events.push_back(&events.back());
   }
@@ -53,7 +54,7 @@ struct Sound {
       EXPECT_EQ(breach.coupon_id, "c");
       EXPECT_FALSE(breach.detail.empty());
       std::string text(to_string(breach.kind));
-      if (breach.sequence != 0) text += ' ' + std::to_string(breach.sequence);
+      if (breach.sequence != 0) text += ' ' + to_string(breach.sequence);
       if (!breach.user_id.empty()) text += ' ' + breach.user_id;
       found.push_back(std::move(text));
     }
@@ -209,7 +210,7 @@ TEST(Audit, ANewSequenceBehindAHigherOne) {
 
 TEST(Audit, ARelayThatBeginsAgainRepeatsWhatIsLogged) {
   Sound sound;
-  for (std::int64_t i = 2; i <= issued_count; ++i) sound.log("u" + std::to_string(i), i);
+  for (int i = 2; i <= issued_count; ++i) sound.log("u" + std::to_string(i), i);
   EXPECT_EQ(sound.breaches(), Texts());
 }
 
@@ -269,7 +270,7 @@ TEST(Audit, RowsOfACouponThatNeverOpened) {
 
 TEST(Audit, KeepsAThousandBreachesAndCountsTheRest) {
   Sound sound;
-  for (std::int64_t i = 0; i < 1'500; ++i) sound.facts.rows.push_back({"z" + std::to_string(i), 100 + i, {}});
+  for (int i = 0; i < 1'500; ++i) sound.facts.rows.push_back({"z" + std::to_string(i), 100 + i, {}});
   const CouponAudit found = audit(sound.facts);
   EXPECT_EQ(found.breaches.size(), breaches_kept_max);
   EXPECT_EQ(found.breach_count, 1'501) << "the rows are above the stock as well";

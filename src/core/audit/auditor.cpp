@@ -226,7 +226,7 @@ class Auditor {
   }
 
   Result<void> read_rows(const std::string& id, CouponFacts& facts) {
-    std::int64_t after = 0;
+    Sequence after = 0;
     while (true) {
       auto page = ports_.store.holders(id, after, rows_page);
       if (!page) return page.error();
@@ -250,8 +250,8 @@ class Auditor {
       return std::string("the gate has no state of it");
     }
     if (facts.before->epoch != coupon.epoch || facts.after->epoch != coupon.epoch) {
-      return "the gate is in epoch " + std::to_string(facts.after->epoch) + ", the store in " +
-             std::to_string(coupon.epoch);
+      return "the gate is in epoch " + to_string(facts.after->epoch) + ", the store in " +
+             to_string(coupon.epoch);
     }
     const auto identity = ports_.gate->identity(coupon.id);
     if (!identity) return identity.error();

@@ -36,7 +36,7 @@ struct Live : World {
     ConsumerLife(*this, log).steps(3);
   }
 
-  void save_row(const std::string& coupon_id, const std::string& user, std::int64_t sequence) {
+  void save_row(const std::string& coupon_id, const std::string& user, Sequence sequence) {
     ASSERT_TRUE(sqlite->save({"g", "t", {{coupon_id, user, sequence, now(), 1}}, {}}).has_value());
   }
 };
@@ -91,7 +91,7 @@ struct Meddler final : GateRecovery {
   explicit Meddler(GateRecovery& inner) : inner_(inner) {}
   std::function<void(int)> after_reading = [](int) {};
 
-  Result<std::vector<Holder>> survivors(const std::string& id, std::int64_t after) override {
+  Result<std::vector<Holder>> survivors(const std::string& id, Sequence after) override {
     auto found = inner_.survivors(id, after);
     after_reading(++readings_);
     return found;

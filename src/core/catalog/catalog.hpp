@@ -104,10 +104,10 @@ class Catalog {
 
   /// What was read of the store, in order of revision.
   struct Reading {
-    std::int64_t revision = 0;  // everything up to here
+    Revision revision = 0;  // everything up to here
     CatalogSnapshot::Coupons
         coupons{};                     // all there are; for the one under way only once something has changed
-    TextMap<std::int64_t> unserved{};  // rows that are not served, and their revisions
+    TextMap<Revision> unserved{};  // rows that are not served, and their revisions
     std::size_t added = 0;             // coupons that the snapshot does not have
   };
 
@@ -123,8 +123,8 @@ class Catalog {
   const CatalogOptions options_;
 
   Mutex refresh_mutex_;  // serialises refresh(); held before mutex_
-  std::int64_t revision_ GUARDED_BY(refresh_mutex_) = 0;
-  TextMap<std::int64_t> unserved_ GUARDED_BY(refresh_mutex_);
+  Revision revision_ GUARDED_BY(refresh_mutex_) = 0;
+  TextMap<Revision> unserved_ GUARDED_BY(refresh_mutex_);
   std::optional<Reading> reload_ GUARDED_BY(refresh_mutex_);
   TimePoint next_compare_ GUARDED_BY(refresh_mutex_){};
   Changed changed_ GUARDED_BY(refresh_mutex_);

@@ -96,7 +96,7 @@ TEST(CatalogReload, AChangeBetweenTheTwoQuestionsProvesNothing) {
   Reloading test;
   test.store.put("a", 1);
   test.refresh();
-  std::int64_t revision = 1;
+  Revision revision = 1;
   test.store.before_totals = [&] { test.store.put("a", ++revision); };
   const std::size_t pages = test.store.pages;
   for (int i = 0; i < 3; ++i) test.refresh_later();

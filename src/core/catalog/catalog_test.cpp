@@ -114,7 +114,7 @@ TEST(Catalog, ServesNoCouponWithAnIdThatIsNone) {
 TEST(Catalog, IsStaleWhileTheStoreGivesCouponsOutOfOrder) {
   struct Backwards : FaultyStore {
     using FaultyStore::FaultyStore;
-    Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+    Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
       auto page = FaultyStore::coupons_since(after, limit);
       if (page) std::ranges::reverse(*page);
       return page;

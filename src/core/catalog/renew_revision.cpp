@@ -12,7 +12,7 @@ namespace {
 /// Between two of them others are issued; each takes two calls to the gate under the row's lock.
 constexpr int freezes_max = 4;
 
-constexpr std::int64_t gate_revision_max = std::int64_t{1} << 52;  // a double counts on from there
+constexpr GateRevision gate_revision_max(std::int64_t{1} << 52);  // a double counts on from there
 
 /// What the gate has now, but for its stock.
 GateConfig frozen(const GateState& state, const Coupon& row, std::int64_t stock) {
@@ -34,7 +34,7 @@ Result<void> overtake(GateControl& gate, Coupon& row) {
     if (state->revision >= gate_revision_max)
       return Error{Errc::gate_unusable, "the gate's revision of coupon " + row.id + " is none of ours"};
     // Above what is frozen below, too.
-    row.revision = std::max(row.revision, (state->revision + 1) / 2 + 1);
+    row.revision = std::max(row.revision, first_above(state->revision));
     const std::int64_t stock = std::max(row.stock, state->issued);
     if (state->stock > stock) {
       const auto stopped = gate.configure(frozen(*state, row, stock));

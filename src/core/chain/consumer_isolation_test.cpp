@@ -25,7 +25,7 @@ struct Neighbours : World {
   }
 
   /// A recovery has opened a coupon in another epoch, as far as the store is concerned.
-  void begin_epoch(const std::string& coupon_id, std::int64_t epoch) {
+  void begin_epoch(const std::string& coupon_id, Epoch epoch) {
     ASSERT_TRUE(sqlite->update_coupon(coupon_id, [&](Coupon& row) -> Result<void> {
       row.epoch = epoch;
       row.settled = epoch;

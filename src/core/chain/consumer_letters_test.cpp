@@ -100,7 +100,7 @@ TEST(DeadLetters, PoisonInsideABatchTakesNoOtherRecordWithIt) {
   constexpr int events = 9;
   for (const unsigned poison : {0x001U, 0x002U, 0x010U, 0x100U, 0x003U, 0x180U, 0x155U, 0x0aaU, 0x1ffU}) {
     Strangers world({});
-    std::vector<std::int64_t> expected;
+    std::vector<Sequence> expected;
     Letters letters;
     for (int i = 0; i < events; ++i) {
       if ((poison >> i) % 2 == 0) {
@@ -114,7 +114,7 @@ TEST(DeadLetters, PoisonInsideABatchTakesNoOtherRecordWithIt) {
     }
     world.issue("c", events);
     world.flow();
-    std::vector<std::int64_t> saved;
+    std::vector<Sequence> saved;
     for (const Holder& holder : world.sqlite->holders("c", 0, 100).value()) {
       if (holder.user_id.starts_with("user")) saved.push_back(holder.sequence);
     }

@@ -16,7 +16,7 @@ void Consumer::after_commit(const SaveBatch& rows) {
     positions.push_back({change.partition, change.next, change.fingerprint});
   }
   // Only events of the present epoch say how far the outbox of that epoch has come.
-  std::unordered_map<std::string_view, std::int64_t> epochs;
+  std::unordered_map<std::string_view, Epoch> epochs;
   for (const CouponEpoch& coupon : rows.epochs) epochs.emplace(coupon.coupon_id, coupon.epoch);
   repair_.expect(rows.epochs);
   for (const IssuedEvent& event : rows.events) {

@@ -85,7 +85,7 @@ TEST(Consumer, GoesOnFromTheStoresPositionWhenAnotherMemberWasFaster) {
   Logged world(5);
   ConsumerLife life(world, world.log);
   bool first = true;
-  std::vector<std::int64_t> saved_after;
+  std::vector<Sequence> saved_after;
   world.store.on_save = [&](const SaveBatch& batch) {
     if (!std::exchange(first, false)) {
       for (const IssuedEvent& event : batch.events) saved_after.push_back(event.sequence);
@@ -95,7 +95,7 @@ TEST(Consumer, GoesOnFromTheStoresPositionWhenAnotherMemberWasFaster) {
     ASSERT_EQ(world.sqlite->save({batch.group, batch.topic, two, {{0, 0, 2}}}).value(), SaveOutcome::saved);
   };
   life.steps(4);
-  EXPECT_EQ(saved_after, (std::vector<std::int64_t>{3, 4, 5}));
+  EXPECT_EQ(saved_after, (std::vector<Sequence>{3, 4, 5}));
   EXPECT_EQ(world.saved_sequences("c"), one_to(5));
   EXPECT_EQ(world.position(), 5);
   EXPECT_TRUE(world.outbox("c").empty());
@@ -236,7 +236,7 @@ TEST(Consumer, SavesFromTheOutboxWhatTheLogHasLostBeforeALaterEvent) {
   RelayLife(world, deleted, {.durable = true}).drain();
   world.issue("c", 1);
   RelayLife(world, anew, {.owner = "next", .durable = true}).drain();
-  ASSERT_EQ(logged_sequences(anew, "c"), (std::vector<std::int64_t>{3}));
+  ASSERT_EQ(logged_sequences(anew, "c"), (std::vector<Sequence>{3}));
   ConsumerLife life(world, anew);
   life.steps(3);
   EXPECT_EQ(world.saved_sequences("c"), one_to(3));

@@ -16,7 +16,7 @@ void OutboxSweep::restart() {
 
 void OutboxSweep::begin_round(const CatalogSnapshot& catalog) {
   std::vector<std::string> closed;
-  std::unordered_set<std::int64_t> still;
+  std::unordered_set<Revision> still;
   for (const auto& [id, coupon] : catalog.coupons()) {
     if (coupon->phase() == Phase::unopened) continue;
     if (closed_and_empty_.contains(coupon->revision)) {

@@ -44,7 +44,7 @@ class History {
       EXPECT_TRUE(world_.outbox(id).empty()) << id;
       const auto issued = world_.memory_gate.state(id).value().sequence;
       EXPECT_EQ(world_.saved_sequences(id), one_to(issued)) << id;
-      EXPECT_LE(issued, stock_most_[id]) << id;
+      EXPECT_LE(issued.value(), stock_most_[id]) << id;
       const auto holders = world_.sqlite->holders(id, 0, 1'000).value();
       for (const Holder& holder : holders)
         EXPECT_EQ(sequence_of(holder.user_id, id), holder.sequence) << holder.user_id;
@@ -127,7 +127,7 @@ class History {
 
   bool settled() { return world_.outbox("c").empty() && world_.outbox("d").empty(); }
 
-  std::int64_t sequence_of(const std::string& user_id, const std::string& coupon_id) {
+  Sequence sequence_of(const std::string& user_id, const std::string& coupon_id) {
     const auto holding = world_.memory_gate.holdings(user_id, {&coupon_id, 1}).front().value();
     return holding ? holding->sequence : 0;
   }
@@ -139,7 +139,7 @@ class History {
   std::optional<RelayLife> relays_[2];
   std::optional<ConsumerLife> consumer_;
   std::map<std::string, std::int64_t> stock_most_;
-  std::map<std::string, std::map<std::string, std::int64_t>> answered_;
+  std::map<std::string, std::map<std::string, Sequence>> answered_;
 };
 
 // However often anything fails or crashes: what the gate has issued is in the store, once each, and nothing

@@ -163,7 +163,7 @@ void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress
   const auto known = positions_.find(coupon_id);
   if (known != positions_.end() && known->second.epoch == progress.epoch) return;
   // A log that forgets when its process ends holds nothing for the next one: begin where the store ends.
-  const std::int64_t start = publisher_.durable() ? progress.published : progress.persisted;
+  const Sequence start = publisher_.durable() ? progress.published : progress.persisted;
   Position position{start, start, start, progress.epoch, progress.rebuilt};
   if (failpoint("skip_outbox_entry_on_adopt")) position.read += 1;
   positions_.insert_or_assign(coupon_id, std::move(position));
@@ -264,7 +264,7 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
 std::size_t Relay::take(OutboxEntry& entry, Position& position) {
   std::size_t events = 0;
   for (std::size_t i = 0; i < entry.users.size(); ++i) {
-    const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+    const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
     if (sequence <= position.read) continue;
     backlog_.push_back({entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
     ++events;
@@ -303,7 +303,7 @@ void Relay::note_read(const std::vector<OutboxEntry>& entries) {
     if (!last_of_coupon || found == positions_.end()) continue;
     Position& position = found->second;
     leases_.busy(entries[i].coupon_id);
-    const std::int64_t before =
+    const Sequence before =
         position.unconfirmed.empty() ? position.confirmed : position.unconfirmed.back().first;
     if (position.read > before) position.unconfirmed.emplace_back(position.read, time);
   }

@@ -57,12 +57,12 @@ class Relay {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Position {
-    std::int64_t read = 0;       // last sequence handed to the publisher, or waiting in backlog_
-    std::int64_t confirmed = 0;  // last sequence in the log
-    std::int64_t marked = 0;     // last sequence the gate knows is in the log
-    std::int64_t epoch = 0;      // what the sequences belong to
-    std::int64_t rebuilt = 0;    // up to here the outbox may have gaps
-    std::deque<std::pair<std::int64_t, TimePoint>> unconfirmed{};  // up to which sequence was read when
+    Sequence read = 0;       // last sequence handed to the publisher, or waiting in backlog_
+    Sequence confirmed = 0;  // last sequence in the log
+    Sequence marked = 0;     // last sequence the gate knows is in the log
+    Epoch epoch = 0;      // what the sequences belong to
+    Sequence rebuilt = 0;    // up to here the outbox may have gaps
+    std::deque<std::pair<Sequence, TimePoint>> unconfirmed{};  // up to which sequence was read when
   };
 
   Result<void> look_after_leases(bool all_now);

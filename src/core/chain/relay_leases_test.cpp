@@ -33,7 +33,7 @@ struct OnDemand : World {
   }
 
   /// Runs until the coupon's outbox is published to its end. Returns how long that took, at most a minute.
-  std::chrono::milliseconds time_to_publish(const std::string& coupon_id, std::int64_t sequence) {
+  std::chrono::milliseconds time_to_publish(const std::string& coupon_id, Sequence sequence) {
     const auto began = time.passed;
     while (progress(coupon_id).published < sequence && time.passed - began < 60s) run(1ms);
     return time.passed - began;
@@ -157,7 +157,7 @@ TEST(RelayLeases, ANewRelayFindsWhatWaitsInAThousandCouponsWithinASecondOrSo) {
   world.create_many(1'000, false);
   world.create_many(500, true);
   world.issue("open999", 2);
-  const std::int64_t epoch = 1;
+  const Epoch epoch = 1;
   const Watermark none{"old499", 0, epoch};
   ASSERT_TRUE(world.memory_gate.read({&none, 1}, 1, no_wait));
   world.lose_hints();

@@ -11,7 +11,7 @@ namespace seonchak {
 namespace {
 
 using namespace std::chrono_literals;
-using Sequences = std::vector<std::int64_t>;
+using Sequences = std::vector<Sequence>;
 
 TEST(Relay, PublishesEachEventOnceInTheOrderOfItsSequence) {
   World world;
@@ -233,8 +233,8 @@ TEST(Relay, TwoThatTakeTheLeaseFromEachOtherSkipNothing) {
     one.drain();
     two.drain();
     const auto logged = first_seen(logged_sequences(log, "c"));
-    EXPECT_EQ(logged, one_to(static_cast<std::int64_t>(logged.size()))) << "seed " << seed;
-    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<std::int64_t>(logged.size()))
+    EXPECT_EQ(logged, one_to(static_cast<int>(logged.size()))) << "seed " << seed;
+    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<int>(logged.size()))
         << "seed " << seed;
   }
 }

@@ -160,16 +160,16 @@ void Repair::put_off(const std::string& id, const Error& error) {
 }
 
 // What comes after is judged once all up to here is saved.
-void Repair::await(Coupon& coupon, std::int64_t published) const {
+void Repair::await(Coupon& coupon, Sequence published) const {
   if (coupon.through < coupon.awaited || published <= coupon.awaited) return;
   coupon.awaited = published;
   coupon.awaited_since = ticker().now();
 }
 
 // Entry by entry from what the gate knows to be saved, up to what the log has confirmed.
-Result<void> Repair::advance(Coupon& coupon, const std::string& id, std::int64_t published,
+Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence published,
                              const Reader& reader) {
-  const std::int64_t confirmed = std::max(published, coupon.seen);
+  const Sequence confirmed = std::max(published, coupon.seen);
   for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
     const Watermark after{id, coupon.through, coupon.epoch};
     auto read = outbox_.read({&after, 1}, entries_page, no_wait);
@@ -183,7 +183,7 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, std::int64_t
     });
     if (entries.empty()) return {};
     // Above what a recovery wrote, a gap is an entry that is gone.
-    std::int64_t before = std::max(coupon.through, coupon.rebuilt);
+    Sequence before = std::max(coupon.through, coupon.rebuilt);
     const auto after_hole = std::ranges::find_if(entries, [&](const OutboxEntry& entry) {
       return entry.first_sequence > std::exchange(before, std::max(before, entry.last_sequence())) + 1;
     });

@@ -72,13 +72,13 @@ class Repair {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Coupon {
-    std::int64_t epoch = 0;
-    std::int64_t through = 0;  // everything up to here is saved
-    std::int64_t seen = 0;     // the highest sequence handled
-    std::int64_t rebuilt = 0;  // up to here the outbox may have gaps
+    Epoch epoch = 0;
+    Sequence through = 0;  // everything up to here is saved
+    Sequence seen = 0;     // the highest sequence handled
+    Sequence rebuilt = 0;  // up to here the outbox may have gaps
     TimePoint handled_at{};    // the last event, or the last time it was found not to be at rest
     // Up to `awaited` the log has confirmed everything, as was first seen then.
-    std::int64_t awaited = 0;
+    Sequence awaited = 0;
     TimePoint awaited_since{};
     std::chrono::milliseconds pause{0};  // after the store had no time for it
     TimePoint not_before{};
@@ -90,8 +90,8 @@ class Repair {
                        std::vector<Watermark>& watermarks);
   void put_off(const std::string& id, const Error& error);
   void ask(const std::vector<std::string>& ids);
-  void await(Coupon& coupon, std::int64_t published) const;
-  Result<void> advance(Coupon& coupon, const std::string& id, std::int64_t published, const Reader& reader);
+  void await(Coupon& coupon, Sequence published) const;
+  Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
   bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
   Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
   Result<void> save(const OutboxEntry& entry, const Reader& reader);

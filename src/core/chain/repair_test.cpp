@@ -8,7 +8,7 @@
 namespace seonchak {
 namespace {
 
-IssuedEvent event_of(const std::string& coupon_id, std::int64_t sequence) {
+IssuedEvent event_of(const std::string& coupon_id, Sequence sequence) {
   return {coupon_id, "user", sequence, now(), 1};
 }
 

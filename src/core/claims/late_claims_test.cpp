@@ -10,7 +10,7 @@ namespace {
 struct Late : World {
   Late() : late(store, gate, catalog, metrics, {no_wait, no_wait}) {}
 
-  void keep(const std::string& coupon_id, const std::string& user, std::int64_t sequence) {
+  void keep(const std::string& coupon_id, const std::string& user, Sequence sequence) {
     SaveBatch batch;
     batch.late.push_back({coupon_id, {{user, sequence, now()}, 0}});
     EXPECT_EQ(sqlite->save(batch).value(), SaveOutcome::saved);

@@ -24,7 +24,7 @@ struct Recorded : World {
     }));
     (void)catalog.refresh();
   }
-  void told(const std::string& id, std::int64_t epoch, int first, int count) {
+  void told(const std::string& id, Epoch epoch, int first, int count) {
     for (int i = first; i < first + count; ++i)
       unsaved_claims.issued(id, epoch, {{"u" + std::to_string(i), i, now()}});
   }

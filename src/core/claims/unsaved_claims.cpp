@@ -7,13 +7,13 @@
 
 namespace seonchak {
 
-void UnsavedClaims::issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders) {
+void UnsavedClaims::issued(const std::string& coupon_id, Epoch epoch, std::vector<Holder> holders) {
   if (holders.empty()) return;
   const MutexLock lock(mutex_);
   add(coupon_id, {epoch, std::move(holders)});
 }
 
-void UnsavedClaims::already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder) {
+void UnsavedClaims::already_issued(const std::string& coupon_id, Epoch epoch, const Holder& holder) {
   const MutexLock lock(mutex_);
   if (!told_again_.emplace(coupon_id, epoch, holder.sequence).second) return;
   add(coupon_id, {epoch, {holder}, true});
@@ -63,14 +63,14 @@ void UnsavedClaims::forget_if(const std::string& coupon_id, Done done) {
   if (remembered.chunks.empty()) coupons_.erase(found);
 }
 
-void UnsavedClaims::persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence) {
+void UnsavedClaims::persisted(const std::string& coupon_id, Epoch epoch, Sequence sequence) {
   const MutexLock lock(mutex_);
   forget_if(coupon_id, [&](const Chunk& chunk) {
     return chunk.epoch == epoch && chunk.holders.back().sequence <= sequence;
   });
 }
 
-void UnsavedClaims::forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last) {
+void UnsavedClaims::forget(const std::string& coupon_id, Epoch epoch, std::uint64_t last) {
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || !found->second.has_before(epoch)) return;
@@ -86,7 +86,7 @@ std::vector<std::string> UnsavedClaims::coupons() const {
 }
 
 UnsavedClaims::Page UnsavedClaims::claims(const std::string& coupon_id, std::uint64_t after,
-                                          std::int64_t before, std::size_t claims_max) const {
+                                          Epoch before, std::size_t claims_max) const {
   Page page{{}, after};
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
@@ -101,7 +101,7 @@ UnsavedClaims::Page UnsavedClaims::claims(const std::string& coupon_id, std::uin
   return page;
 }
 
-void UnsavedClaims::doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen) {
+void UnsavedClaims::doubt(const std::string& coupon_id, Epoch epoch, Sequence sequence_seen) {
   const MutexLock lock(mutex_);
   Doubt& doubt = doubts_[coupon_id];
   if (epoch < doubt.epoch) return;

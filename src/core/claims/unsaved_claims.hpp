@@ -22,18 +22,18 @@ class UnsavedClaims {
   explicit UnsavedClaims(std::size_t holders_max = 1'000'000) : holders_max_(holders_max) {}
 
   /// New holders of one gate call, in order of sequence.
-  void issued(const std::string& coupon_id, std::int64_t epoch, std::vector<Holder> holders);
+  void issued(const std::string& coupon_id, Epoch epoch, std::vector<Holder> holders);
 
   /// A holder who was told again, and may not be in the store. Remembered once, however often that happens.
-  void already_issued(const std::string& coupon_id, std::int64_t epoch, const Holder& holder);
+  void already_issued(const std::string& coupon_id, Epoch epoch, const Holder& holder);
 
   /// Forgets what was issued in `epoch` up to `sequence`: the store has it.
-  void persisted(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence);
+  void persisted(const std::string& coupon_id, Epoch epoch, Sequence sequence);
 
   /// Coupons of which anything is remembered.
   std::vector<std::string> coupons() const;
 
-  static constexpr std::int64_t every_epoch = std::numeric_limits<std::int64_t>::max();
+  static constexpr Epoch every_epoch{std::numeric_limits<std::int64_t>::max()};
 
   /// A part of what is remembered, in the order in which it was heard.
   struct Page {
@@ -43,18 +43,18 @@ class UnsavedClaims {
 
   /// What was heard behind the place `after` (0: the beginning) of epochs before `before`: about `claims_max`
   /// claims, since those of one gate call are never parted.
-  Page claims(const std::string& coupon_id, std::uint64_t after, std::int64_t before,
+  Page claims(const std::string& coupon_id, std::uint64_t after, Epoch before,
               std::size_t claims_max) const;
 
   /// Forgets what was heard up to the place `last` of epochs before `epoch`.
-  void forget(const std::string& coupon_id, std::int64_t epoch, std::uint64_t last);
+  void forget(const std::string& coupon_id, Epoch epoch, std::uint64_t last);
 
   /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
-  void doubt(const std::string& coupon_id, std::int64_t epoch, std::int64_t sequence_seen);
+  void doubt(const std::string& coupon_id, Epoch epoch, Sequence sequence_seen);
 
   struct Doubt {
-    std::int64_t epoch = 0;
-    std::int64_t sequence_seen = 0;
+    Epoch epoch = 0;
+    Sequence sequence_seen = 0;
   };
   std::map<std::string, Doubt> take_doubts();
 
@@ -62,17 +62,17 @@ class UnsavedClaims {
 
  private:
   struct Chunk {
-    std::int64_t epoch = 0;
+    Epoch epoch = 0;
     std::vector<Holder> holders;
     bool told_again = false;
     std::uint64_t place = 0;  // ascending
   };
   struct Remembered {
     std::deque<Chunk> chunks;
-    std::map<std::int64_t, std::size_t> epochs;  // how many chunks are of each
-    bool has_before(std::int64_t epoch) const { return !epochs.empty() && epochs.begin()->first < epoch; }
+    std::map<Epoch, std::size_t> epochs;  // how many chunks are of each
+    bool has_before(Epoch epoch) const { return !epochs.empty() && epochs.begin()->first < epoch; }
   };
-  using Told = std::tuple<std::string, std::int64_t, std::int64_t>;  // coupon, epoch, sequence
+  using Told = std::tuple<std::string, Epoch, Sequence>;  // coupon, epoch, sequence
 
   void add(const std::string& coupon_id, Chunk chunk) REQUIRES(mutex_);
   void drop(const std::string& coupon_id, Remembered& remembered, const Chunk& chunk) REQUIRES(mutex_);

@@ -24,7 +24,7 @@ std::string_view to_string(Decision decision);
 /// What the gate knows of a coupon when it decides; `now` is the gate's clock.
 struct GateState {
   std::int64_t stock = 0;
-  std::int64_t sequence =
+  Sequence sequence =
       0;  ///< the last one issued; also how many are issued, as long as the epoch has no gap
   std::int64_t issued = 0;  ///< how many users hold the coupon
   std::int64_t counted =
@@ -32,10 +32,10 @@ struct GateState {
   std::optional<Time> opens_at;
   std::optional<Time> closes_at;
   bool closed = false;
-  std::int64_t epoch = 0;
-  std::int64_t revision = 0;
-  std::int64_t published = 0;  ///< every sequence up to here is acknowledged by the log
-  std::int64_t persisted = 0;  ///< every sequence up to here is committed in the store
+  Epoch epoch = 0;
+  GateRevision revision = 0;
+  Sequence published = 0;  ///< every sequence up to here is acknowledged by the log
+  Sequence persisted = 0;  ///< every sequence up to here is committed in the store
   Time now{};
 };
 

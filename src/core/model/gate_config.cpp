@@ -4,11 +4,11 @@ namespace seonchak {
 
 namespace {
 
-std::int64_t committed_revision(const Coupon& coupon) {
-  return coupon.revision * 2;
+GateRevision committed_revision(const Coupon& coupon) {
+  return GateRevision(coupon.revision.value() * 2);
 }
 
-GateConfig config_of(const Coupon& coupon, std::int64_t revision) {
+GateConfig config_of(const Coupon& coupon, GateRevision revision) {
   return {.id = coupon.id,
           .epoch = coupon.epoch,
           .stock = coupon.stock,
@@ -28,6 +28,10 @@ GateConfig committed(const Coupon& coupon) {
 
 GateConfig proposed(const Coupon& coupon) {
   return config_of(coupon, committed_revision(coupon) + 1);
+}
+
+Revision first_above(GateRevision revision) {
+  return Revision((revision.value() + 1) / 2 + 1);
 }
 
 bool has_revision(const GateState& gate, const Coupon& coupon) {

@@ -12,14 +12,14 @@ namespace seonchak {
 /// What a gate is told of a coupon, and keeps but for `gate`.
 struct GateConfig {
   std::string id;
-  std::int64_t epoch = 0;
+  Epoch epoch = 0;
   std::int64_t stock = 0;
   std::optional<Time> opens_at{};
   std::optional<Time> closes_at{};
   bool closed = false;
   Time created_at{};          ///< tells the coupon from another one that had its id
   std::string gate{};         ///< Coupon::gate: no other server may take this
-  std::int64_t revision = 0;  ///< of stock, window and closed
+  GateRevision revision = 0;  ///< of stock, window and closed
 };
 
 /// A committed revision R is 2R for the gate. A change that lowers the stock is first put to the gate as
@@ -27,6 +27,9 @@ struct GateConfig {
 /// another process can't raise the stock again before the commit.
 GateConfig committed(const Coupon& coupon);
 GateConfig proposed(const Coupon& coupon);
+
+/// The lowest revision that, committed, is above this one of a gate, and above one more of it.
+Revision first_above(GateRevision revision);
 
 /// Whether the gate has this revision of `coupon`, as committed, or a later one.
 bool has_revision(const GateState& gate, const Coupon& coupon);

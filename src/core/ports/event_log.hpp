@@ -16,9 +16,9 @@ namespace seonchak {
 struct IssuedEvent {
   std::string coupon_id;
   std::string user_id;
-  std::int64_t sequence = 0;
+  Sequence sequence = 0;
   Time issued_at{};
-  std::int64_t epoch = 0;  ///< 0 when the message does not say
+  Epoch epoch = 0;  ///< 0 when the message does not say
 
   bool operator==(const IssuedEvent&) const = default;
 };

@@ -23,8 +23,8 @@ inline constexpr std::chrono::milliseconds active_hint_period{1'000};
 /// Everyone who asked for one coupon while the last call was out.
 struct ClaimBatch {
   std::string coupon_id;
-  std::int64_t epoch = 0;  ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
-  std::int64_t sequence_seen =
+  Epoch epoch = 0;  ///< the epoch the store trusts; another one in the gate is Errc::gate_epoch
+  Sequence sequence_seen =
       0;  ///< the highest sequence the caller has seen in this epoch; a lower state is Errc::gate_behind
   std::vector<std::string>
       users;           ///< valid_user_id each, 1 to claim_users_max, duplicates allowed, in order of arrival
@@ -34,7 +34,7 @@ struct ClaimBatch {
 /// The answer to one user of a batch.
 struct Claim {
   Decision decision = Decision::sold_out;
-  std::int64_t sequence = 0;  ///< for issued and already_issued
+  Sequence sequence = 0;  ///< for issued and already_issued
   Time issued_at{};  ///< for issued and already_issued: when that sequence was decided, by the gate's clock
 };
 
@@ -72,14 +72,14 @@ struct GateIdentity {
 /// The coupons of one user that the gate knows of.
 struct Holding {
   std::string coupon_id;
-  std::int64_t sequence = 0;
+  Sequence sequence = 0;
   Time issued_at{};
 };
 
 /// One user's coupon.
 struct Holder {
   std::string user_id;
-  std::int64_t sequence = 0;
+  Sequence sequence = 0;
   Time issued_at{};
 
   bool operator==(const Holder&) const = default;
@@ -88,7 +88,7 @@ struct Holder {
 /// A holder, as somebody outside the gate knows it.
 struct KnownClaim {
   Holder holder;
-  std::int64_t epoch = 0;  ///< in which it was decided
+  Epoch epoch = 0;  ///< in which it was decided
 
   bool operator==(const KnownClaim&) const = default;
 };
@@ -153,20 +153,20 @@ class GateControl {
 /// One atomic batch of the outbox: consecutive sequences of one coupon.
 struct OutboxEntry {
   std::string coupon_id;
-  std::int64_t epoch = 0;
-  std::int64_t first_sequence = 0;
+  Epoch epoch = 0;
+  Sequence first_sequence = 0;
   Time issued_at{};
   std::vector<std::string> users;  ///< users[i] holds first_sequence + i
 
   bool operator==(const OutboxEntry&) const = default;
-  std::int64_t last_sequence() const { return first_sequence + static_cast<std::int64_t>(users.size()) - 1; }
+  Sequence last_sequence() const { return first_sequence + static_cast<std::int64_t>(users.size()) - 1; }
 };
 
 /// Up to which sequence of a coupon something has been done, in one epoch.
 struct Watermark {
   std::string coupon_id;
-  std::int64_t sequence = 0;
-  std::int64_t epoch = 0;
+  Sequence sequence = 0;
+  Epoch epoch = 0;
 
   bool operator==(const Watermark&) const = default;
 };
@@ -214,10 +214,10 @@ class Outbox {
 
   /// How far a coupon has come.
   struct Progress {
-    std::int64_t published = 0;
-    std::int64_t persisted = 0;
-    std::int64_t epoch = 0;  ///< what the watermarks belong to; 0 without a state, and while it is recovered
-    std::int64_t rebuilt = 0;  ///< a recovery wrote what lies up to here: its sequences may have gaps, those
+    Sequence published = 0;
+    Sequence persisted = 0;
+    Epoch epoch = 0;  ///< what the watermarks belong to; 0 without a state, and while it is recovered
+    Sequence rebuilt = 0;  ///< a recovery wrote what lies up to here: its sequences may have gaps, those
                                ///< above have none
   };
   /// Errors: gate_behind when the next one that waits for the store is not in the outbox, or the state lacks

@@ -15,14 +15,14 @@ inline constexpr std::size_t recovery_holders_max = 1'000;
 
 /// What is left of a coupon's state when its recovery begins.
 struct Remains {
-  std::int64_t epoch = 0;      ///< what the state was of when it was last open; 0: there is none
-  std::int64_t sequence = 0;   ///< the last one the state knows
-  std::int64_t persisted = 0;  ///< every holder up to here is in the store
+  Epoch epoch = 0;      ///< what the state was of when it was last open; 0: there is none
+  Sequence sequence = 0;   ///< the last one the state knows
+  Sequence persisted = 0;  ///< every holder up to here is in the store
   std::int64_t holders = 0;    ///< how many there are
   std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
-  std::int64_t pending = 0;    ///< the last sequence in the outbox, as the state says
+  Sequence pending = 0;    ///< the last sequence in the outbox, as the state says
   std::int64_t entries = 0;    ///< how many entries the outbox has
-  std::int64_t rebuilt = 0;    ///< as Outbox::Progress::rebuilt
+  Sequence rebuilt = 0;    ///< as Outbox::Progress::rebuilt
   bool fields_lost = false;    ///< one of the above is not what the state had
 
   /// Whether something waits for the store.
@@ -34,9 +34,9 @@ struct Remains {
 
 /// How far a coupon has come when it is opened again.
 struct RebuiltWatermarks {
-  std::int64_t sequence = 0;   ///< the highest one known
-  std::int64_t persisted = 0;  ///< becomes `published` and `persisted`: the outbox lies above
-  std::int64_t pending = 0;    ///< the last one in the outbox, or `sequence` when that is empty
+  Sequence sequence = 0;   ///< the highest one known
+  Sequence persisted = 0;  ///< becomes `published` and `persisted`: the outbox lies above
+  Sequence pending = 0;    ///< the last one in the outbox, or `sequence` when that is empty
 };
 
 /// Writes a coupon's state anew from what is known of it; docs/decisions/0007 says in which order.
@@ -62,7 +62,7 @@ class GateRecovery {
 
   /// Holders that are left in the gate with a sequence above `after`, in any order. Errors: gate_untrusted
   /// when another server answers before the end.
-  virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) = 0;
+  virtual Result<std::vector<Holder>> survivors(const std::string& coupon_id, Sequence after) = 0;
 
   /// Forgets all holders when `first`, then makes each of these users one. Without users it only asks whether
   /// the token still counts. Errors: gate_behind when holders have been lost since begin().

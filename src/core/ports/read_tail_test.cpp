@@ -32,7 +32,7 @@ class ScriptedTail final : public EventLogTail {
   const std::string name_;
 };
 
-Part part_of(std::int64_t sequence, bool at_end) {
+Part part_of(Sequence sequence, bool at_end) {
   Part part;
   part.events = {{"c", "u", sequence, {}, 1}};
   part.advanced = true;
@@ -49,7 +49,7 @@ struct Reading {
                      });
   }
   ScriptedTail tail;
-  std::vector<std::int64_t> taken;
+  std::vector<Sequence> taken;
   std::size_t taken_max = 100;
 };
 
@@ -59,7 +59,7 @@ TEST(ReadTail, GoesOnAfterATrouble) {
   reading.tail.parts.emplace_back(Error{Errc::unavailable, "replaced"});
   reading.tail.parts.emplace_back(part_of(2, true));
   EXPECT_TRUE(reading.run());
-  EXPECT_EQ(reading.taken, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(reading.taken, (std::vector<Sequence>{1, 2}));
   EXPECT_TRUE(reading.tail.stopped);
 }
 

@@ -21,7 +21,7 @@ inline constexpr std::size_t coupons_page_max = 1'000;
 struct UserCoupon {
   std::string coupon_id;
   std::string user_id;
-  std::int64_t sequence = 0;
+  Sequence sequence = 0;
   Time issued_at{};
   std::string status;  ///< "issued"
 };
@@ -72,15 +72,15 @@ struct LeaseRow {
 /// A coupon and the epoch it must be in.
 struct CouponEpoch {
   std::string coupon_id;
-  std::int64_t epoch = 0;
+  Epoch epoch = 0;
 };
 
 /// A change of where a coupon's gate is trusted: its epoch, or its server's name, or both.
 struct CouponFence {
   std::string coupon_id;
-  std::int64_t seen_epoch = 0;  ///< what the row must have now
+  Epoch seen_epoch = 0;  ///< what the row must have now
   std::string seen_gate;        ///< the same
-  std::int64_t epoch = 0;
+  Epoch epoch = 0;
   std::string gate;
 };
 
@@ -93,14 +93,14 @@ struct FencedCoupons {
 /// What all coupons of a store amount to: tells a catalog that rows are gone, or are what they were before.
 struct CouponTotals {
   std::int64_t count = 0;         ///< of coupons with a revision above 0
-  std::int64_t revision_max = 0;  ///< 0 without any
+  Revision revision_max = 0;  ///< 0 without any
   std::int64_t checksum = 0;      ///< the sum of revision_checksum of all revisions
 
   bool operator==(const CouponTotals&) const = default;
 };
 
-inline std::int64_t revision_checksum(std::int64_t revision) {
-  return revision & 0xffff'ffff;
+inline std::int64_t revision_checksum(Revision revision) {
+  return revision.value() & 0xffff'ffff;
 }
 
 /// What one transaction of the consumer saves.
@@ -151,7 +151,7 @@ class Store {
   virtual Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) = 0;
 
   /// Coupons with a revision above `after`, in revision order, at most `limit`.
-  virtual Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) = 0;
+  virtual Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) = 0;
 
   /// Coupons in order of id, those above `after_id` ("" for the first page), at most `limit`.
   virtual Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) = 0;
@@ -175,7 +175,7 @@ class Store {
   virtual Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) = 0;
 
   /// Holders of a coupon in order of sequence, those above `after_sequence`, at most `limit`.
-  virtual Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+  virtual Result<std::vector<Holder>> holders(const std::string& coupon_id, Sequence after_sequence,
                                               std::size_t limit) = 0;
 
   /// Those of `users` who hold the coupon, in any order.
@@ -185,22 +185,22 @@ class Store {
   /// Announces that `process` is about to write down what it remembers of a coupon that is under recovery in
   /// `epoch`; repeating it is harmless. Waits for no row's lock. False when no recovery in that epoch is
   /// under way.
-  virtual Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+  virtual Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch,
                                        const std::string& process) = 0;
 
   /// Writes down what a process remembers of such a coupon, at most claims_piece_max claims (more are
   /// `invalid`), and counts the piece for its recording, if there is one of that name; repeating it is
   /// harmless. Waits for no row's lock: `unavailable` when somebody holds the coupon's. False, and nothing
   /// written, when no recovery in that epoch is under way.
-  virtual Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+  virtual Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch,
                                       const std::string& process, std::span<const KnownClaim> claims) = 0;
 
   /// Says that this was all.
-  virtual Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+  virtual Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
                                      const std::string& process) = 0;
 
   /// Who has announced it in that epoch and is not at its end, in any order. One that has died never is.
-  virtual Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) = 0;
+  virtual Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) = 0;
 
   /// What all processes have written down of a coupon.
   virtual Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) = 0;
@@ -209,7 +209,7 @@ class Store {
   virtual Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) = 0;
 
   /// Forgets it and its recordings, unless the coupon is not open in `epoch`: then it is the next recovery's.
-  virtual Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) = 0;
+  virtual Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch) = 0;
 
   /// Late claims of a coupon in order of (sequence, epoch, user), those above `after` ({} for the first
   /// page), at most `limit`.

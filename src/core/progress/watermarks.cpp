@@ -13,7 +13,7 @@ void Watermarks::persisted(std::span<const Watermark> watermarks) {
   raise(watermarks, &Outbox::Progress::persisted);
 }
 
-void Watermarks::raise(std::span<const Watermark> watermarks, std::int64_t Outbox::Progress::*stage) {
+void Watermarks::raise(std::span<const Watermark> watermarks, Sequence Outbox::Progress::*stage) {
   bool rose = false;
   {
     const MutexLock lock(mutex_);
@@ -44,7 +44,7 @@ void Watermarks::shown(std::span<const Watermark> watermarks,
 }
 
 std::chrono::steady_clock::time_point Watermarks::shown_at(const std::string& coupon_id,
-                                                           std::int64_t epoch) const {
+                                                           Epoch epoch) const {
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || found->second.progress.epoch != epoch) return {};
@@ -121,7 +121,7 @@ AckWaiters::~AckWaiters() {
 
 void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
   const Outbox::Progress progress = watermarks_.of(watermark.coupon_id);
-  const std::int64_t reached = ack == Ack::log ? progress.published : progress.persisted;
+  const Sequence reached = ack == Ack::log ? progress.published : progress.persisted;
   if (ack == Ack::gate) return done(true);
   if (watermark.epoch == progress.epoch && watermark.sequence <= reached) return done(true);
   if (watermark.epoch < progress.epoch || size_ >= options_.waiters_max) return done(false);
@@ -136,7 +136,7 @@ void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
   if (!ticking_) tick();
 }
 
-void AckWaiters::release(Queue& queue, std::int64_t epoch, std::int64_t reached, Answers& answers) {
+void AckWaiters::release(Queue& queue, Epoch epoch, Sequence reached, Answers& answers) {
   const auto end = queue.upper_bound({epoch, reached});
   for (auto it = queue.begin(); it != end; ++it) {
     (it->first.first == epoch ? answers.yes : answers.no).push_back(std::move(it->second.done));

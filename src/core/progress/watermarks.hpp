@@ -34,7 +34,7 @@ class Watermarks {
 
   /// When the gate was last asked and showed the coupon in this epoch; the clock's beginning when it has not,
   /// or has shown a later one.
-  std::chrono::steady_clock::time_point shown_at(const std::string& coupon_id, std::int64_t epoch) const;
+  std::chrono::steady_clock::time_point shown_at(const std::string& coupon_id, Epoch epoch) const;
 
   /// Calls `changed` after every rise, on the raising thread. The handle's removal waits for a running call.
   using Listener = std::function<void()>;
@@ -53,7 +53,7 @@ class Watermarks {
   Wake& somebody_waits() { return somebody_waits_; }
 
  private:
-  void raise(std::span<const Watermark> watermarks, std::int64_t Outbox::Progress::*stage);
+  void raise(std::span<const Watermark> watermarks, Sequence Outbox::Progress::*stage);
   void notify();
 
   struct Known {
@@ -102,7 +102,7 @@ class AckWaiters {
     std::chrono::steady_clock::time_point deadline;
     Done done;
   };
-  using Queue = std::multimap<std::pair<std::int64_t, std::int64_t>, Waiter>;  // by epoch and sequence
+  using Queue = std::multimap<std::pair<Epoch, Sequence>, Waiter>;  // by epoch and sequence
   struct Stages {
     Queue log;
     Queue store;
@@ -115,7 +115,7 @@ class AckWaiters {
     std::vector<Done> yes;
     std::vector<Done> no;
   };
-  void release(Queue& queue, std::int64_t epoch, std::int64_t reached, Answers& answers);
+  void release(Queue& queue, Epoch epoch, Sequence reached, Answers& answers);
   void expire(Queue& queue, std::chrono::steady_clock::time_point now, std::vector<Done>& done);
   void drop_if_empty(std::unordered_map<std::string, Stages>::iterator it);
   void tick();

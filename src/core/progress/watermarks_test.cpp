@@ -16,12 +16,12 @@ using std::chrono::milliseconds;
 constexpr AckWaitersOptions patient{std::chrono::hours(1), milliseconds(1), 100};
 constexpr AckWaitersOptions hasty{milliseconds(0), milliseconds(1), 100};
 
-void publish(Watermarks& watermarks, const std::string& id, std::int64_t sequence) {
+void publish(Watermarks& watermarks, const std::string& id, Sequence sequence) {
   const Watermark watermark{id, sequence};
   watermarks.published({&watermark, 1});
 }
 
-void persist(Watermarks& watermarks, const std::string& id, std::int64_t sequence) {
+void persist(Watermarks& watermarks, const std::string& id, Sequence sequence) {
   const Watermark watermark{id, sequence};
   watermarks.persisted({&watermark, 1});
 }
@@ -31,7 +31,7 @@ struct Waiting {
   explicit Waiting(AckWaitersOptions options = patient)
       : waiters(std::make_unique<AckWaiters>(loop, watermarks, options)) {}
 
-  void wait(const std::string& name, Ack ack, std::int64_t sequence, const std::string& coupon_id = "c") {
+  void wait(const std::string& name, Ack ack, Sequence sequence, const std::string& coupon_id = "c") {
     waiters->wait({coupon_id, sequence}, ack,
                   [this, name](bool reached) { told.push_back(name + (reached ? " yes" : " no")); });
   }
@@ -190,7 +190,7 @@ TEST(AckWaiters, ALaterEpochConfirmsNothingOfAnEarlierOne) {
 
 TEST(AckWaiters, ManyRisesPostOneSweep) {
   Waiting world;
-  for (std::int64_t i = 1; i <= 10; ++i) publish(world.watermarks, "c", i);
+  for (int i = 1; i <= 10; ++i) publish(world.watermarks, "c", i);
   EXPECT_EQ(world.loop.run(), 1U);
   publish(world.watermarks, "c", 11);
   EXPECT_EQ(world.loop.run(), 1U);
@@ -250,16 +250,16 @@ TEST(AckWaiters, TakeBackTheirWishesWhenDestroyed) {
 }
 
 TEST(AckWaiters, MissNoRiseOfAnotherThread) {
-  constexpr std::int64_t last = 5'000;
+  constexpr int last = 5'000;
   Waiting world({std::chrono::hours(1), milliseconds(1), last});
   std::jthread raiser([&] {
-    for (std::int64_t i = 1; i <= last; ++i) {
+    for (int i = 1; i <= last; ++i) {
       publish(world.watermarks, "c", i);
       persist(world.watermarks, "c", i);
     }
   });
-  std::int64_t reached = 0;
-  for (std::int64_t i = 1; i <= last; ++i) {
+  Sequence reached = 0;
+  for (int i = 1; i <= last; ++i) {
     world.waiters->wait({"c", i}, i % 2 == 0 ? Ack::log : Ack::store, [&](bool yes) { reached += yes; });
     if (i % 7 == 0) world.loop.run();
   }

@@ -106,7 +106,7 @@ TEST(Guard, ForgetsWhatTheStoreHas) {
 TEST(Guard, AServerThatOnlyChangesTheNameOfItsHistoryIsTheSame) {
   Guarded world;
   world.look();
-  const std::int64_t epoch = world.sqlite->coupon("a")->epoch;
+  const Epoch epoch = world.sqlite->coupon("a")->epoch;
   world.memory_gate.rename("another", false);
   world.time.passed += seconds(1);
   EXPECT_TRUE(world.look());

@@ -32,7 +32,7 @@ Result<bool> RecoveryJob::shut(Guard& guard) {
   const auto remains = ports_.gate.begin(committed(coupon_), token_, *observed);
   if (!remains) return remains.error();
   remains_ = *remains;
-  std::int64_t epoch = std::max(row->epoch, remains_.epoch) + 1;
+  Epoch epoch = std::max(row->epoch, remains_.epoch) + 1;
   if (options_.epoch_min) epoch = std::max(epoch, options_.epoch_min());
   fence_ = {id_, row->epoch, row->gate, epoch, coupon_.gate};
   if (failpoint("late_before_log")) (void)read_late();
@@ -164,7 +164,7 @@ Result<void> RecoveryJob::read_waiting() {
                          entry.last_sequence() <= remains_.sequence;
     if (must_be_whole && !follows) return take_no_prefix();
     for (std::size_t i = 0; i < entry.users.size(); ++i) {
-      const std::int64_t sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
       if (sequence <= remains_.persisted) continue;
       Holder holder{entry.users[i], sequence, entry.issued_at};
       if (prefix_) {

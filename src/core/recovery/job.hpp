@@ -30,7 +30,7 @@ struct RecoveryJobOptions {
   std::function<std::string()> make_token;  ///< never the same twice, anywhere
   /// A new epoch is not below this. By the clock, so that a store that has fallen back does not draw an epoch
   /// in which coupons have been issued; nothing: one above all that is known.
-  std::function<std::int64_t()> epoch_min{};
+  std::function<Epoch()> epoch_min{};
 };
 
 /// The recovery of one coupon, in bounded pieces, step by step as docs/decisions/0007 numbers them. Each late
@@ -120,7 +120,7 @@ class RecoveryJob {
   Result<void> open();
   Result<void> forget_late();
   void start_over();
-  std::int64_t intact() const { return prefix_ ? remains_.sequence : 0; }
+  Sequence intact() const { return prefix_ ? remains_.sequence : 0; }
   /// The gate was opened in an epoch that the store has never settled: the store has fallen back.
   bool store_fell_back() const { return remains_.epoch > coupon_.settled; }
   Result<std::vector<Holder>> rows_among(const std::vector<KnownClaim>& claims);
@@ -144,8 +144,8 @@ class RecoveryJob {
 
   // Of the union under way.
   KnownHolders known_;
-  std::int64_t rows_after_ = 0;
-  std::int64_t outbox_after_ = 0;
+  Sequence rows_after_ = 0;
+  Sequence outbox_after_ = 0;
   std::string cursor_;
   std::size_t page_ = 0;  // the next item of the list that a stage works through
   std::vector<KnownClaim> recorded_;

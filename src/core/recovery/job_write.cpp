@@ -124,7 +124,7 @@ Result<void> RecoveryJob::write_outbox() {
 }
 
 Result<void> RecoveryJob::open() {
-  const std::int64_t pending =
+  const Sequence pending =
       rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
   auto opened =
       ports_.gate.open(committed(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});

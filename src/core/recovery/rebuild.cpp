@@ -10,7 +10,7 @@ namespace seonchak {
 
 Rebuilt rebuild(KnownHolders known) {
   std::unordered_set<std::string> users;
-  std::unordered_set<std::int64_t> sequences;
+  std::unordered_set<Sequence> sequences;
   Rebuilt result;
   result.sequence = known.last_sequence;
   if (!known.taken.empty()) result.sequence = std::max(result.sequence, known.taken.back());
@@ -42,7 +42,7 @@ Rebuilt rebuild(KnownHolders known) {
   return result;
 }
 
-std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch) {
+std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, Epoch epoch) {
   std::ranges::stable_sort(claims, {}, [epoch](const KnownClaim& claim) {
     const bool counts_less = claim.epoch != epoch && !failpoint("plain_union");
     return std::pair(counts_less, claim.holder.sequence);
@@ -53,7 +53,7 @@ std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t 
   return holders;
 }
 
-std::vector<OutboxEntry> entries_of(const std::string& coupon_id, std::int64_t epoch,
+std::vector<OutboxEntry> entries_of(const std::string& coupon_id, Epoch epoch,
                                     const std::vector<Holder>& holders, std::size_t users_max) {
   std::vector<OutboxEntry> entries;
   for (const Holder& holder : holders) {

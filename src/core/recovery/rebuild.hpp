@@ -11,9 +11,9 @@ namespace seonchak {
 struct KnownHolders {
   std::vector<Holder> waiting{};      ///< certain, and within the stock; the store may not have them
   std::vector<Holder> candidates{};   ///< said to be issued, and not in the store; the most credible first
-  std::vector<std::int64_t> taken{};  ///< sequences of the store's rows, ascending
-  std::int64_t intact = 0;  ///< up to here the gate has kept who holds what: no sequence is a candidate's
-  std::int64_t last_sequence = 0;  ///< the highest one known besides these
+  std::vector<Sequence> taken{};  ///< sequences of the store's rows, ascending
+  Sequence intact = 0;  ///< up to here the gate has kept who holds what: no sequence is a candidate's
+  Sequence last_sequence = 0;  ///< the highest one known besides these
   std::int64_t room = 0;           ///< how many of the candidates the stock has room for
 };
 
@@ -21,8 +21,8 @@ struct KnownHolders {
 struct Rebuilt {
   std::vector<Holder> pending;  ///< ascending sequences: the outbox
   std::vector<Holder> dropped;  ///< candidates the stock has no room for
-  std::int64_t sequence = 0;    ///< the highest of all
-  std::int64_t persisted = 0;   ///< every pending sequence lies above
+  Sequence sequence = 0;    ///< the highest of all
+  Sequence persisted = 0;   ///< every pending sequence lies above
 };
 
 /// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,
@@ -31,10 +31,10 @@ struct Rebuilt {
 Rebuilt rebuild(KnownHolders known);
 
 /// `claims` in order of credibility: those of `epoch` first, then by sequence.
-std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, std::int64_t epoch);
+std::vector<Holder> by_credibility(std::vector<KnownClaim> claims, Epoch epoch);
 
 /// Outbox entries for these holders, ascending, none with more than `users_max`.
-std::vector<OutboxEntry> entries_of(const std::string& coupon_id, std::int64_t epoch,
+std::vector<OutboxEntry> entries_of(const std::string& coupon_id, Epoch epoch,
                                     const std::vector<Holder>& holders, std::size_t users_max);
 
 }  // namespace seonchak

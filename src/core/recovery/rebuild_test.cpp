@@ -5,15 +5,15 @@
 namespace seonchak {
 namespace {
 
-using Sequences = std::vector<std::int64_t>;
+using Sequences = std::vector<Sequence>;
 
-Holder holder(const std::string& user, std::int64_t sequence) {
+Holder holder(const std::string& user, Sequence sequence) {
   return {user, sequence, from_millis(1'795'316'400'000)};
 }
 
 std::vector<std::string> texts(const std::vector<Holder>& holders) {
   std::vector<std::string> found;
-  for (const Holder& item : holders) found.push_back(item.user_id + std::to_string(item.sequence));
+  for (const Holder& item : holders) found.push_back(item.user_id + to_string(item.sequence));
   return found;
 }
 

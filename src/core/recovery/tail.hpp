@@ -57,7 +57,7 @@ class RecoveryTail {
   std::vector<LogPosition> ends_;
   std::optional<std::vector<LogPosition>> early_ends_;  // failpoint
   struct Found {
-    std::int64_t epoch = 0;  // of the fence that the reading began after
+    Epoch epoch = 0;  // of the fence that the reading began after
     std::vector<KnownClaim> claims;
   };
   std::unordered_map<std::string, Found> found_;  // by coupon served

@@ -30,7 +30,7 @@ struct Issuing : World {
       if (!answer) return answers.push_back(user_id + " " + std::string(to_string(answer.error().code)));
       if (ticker().now() > answer->valid_until) return answers.push_back(user_id + " late");
       std::string text = user_id + " " + std::string(to_string(answer->decision));
-      if (answer->sequence > 0) text += " " + std::to_string(answer->sequence);
+      if (answer->sequence > 0) text += " " + to_string(answer->sequence);
       answers.push_back(text + (answer->pending ? " pending" : ""));
     });
   }
@@ -44,13 +44,13 @@ struct Issuing : World {
     return loop.run_until([&] { return answers.size() >= count; });
   }
 
-  void published(const std::string& coupon_id, std::int64_t sequence) {
+  void published(const std::string& coupon_id, Sequence sequence) {
     const Watermark watermark{coupon_id, sequence, 1};
     watermarks.published({&watermark, 1});
     loop.run();
   }
 
-  void persisted(const std::string& coupon_id, std::int64_t sequence) {
+  void persisted(const std::string& coupon_id, Sequence sequence) {
     const Watermark watermark{coupon_id, sequence, 1};
     watermarks.persisted({&watermark, 1});
     loop.run();

@@ -52,7 +52,7 @@ class FaultyStore : public Store {
       return fenced;
     });
   }
-  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+  Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
     return faults_.run("coupons_since", [&] { return inner_.coupons_since(after, limit); });
   }
   Result<std::vector<Coupon>> list_coupons(const std::string& after_id, std::size_t limit) override {
@@ -82,7 +82,7 @@ class FaultyStore : public Store {
   Result<std::vector<UserCoupon>> coupons_of_user(const std::string& user_id, std::size_t limit) override {
     return faults_.run("coupons_of_user", [&] { return inner_.coupons_of_user(user_id, limit); });
   }
-  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, Sequence after_sequence,
                                       std::size_t limit) override {
     return faults_.run("holders", [&] { return inner_.holders(coupon_id, after_sequence, limit); });
   }
@@ -90,20 +90,20 @@ class FaultyStore : public Store {
                                             std::span<const std::string> users) override {
     return faults_.run("holders_among", [&] { return inner_.holders_among(coupon_id, users); });
   }
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch,
                                const std::string& process) override {
     return faults_.run("begin_recording", [&] { return inner_.begin_recording(coupon_id, epoch, process); });
   }
-  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+  Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override {
     return faults_.run("record_unsaved",
                        [&] { return inner_.record_unsaved(coupon_id, epoch, process, claims); });
   }
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
                              const std::string& process) override {
     return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
   }
-  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override {
     return faults_.run("recordings", [&] { return inner_.recordings(coupon_id, epoch); });
   }
   Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override {
@@ -112,7 +112,7 @@ class FaultyStore : public Store {
   Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override {
     return faults_.run("recorded_claim_count", [&] { return inner_.recorded_claim_count(coupon_id); });
   }
-  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch) override {
     return faults_.run("forget_recorded", [&] { return inner_.forget_recorded(coupon_id, epoch); });
   }
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
@@ -254,7 +254,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   std::set<std::string> undecided_claims;  ///< it cannot be decided yet
 
   /// The entry of a coupon that has this sequence is none that could be read: it fails once it is the next.
-  std::map<std::string, std::int64_t> malformed_entries;
+  std::map<std::string, Sequence> malformed_entries;
 
   std::function<void(std::size_t coupons)> on_progress;  ///< sees how many are asked for
 

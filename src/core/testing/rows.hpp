@@ -29,7 +29,7 @@ class RowStore final : public FaultyStore {
     rows[id] = *row;
     return row;
   }
-  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+  Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
     ++pages;
     if (failing) return Error{Errc::unavailable, "as planned"};
     std::vector<Coupon> found;
@@ -45,7 +45,7 @@ class RowStore final : public FaultyStore {
     return totals();
   }
 
-  Coupon& put(const std::string& id, std::int64_t revision) {
+  Coupon& put(const std::string& id, Revision revision) {
     Coupon& row = rows[id];
     row = Coupon();
     row.id = row.name = id;

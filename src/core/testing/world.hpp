@@ -113,7 +113,7 @@ struct World {
   }
 
   /// What a process claims in; 0, in which nothing can be claimed, while the coupon is not open.
-  std::int64_t open_epoch(const std::string& coupon_id) const {
+  Epoch open_epoch(const std::string& coupon_id) const {
     const auto row = sqlite->coupon(coupon_id);
     return row && row->is_open() ? row->epoch : 0;
   }
@@ -123,8 +123,8 @@ struct World {
     for (int i = 0; i < count; ++i) claim(coupon_id, "user" + std::to_string(++users_));
   }
 
-  std::vector<std::int64_t> saved_sequences(const std::string& coupon_id) const {
-    std::vector<std::int64_t> sequences;
+  std::vector<Sequence> saved_sequences(const std::string& coupon_id) const {
+    std::vector<Sequence> sequences;
     const auto holders = sqlite->holders(coupon_id, 0, 100'000).value();
     for (const Holder& holder : holders) sequences.push_back(holder.sequence);
     return sequences;
@@ -149,17 +149,17 @@ struct World {
   int users_ = 0;
 };
 
-inline std::vector<std::int64_t> one_to(std::int64_t last) {
-  std::vector<std::int64_t> numbers;
-  for (std::int64_t i = 1; i <= last; ++i) numbers.push_back(i);
+inline std::vector<Sequence> one_to(Sequence last) {
+  std::vector<Sequence> numbers;
+  for (Sequence i = 1; i <= last; ++i) numbers.push_back(i);
   return numbers;
 }
 
 /// What a reader finds in the log from its beginning, as sequences of one coupon; nobody else may be reading.
-inline std::vector<std::int64_t> logged_sequences(MemoryLog& log, const std::string& coupon_id) {
+inline std::vector<Sequence> logged_sequences(MemoryLog& log, const std::string& coupon_id) {
   const auto consumer = log.consumer();
   (void)consumer->start_at({});
-  std::vector<std::int64_t> sequences;
+  std::vector<Sequence> sequences;
   const auto polled = consumer->poll(100'000, no_wait).value();
   for (const LogRecord& record : polled.records) {
     const auto& event = std::get<IssuedEvent>(record.message);
@@ -169,9 +169,9 @@ inline std::vector<std::int64_t> logged_sequences(MemoryLog& log, const std::str
 }
 
 /// The sequences without repeats, in the order in which each came first.
-inline std::vector<std::int64_t> first_seen(const std::vector<std::int64_t>& sequences) {
-  std::vector<std::int64_t> seen;
-  for (const std::int64_t sequence : sequences) {
+inline std::vector<Sequence> first_seen(const std::vector<Sequence>& sequences) {
+  std::vector<Sequence> seen;
+  for (const Sequence sequence : sequences) {
     if (std::ranges::find(seen, sequence) == seen.end()) seen.push_back(sequence);
   }
   return seen;

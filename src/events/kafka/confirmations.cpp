@@ -32,7 +32,7 @@ Confirmations::Coupons::value_type& Confirmations::coupon(const std::string& cou
   return *coupons_.emplace(coupon_id, Coupon{}).first;
 }
 
-void Confirmations::add(const std::string& coupon_id, std::int64_t sequence, std::int64_t epoch) {
+void Confirmations::add(const std::string& coupon_id, Sequence sequence, Epoch epoch) {
   invariant(!full(), "nobody adds to a full queue");
   auto& entry = coupon(coupon_id);
   const Ticket ticket = free_;

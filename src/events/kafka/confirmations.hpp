@@ -26,7 +26,7 @@ class Confirmations {
   Ticket next() const { return free_; }
 
   /// Puts the event behind those of its coupon. Not when full.
-  void add(const std::string& coupon_id, std::int64_t sequence, std::int64_t epoch);
+  void add(const std::string& coupon_id, Sequence sequence, Epoch epoch);
 
   void delivered(Ticket ticket);
 
@@ -43,15 +43,15 @@ class Confirmations {
   struct Coupon {
     Ticket first = none;
     Ticket last = none;
-    std::int64_t confirmed = 0;
-    std::int64_t epoch = 0;  // of `confirmed`
+    Sequence confirmed = 0;
+    Epoch epoch = 0;  // of `confirmed`
     bool changed = false;    // in changed_
   };
   using Coupons = std::unordered_map<std::string, Coupon>;
   struct Slot {
     Coupons::value_type* coupon = nullptr;
-    std::int64_t sequence = 0;
-    std::int64_t epoch = 0;
+    Sequence sequence = 0;
+    Epoch epoch = 0;
     Ticket next = none;  // of the same coupon, or of the free list
     bool delivered = false;
   };

@@ -11,7 +11,7 @@ namespace {
 
 using Ticket = Confirmations::Ticket;
 
-Ticket add(Confirmations& confirmations, const std::string& coupon_id, std::int64_t sequence) {
+Ticket add(Confirmations& confirmations, const std::string& coupon_id, Sequence sequence) {
   const Ticket ticket = confirmations.next();
   confirmations.add(coupon_id, sequence, 1);
   return ticket;
@@ -72,8 +72,8 @@ TEST(Confirmations, RandomOrderConfirmsEveryCouponInOrderToItsEnd) {
   std::mt19937 random(17);
   Confirmations confirmations(64);
   std::vector<Ticket> flying;
-  std::map<std::string, std::int64_t> queued;
-  std::map<std::string, std::int64_t> confirmed;
+  std::map<std::string, Sequence> queued;
+  std::map<std::string, Sequence> confirmed;
   for (int step = 0; step < 50'000; ++step) {
     if (!confirmations.full() && random() % 2 == 0) {
       const std::string coupon_id = std::to_string(random() % 3'000);  // more than are remembered when idle

@@ -41,23 +41,23 @@ class KafkaFailure : public testing::Test {
   KafkaOptions options_;
 };
 
-std::vector<IssuedEvent> events(std::int64_t first, std::int64_t last) {
+std::vector<IssuedEvent> events(Sequence first, Sequence last) {
   std::vector<IssuedEvent> made;
-  for (std::int64_t sequence = first; sequence <= last; ++sequence)
+  for (Sequence sequence = first; sequence <= last; ++sequence)
     made.push_back({"1", "42", sequence, Time{}, 1});
   return made;
 }
 
 struct Seen {
-  std::int64_t confirmed = 0;
+  Sequence confirmed = 0;
   int lost = 0;
 };
 
 /// What a relay does: publishes all, polls, and begins again behind the last confirmation when the queue is
 /// lost.
-Seen relay(EventPublisher& publisher, std::int64_t last) {
+Seen relay(EventPublisher& publisher, Sequence last) {
   Seen seen;
-  std::int64_t queued = 0;
+  Sequence queued = 0;
   const auto deadline = SteadyClock::now() + patience;
   while (seen.confirmed < last && SteadyClock::now() < deadline) {
     queued += static_cast<std::int64_t>(publisher.publish(events(queued + 1, last)));
@@ -107,7 +107,7 @@ TEST_F(KafkaFailure, AnOutageIsWaitedOut) {
   EXPECT_EQ(publisher->in_flight(), 4u);
 
   rd_kafka_mock_broker_set_up(cluster_, 1);
-  std::int64_t confirmed = 0;
+  Sequence confirmed = 0;
   const auto deadline = SteadyClock::now() + patience;
   while (confirmed < 9 && SteadyClock::now() < deadline) {
     const auto report = publisher->poll(50ms);
@@ -193,7 +193,7 @@ TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
   constexpr auto round_trip = 100ms;
   rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
   const auto publisher = make_kafka_publisher(options_);
-  EXPECT_EQ(relay(*publisher, count).lost, 0);
+  EXPECT_EQ(relay(*publisher, int{count}).lost, 0);
   const auto consumer = make_kafka_consumer(options_);
   std::vector<LogRecord> records;
   const auto deadline = SteadyClock::now() + patience;

@@ -89,7 +89,7 @@ void write_raw(const KafkaOptions& options, const std::string& key, const std::o
   ASSERT_EQ(rd_kafka_flush(client.get(), 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
-IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
+IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
   return {coupon_id, "42", sequence, *parse_rfc3339("2026-11-22T03:00:00.123Z"), 3};
 }
 

@@ -15,8 +15,7 @@ TEST(KafkaLetters, ThousandsGoTogether) {
   constexpr std::size_t count = 4'000;
   const KafkaOptions options = fresh_kafka();
   std::vector<IssuedEvent> events;
-  for (std::size_t i = 1; i <= count; ++i)
-    events.push_back({"1", "42", static_cast<std::int64_t>(i), from_millis(1), 3});
+  for (int i = 1; i <= int{count}; ++i) events.push_back({"1", "42", i, from_millis(1), 3});
   publish(options, events);
   const auto consumer = make_kafka_consumer(options);
   std::vector<std::string> dead;

@@ -60,14 +60,14 @@ class EventLogContract : public testing::TestWithParam<Twin> {
   Log log_ = GetParam().make();
 };
 
-inline IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
-  return {coupon_id, "user:" + std::to_string(sequence), sequence, from_millis(1'795'316'400'000 + sequence),
+inline IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
+  return {coupon_id, "user:" + to_string(sequence), sequence, from_millis(1'795'316'400'000 + sequence.value()),
           4};
 }
 
-inline std::vector<IssuedEvent> events(const std::string& coupon_id, std::int64_t first, std::int64_t last) {
+inline std::vector<IssuedEvent> events(const std::string& coupon_id, Sequence first, Sequence last) {
   std::vector<IssuedEvent> made;
-  for (std::int64_t sequence = first; sequence <= last; ++sequence)
+  for (Sequence sequence = first; sequence <= last; ++sequence)
     made.push_back(event(coupon_id, sequence));
   return made;
 }
@@ -83,8 +83,8 @@ void until(Poll poll, Enough enough) {
 }
 
 /// The confirmed sequence of each coupon, once nothing is in flight.
-inline std::map<std::string, std::int64_t> settle(EventPublisher& publisher) {
-  std::map<std::string, std::int64_t> confirmed;
+inline std::map<std::string, Sequence> settle(EventPublisher& publisher) {
+  std::map<std::string, Sequence> confirmed;
   const auto take = [&] {
     const auto report = publisher.poll(std::chrono::milliseconds(50));
     EXPECT_FALSE(report.lost);

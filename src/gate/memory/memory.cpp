@@ -34,7 +34,7 @@ bool MemoryGate::Entry::has_lost_holders() const {
 }
 
 // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
-std::int64_t MemoryGate::Entry::last_pending() const {
+Sequence MemoryGate::Entry::last_pending() const {
   return state.sequence > rebuilt ? state.sequence : pending;
 }
 

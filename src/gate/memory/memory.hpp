@@ -62,7 +62,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   Result<std::string> observe(const std::string& coupon_id) override;
   Result<Remains> begin(const GateConfig& config, const std::string& token,
                         const std::string& expected) override;
-  Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override;
+  Result<std::vector<Holder>> survivors(const std::string& coupon_id, Sequence after) override;
   Result<void> put_holders(const std::string& coupon_id, const std::string& token,
                            std::span<const Holder> holders, bool first) override;
   Result<void> put_outbox(const std::string& coupon_id, const std::string& token,
@@ -81,11 +81,11 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   void rename(const std::string& replication_id, bool joined);
   void forget_holders(const std::string& coupon_id);
   void forget_outbox(const std::string& coupon_id);
-  void forget_outbox_entry(const std::string& coupon_id, std::int64_t last_sequence);
+  void forget_outbox_entry(const std::string& coupon_id, Sequence last_sequence);
 
  private:
   struct Held {
-    std::int64_t sequence = 0;
+    Sequence sequence = 0;
     Time issued_at{};
   };
   struct Entry {
@@ -94,14 +94,14 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
-    std::int64_t pending = 0;        ///< RebuiltWatermarks::pending, ::sequence of the last recovery
-    std::int64_t rebuilt = 0;
+    Sequence pending = 0;        ///< RebuiltWatermarks::pending, ::sequence of the last recovery
+    Sequence rebuilt = 0;
     std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
 
     bool has_lost_holders() const;
     bool has_no_outbox() const;
     bool has_lost_outbox() const;
-    std::int64_t last_pending() const;
+    Sequence last_pending() const;
   };
 
   struct Lease {
@@ -113,7 +113,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
   std::string name() const REQUIRES(mutex_);
   std::string epoch_text(const std::string& coupon_id) REQUIRES(mutex_);
   void hint(const std::string& coupon_id) REQUIRES(mutex_);
-  static std::optional<std::int64_t> reached(const Entry* entry, const Watermark& watermark);
+  static std::optional<Sequence> reached(const Entry* entry, const Watermark& watermark);
   Entry* find(std::string_view coupon_id) REQUIRES(mutex_);
   Result<Entry*> find_shut(const std::string& coupon_id, const std::string& token) REQUIRES(mutex_);
   Result<Entry*> create(const GateConfig& config) REQUIRES(mutex_);

@@ -43,7 +43,7 @@ TEST(MemoryGate, AHandlerMayClaimAgain) {
   MemoryGate gate;
   const GateConfig coupon = testing::make_config(4);
   ASSERT_TRUE(gate.install(coupon));
-  std::int64_t second = 0;
+  Sequence second = 0;
   gate.claim(testing::batch_of(coupon, {"a"}), [&](Result<ClaimReply>) {
     gate.claim(testing::batch_of(coupon, {"b"}),
                [&](Result<ClaimReply> reply) { second = reply->claims[0].sequence; });

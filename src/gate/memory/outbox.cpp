@@ -34,7 +34,7 @@ Result<OutboxRead> MemoryGate::read(std::span<const Watermark> after, std::size_
 }
 
 // Nothing when the watermark does not belong to this state.
-std::optional<std::int64_t> MemoryGate::reached(const Entry* entry, const Watermark& watermark) {
+std::optional<Sequence> MemoryGate::reached(const Entry* entry, const Watermark& watermark) {
   if (entry == nullptr || !entry->token.empty()) return std::nullopt;
   if (entry->state.epoch != watermark.epoch && !failpoint("watermark_of_any_epoch")) return std::nullopt;
   const bool all_rebuilt = watermark.sequence >= entry->pending;
@@ -57,7 +57,7 @@ PerCoupon<void> MemoryGate::raise_persisted(std::span<const Watermark> watermark
     Entry* const entry = find(watermark.coupon_id);
     const auto sequence = reached(entry, watermark);
     if (!sequence) continue;
-    std::int64_t& persisted = entry->state.persisted;
+    Sequence& persisted = entry->state.persisted;
     persisted = std::max(persisted, *sequence);
     auto& outbox = entry->outbox;
     while (!outbox.empty() && outbox.front().last_sequence() <= persisted) outbox.pop_front();

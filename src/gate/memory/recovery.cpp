@@ -79,7 +79,7 @@ void MemoryGate::forget_outbox(const std::string& coupon_id) {
   if (Entry* const entry = find(coupon_id)) entry->outbox.clear();
 }
 
-void MemoryGate::forget_outbox_entry(const std::string& coupon_id, std::int64_t last_sequence) {
+void MemoryGate::forget_outbox_entry(const std::string& coupon_id, Sequence last_sequence) {
   const MutexLock lock(mutex_);
   if (Entry* const entry = find(coupon_id))
     std::erase_if(entry->outbox,
@@ -139,7 +139,7 @@ Result<MemoryGate::Entry*> MemoryGate::find_shut(const std::string& coupon_id, c
 std::string MemoryGate::epoch_text(const std::string& coupon_id) {
   const Entry* const entry = find(coupon_id);
   if (entry == nullptr) return {};
-  return entry->token.empty() ? std::to_string(entry->state.epoch) : 'r' + entry->token;
+  return entry->token.empty() ? to_string(entry->state.epoch) : 'r' + entry->token;
 }
 
 Result<std::string> MemoryGate::observe(const std::string& coupon_id) {
@@ -169,7 +169,7 @@ Result<Remains> MemoryGate::begin(const GateConfig& config, const std::string& t
                  entry.rebuilt};
 }
 
-Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, std::int64_t after) {
+Result<std::vector<Holder>> MemoryGate::survivors(const std::string& coupon_id, Sequence after) {
   const MutexLock lock(mutex_);
   std::vector<Holder> holders;
   if (const Entry* const entry = find(coupon_id)) {

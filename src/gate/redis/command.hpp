@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/model/ids.hpp"
+
 namespace seonchak {
 
 /// A command as the server reads it (RESP arrays of bulk strings).
@@ -26,6 +28,10 @@ class ScriptCall {
 
   ScriptCall& add(std::string_view argument);
   ScriptCall& add(std::int64_t argument) { return add(std::string_view(std::to_string(argument))); }
+  template <class Meaning>
+  ScriptCall& add(Id<Meaning> argument) {
+    return add(argument.value());
+  }
 
   std::string evalsha() const;
   std::string eval() const;

@@ -273,7 +273,7 @@ TEST(RedisConnection, ScriptsTheServerHasForgottenAreSentAgain) {
   const auto replies = twin.claim_all(std::move(batches));
   for (std::size_t i = 0; i < replies.size(); ++i) {
     ASSERT_TRUE(replies[i]) << replies[i].error().message;
-    EXPECT_EQ(replies[i]->claims[0].sequence, static_cast<std::int64_t>(i) + 2);
+    EXPECT_EQ(replies[i]->claims[0].sequence, static_cast<int>(i) + 2);
   }
 }
 

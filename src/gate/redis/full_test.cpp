@@ -46,7 +46,7 @@ class FullRedis : public ::testing::Test {
     return std::stoll(text.substr(text.find("used_memory:") + 12));
   }
 
-  Watermark watermark(std::int64_t sequence) const { return {coupon_.id, sequence, coupon_.epoch}; }
+  Watermark watermark(Sequence sequence) const { return {coupon_.id, sequence, coupon_.epoch}; }
   Names ids() const { return {coupon_.id}; }
 
   PrivateRedis server_{{"--appendonly", "no"}};
@@ -54,7 +54,7 @@ class FullRedis : public ::testing::Test {
   RedisClient redis_{server_.options()};
   const GateConfig coupon_ = make_config(stock_max);
   std::int64_t users_ = 0;
-  std::int64_t last_ = 0;
+  Sequence last_ = 0;
 };
 
 TEST_F(FullRedis, ARequestIsRefusedAsAFullOutboxRefusesIt) {
@@ -68,7 +68,7 @@ TEST_F(FullRedis, ARequestIsRefusedAsAFullOutboxRefusesIt) {
 TEST_F(FullRedis, WhatIsPersistedIsFreedAndItIssuesAgain) {
   const auto published = watermark(last_);
   ASSERT_TRUE(twin_.outbox().raise_published({&published, 1}).front());
-  for (std::int64_t sequence = 1'000; sequence < last_ + 1'000; sequence += 1'000) {
+  for (Sequence sequence = 1'000; sequence < last_ + 1'000; sequence += 1'000) {
     const auto persisted = watermark(std::min(sequence, last_));
     const auto marked = twin_.outbox().raise_persisted({&persisted, 1}).front();
     ASSERT_TRUE(marked) << marked.error().message;

@@ -31,7 +31,7 @@ class LostKeys : public ::testing::Test {
     return reply ? Errc::rejected : reply.error().code;
   }
 
-  void persist(std::int64_t sequence) {
+  void persist(Sequence sequence) {
     const Watermark watermark{coupon_.id, sequence, coupon_.epoch};
     EXPECT_TRUE(twin_->outbox().raise_persisted({&watermark, 1}).front());
   }

@@ -77,7 +77,7 @@ Result<GateState> state_with(std::size_t index, std::string_view value) {
 
 TEST(RedisMalformed, AStateOfOursWithAnotherNumberThanAGateCountsIsLost) {
   EXPECT_TRUE(state_with(1, "5"));
-  EXPECT_EQ(state_with(2, "9007199254740992")->sequence, std::int64_t{1} << 53);
+  EXPECT_EQ(state_with(2, "9007199254740992")->sequence.value(), std::int64_t{1} << 53);
   EXPECT_EQ(state_with(4, some_time)->opens_at, from_millis(1'795'316'400'123));
   for (const std::size_t index : {1, 2, 3, 6, 7, 8, 9, 10, 11}) {
     for (const std::string_view value : {"-1", "", "x", "1.5", beyond.data()}) {

@@ -114,13 +114,13 @@ class RedisOutbox final : public Outbox {
     const auto published = number(0);
     const auto persisted = number(1);
     const auto epoch = number(2);
-    if (!epoch) return Stage{{published.value_or(0), persisted.value_or(0), 0}, false};
+    if (!epoch) return Stage{{Sequence(published.value_or(0)), Sequence(persisted.value_or(0)), 0}, false};
     if (!published || !persisted || !number(3) || text_of(element(reply, 6))) return behind(coupon_id);
     // Between the end of a rebuilt outbox and the sequence it was opened with, nothing waits.
     const std::int64_t sequence = *number(3);
     const std::int64_t rebuilt = number(4).value_or(0);
     const std::int64_t last = sequence <= rebuilt ? number(5).value_or(sequence) : sequence;
-    return Stage{{*published, *persisted, *epoch, rebuilt}, last > *persisted};
+    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch), Sequence(rebuilt)}, last > *persisted};
   }
 
   /// Those whose outbox has not what waits next. Coupons at rest cost no question.

@@ -33,11 +33,12 @@ class RedisGateRecovery final : public GateRecovery {
     const auto number = [&](std::size_t index, std::int64_t none) {
       return count_of(element(**reply, index)).value_or(none);
     };
-    return Remains{number(1, 0), number(2, 0), number(3, 0), number(4, 0),     number(5, -1),
-                   number(6, 0), number(7, 0), number(8, 0), number(9, 1) != 0};
+    const auto sequence = [&](std::size_t index) { return Sequence(number(index, 0)); };
+    return Remains{Epoch(number(1, 0)), sequence(2),  sequence(3), number(4, 0),     number(5, -1),
+                   sequence(6),         number(7, 0), sequence(8), number(9, 1) != 0};
   }
 
-  Result<std::vector<Holder>> survivors(const std::string& coupon_id, std::int64_t after) override {
+  Result<std::vector<Holder>> survivors(const std::string& coupon_id, Sequence after) override {
     std::vector<Holder> holders;
     std::string cursor;
     do {

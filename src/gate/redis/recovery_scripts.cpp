@@ -6,7 +6,7 @@ namespace seonchak {
 namespace {
 
 std::string holder_value(const Holder& holder) {
-  return std::to_string(holder.sequence) + ':' + std::to_string(to_millis(holder.issued_at));
+  return to_string(holder.sequence) + ':' + std::to_string(to_millis(holder.issued_at));
 }
 
 std::string join(const std::vector<std::string>& users) {
@@ -26,7 +26,7 @@ std::optional<Holder> read_holder(std::string_view user_id, std::string_view val
   const auto sequence = parse_count(value.substr(0, colon));
   const auto issued_at = parse_millis(value.substr(colon + 1));
   if (!sequence || !issued_at) return std::nullopt;
-  return Holder{std::string(user_id), *sequence, *issued_at};
+  return Holder{std::string(user_id), Sequence(*sequence), *issued_at};
 }
 
 ScriptCall holders_call(const GateConfig& config, std::span<const std::string> users) {

@@ -189,15 +189,15 @@ Result<GateState> read_common(std::string_view coupon_id, const redisReply& repl
     return value.value_or(0);
   };
   state.stock = number(1);
-  state.sequence = number(2);
+  state.sequence = Sequence(number(2));
   state.issued = number(3);
   whole = read_time(element(reply, 4), state.opens_at) && whole;
   whole = read_time(element(reply, 5), state.closes_at) && whole;
   state.closed = number(6) != 0;
-  state.epoch = number(7);
-  state.revision = number(8);
-  state.published = number(9);
-  state.persisted = number(10);
+  state.epoch = Epoch(number(7));
+  state.revision = GateRevision(number(8));
+  state.published = Sequence(number(9));
+  state.persisted = Sequence(number(10));
   const auto now = time_of(element(reply, 11));
   if (!now || state.epoch == 0 || !count_of(element(reply, 3))) return malformed(coupon_id);
   // The epoch is one of ours: so was the rest.
@@ -223,16 +223,17 @@ Result<ClaimReply> read_claims(std::string_view coupon_id, std::size_t users, co
   const std::size_t size = size_of(reply);
   const bool pairs = size > state_elements && (size - state_elements) % 2 == 1;
   const auto fresh = pairs ? count_of(element(reply, state_elements)) : std::nullopt;
-  if (!fresh || *fresh > state->sequence) return malformed(coupon_id);
+  if (!fresh || *fresh > state->sequence.value()) return malformed(coupon_id);
   // A refusal needs no code: the state after the batch refuses for the same reason.
   const Decision refusal = decide(*state, false);
   ClaimReply answer{*state, std::vector<Claim>(users, Claim{refusal, 0, {}})};
   if (!read_told(reply, answer.claims)) return malformed(coupon_id);
-  std::int64_t next = state->sequence - *fresh + 1;
+  Sequence next = state->sequence - *fresh + 1;
   for (Claim& claim : answer.claims) {
     if (claim.decision == Decision::already_issued) continue;
     if (next <= state->sequence) {
-      claim = {Decision::issued, next++, state->now};
+      claim = {Decision::issued, next, state->now};
+      ++next;
     } else if (refusal == Decision::issued) {
       return malformed(coupon_id);
     }

@@ -33,7 +33,7 @@ std::optional<OutboxEntry> read_entry(const std::string& coupon_id, const redisR
   for (std::size_t i = 0; i + 1 < size_of(fields); i += 2) {
     const auto name = text_of(element(fields, i));
     const redisReply& value = element(fields, i + 1);
-    if (name == "e") entry.epoch = count_of(value).value_or(0);
+    if (name == "e") entry.epoch = Epoch(count_of(value).value_or(0));
     if (name == "t") entry.issued_at = time_of(value).value_or(Time{});
     if (name == "u") entry.users = split(text_of(value).value_or(""));
   }
@@ -41,7 +41,7 @@ std::optional<OutboxEntry> read_entry(const std::string& coupon_id, const redisR
   // Whoever writes an event relies on its ids.
   if (entry.users.empty() || !std::ranges::all_of(entry.users, valid_user_id)) return std::nullopt;
   if (*last < static_cast<std::int64_t>(entry.users.size())) return std::nullopt;
-  entry.first_sequence = *last - static_cast<std::int64_t>(entry.users.size()) + 1;
+  entry.first_sequence = Sequence(*last) - static_cast<std::int64_t>(entry.users.size()) + 1;
   return entry;
 }
 
@@ -53,7 +53,7 @@ std::string read_outbox_command(std::span<const Watermark> after, std::size_t en
   if (wait.count() > 0) words.insert(words.end(), {"BLOCK", std::to_string(wait.count())});
   words.emplace_back("STREAMS");
   for (const Watermark& watermark : after) words.push_back(CouponKeys(watermark.coupon_id).outbox);
-  for (const Watermark& watermark : after) words.push_back(std::to_string(watermark.sequence) + "-0");
+  for (const Watermark& watermark : after) words.push_back(to_string(watermark.sequence) + "-0");
   return redis_command(words);
 }
 

@@ -40,7 +40,7 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(done) << done.error().message;
   }
 
-  std::vector<OutboxEntry> read(const GateConfig& coupon, std::int64_t after, std::size_t entries_max = 100) {
+  std::vector<OutboxEntry> read(const GateConfig& coupon, Sequence after, std::size_t entries_max = 100) {
     const Watermark watermark{coupon.id, after};
     auto read = outbox().read({&watermark, 1}, entries_max, std::chrono::milliseconds(0));
     EXPECT_TRUE(read) << read.error().message;
@@ -49,7 +49,7 @@ class GateContractTest : public ::testing::TestWithParam<std::string> {
     return std::move(read->entries);
   }
 
-  void persisted(const GateConfig& coupon, std::int64_t sequence) {
+  void persisted(const GateConfig& coupon, Sequence sequence) {
     const Watermark watermark{coupon.id, sequence, coupon.epoch};
     ASSERT_TRUE(outbox().raise_persisted({&watermark, 1}).front());
   }

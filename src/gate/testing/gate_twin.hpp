@@ -30,7 +30,7 @@ class GateTwin {
   virtual std::vector<Result<ClaimReply>> claim_all(std::vector<ClaimBatch> batches) = 0;
 
   /// Deletes one entry of an outbox, as somebody with a client may.
-  virtual void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) = 0;
+  virtual void delete_entry(const std::string& coupon_id, Sequence last_sequence) = 0;
 
   Result<ClaimReply> claim(ClaimBatch batch) {
     std::vector<ClaimBatch> batches;
@@ -66,7 +66,7 @@ class MemoryTwin final : public GateTwin {
   GateControl& control() override { return memory_; }
   Outbox& outbox() override { return memory_; }
   GateRecovery& recovery() override { return memory_; }
-  void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) override {
+  void delete_entry(const std::string& coupon_id, Sequence last_sequence) override {
     memory_.forget_outbox_entry(coupon_id, last_sequence);
   }
 
@@ -92,7 +92,7 @@ class RedisTwin final : public GateTwin {
   GateControl& control() override { return *control_; }
   Outbox& outbox() override { return *outbox_; }
   GateRecovery& recovery() override { return *recovery_; }
-  void delete_entry(const std::string& coupon_id, std::int64_t last_sequence) override {
+  void delete_entry(const std::string& coupon_id, Sequence last_sequence) override {
     const auto deleted = client_.call(
         redis_command({"XDEL", CouponKeys(coupon_id).outbox, std::to_string(last_sequence) + "-0"}));
     ASSERT_TRUE(deleted && integer_of(**deleted) == 1);

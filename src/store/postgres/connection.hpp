@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "core/model/ids.hpp"
 #include "store/postgres/postgres.hpp"
 
 struct pg_conn;
@@ -53,6 +54,10 @@ class PostgresParams {
  public:
   PostgresParams& text(std::string value);
   PostgresParams& bigint(std::int64_t value);
+  template <class Meaning>
+  PostgresParams& bigint(Id<Meaning> value) {
+    return bigint(value.value());
+  }
   PostgresParams& time(std::optional<Time> value);
   PostgresParams& texts(std::span<const std::string_view> values);
   PostgresParams& bigints(std::span<const std::int64_t> values);
@@ -82,6 +87,9 @@ class PostgresRows {
   std::string_view text(std::size_t row, int column) const;
   std::int32_t integer(std::size_t row, int column) const;
   std::int64_t bigint(std::size_t row, int column) const;
+  Sequence sequence(std::size_t row, int column) const { return Sequence(bigint(row, column)); }
+  Epoch epoch(std::size_t row, int column) const { return Epoch(bigint(row, column)); }
+  Revision revision(std::size_t row, int column) const { return Revision(bigint(row, column)); }
   Time time(std::size_t row, int column) const;
   std::optional<Time> optional_time(std::size_t row, int column) const;
 

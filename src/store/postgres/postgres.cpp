@@ -36,11 +36,11 @@ Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
   coupon.closes_at = rows.optional_time(row, 4);
   coupon.closed = rows.text(row, 5) == "closed";
   coupon.ack = parse_ack(rows.text(row, 6)).value_or(Ack::store);
-  coupon.epoch = rows.bigint(row, 7);
-  coupon.revision = rows.bigint(row, 8);
+  coupon.epoch = rows.epoch(row, 7);
+  coupon.revision = rows.revision(row, 8);
   coupon.created_at = rows.time(row, 9);
   coupon.gate = rows.text(row, 10);
-  coupon.settled = rows.bigint(row, 11);
+  coupon.settled = rows.epoch(row, 11);
   return coupon;
 }
 
@@ -48,7 +48,7 @@ Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
 std::vector<Holder> read_holders(const PostgresRows& rows) {
   std::vector<Holder> found;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    found.push_back({std::string(rows.text(row, 0)), rows.bigint(row, 1), rows.time(row, 2)});
+    found.push_back({std::string(rows.text(row, 0)), rows.sequence(row, 1), rows.time(row, 2)});
   }
   return found;
 }
@@ -99,7 +99,7 @@ class PostgresStore final : public Store {
     }
     if (!rows) return row_error(coupon.id, rows.error());
     coupon.id = rows->at(2).text(0, 0);
-    coupon.revision = rows->at(2).bigint(0, 1);
+    coupon.revision = rows->at(2).revision(0, 1);
     return coupon;
   }
 
@@ -133,7 +133,7 @@ class PostgresStore final : public Store {
                                PostgresCall{&commit_transaction}};
     const auto rows = (*connection)->run(finish);
     if (!rows) return to_error(rows.error());
-    after.revision = rows->at(1).bigint(0, 0);
+    after.revision = rows->at(1).revision(0, 0);
     return after;
   }
 
@@ -145,9 +145,9 @@ class PostgresStore final : public Store {
     std::vector<std::string_view> gates;
     for (const CouponFence& fence : fences) {
       ids.push_back(fence.coupon_id);
-      seen_epochs.push_back(fence.seen_epoch);
+      seen_epochs.push_back(fence.seen_epoch.value());
       seen_gates.push_back(fence.seen_gate);
-      epochs.push_back(fence.epoch);
+      epochs.push_back(fence.epoch.value());
       gates.push_back(fence.gate);
     }
     PostgresParams changes;
@@ -171,7 +171,7 @@ class PostgresStore final : public Store {
     return fenced;
   }
 
-  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+  Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
     const auto rows =
         pool_.query(sql::coupons_since, PostgresParams().bigint(after).bigint(limit_rows(limit)));
     if (!rows) return rows.error();
@@ -216,13 +216,13 @@ class PostgresStore final : public Store {
     if (!rows) return rows.error();
     std::vector<UserCoupon> found;
     for (std::size_t row = 0; row < rows->size(); ++row) {
-      found.push_back({std::string(rows->text(row, 0)), user_id, rows->bigint(row, 1), rows->time(row, 2),
+      found.push_back({std::string(rows->text(row, 0)), user_id, rows->sequence(row, 1), rows->time(row, 2),
                        std::string(rows->text(row, 3))});
     }
     return found;
   }
 
-  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, Sequence after_sequence,
                                       std::size_t limit) override {
     const auto rows = pool_.query(
         sql::holders, PostgresParams().text(coupon_id).bigint(after_sequence).bigint(limit_rows(limit)));
@@ -238,22 +238,22 @@ class PostgresStore final : public Store {
     return read_holders(*rows);
   }
 
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch,
                                const std::string& process) override {
     return unsaved_.begin_recording(coupon_id, epoch, process);
   }
 
-  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+  Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override {
     return unsaved_.record_unsaved(coupon_id, epoch, process, claims);
   }
 
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
                              const std::string& process) override {
     return unsaved_.end_recording(coupon_id, epoch, process);
   }
 
-  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override {
     return unsaved_.recordings(coupon_id, epoch);
   }
 
@@ -265,7 +265,7 @@ class PostgresStore final : public Store {
     return unsaved_.recorded_claim_count(coupon_id);
   }
 
-  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch) override {
     return unsaved_.forget_recorded(coupon_id, epoch);
   }
 

@@ -47,10 +47,10 @@ PostgresCall save_events_call(const SaveBatch& batch, const PostgresStatement& s
   std::vector<std::int64_t> epochs;
   for (const IssuedEvent* event : events) {
     coupons.push_back(event->coupon_id);
-    sequences.push_back(event->sequence);
+    sequences.push_back(event->sequence.value());
     users.push_back(event->user_id);
     times.push_back(event->issued_at);
-    epochs.push_back(event->epoch);
+    epochs.push_back(event->epoch.value());
   }
   PostgresParams params;
   params.texts(coupons).bigints(sequences).texts(users).times(times).bigints(epochs);
@@ -71,8 +71,8 @@ PostgresCall save_late_claims_call(const SaveBatch& batch) {
   std::vector<Time> times;
   for (const LateClaim* late : claims) {
     coupons.push_back(late->coupon_id);
-    sequences.push_back(late->claim.holder.sequence);
-    epochs.push_back(late->claim.epoch);
+    sequences.push_back(late->claim.holder.sequence.value());
+    epochs.push_back(late->claim.epoch.value());
     users.push_back(late->claim.holder.user_id);
     times.push_back(late->claim.holder.issued_at);
   }
@@ -86,7 +86,7 @@ PostgresCall check_epochs_call(const SaveBatch& batch) {
   std::vector<std::int64_t> epochs;
   for (const CouponEpoch& expected : batch.epochs) {
     coupons.push_back(expected.coupon_id);
-    epochs.push_back(expected.epoch);
+    epochs.push_back(expected.epoch.value());
   }
   PostgresParams params;
   params.texts(coupons).bigints(epochs);

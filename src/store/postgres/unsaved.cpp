@@ -14,7 +14,7 @@ std::vector<KnownClaim> read_claims(const PostgresRows& rows) {
   std::vector<KnownClaim> claims;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     claims.push_back(
-        {{std::string(rows.text(row, 0)), rows.bigint(row, 1), rows.time(row, 2)}, rows.bigint(row, 3)});
+        {{std::string(rows.text(row, 0)), rows.sequence(row, 1), rows.time(row, 2)}, rows.epoch(row, 3)});
   }
   return claims;
 }
@@ -26,16 +26,16 @@ PostgresCall record_unsaved_call(const std::string& coupon_id, std::span<const K
   std::vector<std::int64_t> epochs;
   for (const KnownClaim& claim : claims) {
     users.push_back(claim.holder.user_id);
-    sequences.push_back(claim.holder.sequence);
+    sequences.push_back(claim.holder.sequence.value());
     times.push_back(claim.holder.issued_at);
-    epochs.push_back(claim.epoch);
+    epochs.push_back(claim.epoch.value());
   }
   PostgresParams params;
   params.text(coupon_id).texts(users).bigints(sequences).times(times).bigints(epochs);
   return {&sql::record_unsaved, std::move(params)};
 }
 
-PostgresParams recording_params(const std::string& coupon_id, std::int64_t epoch,
+PostgresParams recording_params(const std::string& coupon_id, Epoch epoch,
                                 const std::string& process) {
   PostgresParams params;
   params.text(coupon_id).bigint(epoch).text(process);
@@ -49,14 +49,14 @@ Result<void> done(const Result<PostgresRows>& rows) {
 
 }  // namespace
 
-Result<bool> PostgresUnsaved::begin_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> PostgresUnsaved::begin_recording(const std::string& coupon_id, Epoch epoch,
                                               const std::string& process) {
   const auto rows = pool_.query(sql::begin_recording, recording_params(coupon_id, epoch, process));
   if (!rows) return rows.error();
   return rows->bigint(0, 0) > 0;
 }
 
-Result<bool> PostgresUnsaved::record_unsaved(const std::string& coupon_id, std::int64_t epoch,
+Result<bool> PostgresUnsaved::record_unsaved(const std::string& coupon_id, Epoch epoch,
                                              const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   auto connection = pool_.acquire();
@@ -72,12 +72,12 @@ Result<bool> PostgresUnsaved::record_unsaved(const std::string& coupon_id, std::
   return to_error(written.error());
 }
 
-Result<void> PostgresUnsaved::end_recording(const std::string& coupon_id, std::int64_t epoch,
+Result<void> PostgresUnsaved::end_recording(const std::string& coupon_id, Epoch epoch,
                                             const std::string& process) {
   return done(pool_.query(sql::end_recording, recording_params(coupon_id, epoch, process)));
 }
 
-Result<std::vector<Recording>> PostgresUnsaved::recordings(const std::string& coupon_id, std::int64_t epoch) {
+Result<std::vector<Recording>> PostgresUnsaved::recordings(const std::string& coupon_id, Epoch epoch) {
   const auto rows = pool_.query(sql::recordings, PostgresParams().text(coupon_id).bigint(epoch));
   if (!rows) return rows.error();
   std::vector<Recording> found;
@@ -99,7 +99,7 @@ Result<std::int64_t> PostgresUnsaved::recorded_claim_count(const std::string& co
   return rows->bigint(0, 0);
 }
 
-Result<void> PostgresUnsaved::forget_recorded(const std::string& coupon_id, std::int64_t epoch) {
+Result<void> PostgresUnsaved::forget_recorded(const std::string& coupon_id, Epoch epoch) {
   return done(pool_.query(sql::forget_recorded, PostgresParams().text(coupon_id).bigint(epoch)));
 }
 
@@ -128,8 +128,8 @@ Result<void> PostgresUnsaved::forget_late_claims(const std::string& coupon_id,
   std::vector<std::int64_t> epochs;
   std::vector<std::string_view> users;
   for (const KnownClaim& claim : claims) {
-    sequences.push_back(claim.holder.sequence);
-    epochs.push_back(claim.epoch);
+    sequences.push_back(claim.holder.sequence.value());
+    epochs.push_back(claim.epoch.value());
     users.push_back(claim.holder.user_id);
   }
   PostgresParams params;

@@ -10,14 +10,14 @@ class PostgresUnsaved {
  public:
   explicit PostgresUnsaved(PostgresPool& pool) : pool_(pool) {}
 
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch, const std::string& process);
-  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+  Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch, const std::string& process);
+  Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims);
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch, const std::string& process);
-  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch);
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process);
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch);
   Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id);
   Result<std::int64_t> recorded_claim_count(const std::string& coupon_id);
-  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch);
+  Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch);
 
   Result<std::vector<KnownClaim>> late_claims(const std::string& coupon_id, const KnownClaim& after,
                                               std::int64_t limit);

@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/stop_deadline.hpp"
+#include "core/model/ids.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -27,6 +28,10 @@ class SqliteStatement {
 
   SqliteStatement& text(std::string_view value);
   SqliteStatement& integer(std::int64_t value);
+  template <class Meaning>
+  SqliteStatement& integer(Id<Meaning> value) {
+    return integer(value.value());
+  }
   SqliteStatement& time(std::optional<Time> value);
 
   /// True: there is a row to read. False: it is done. When it is done, or has failed, it is also reset.
@@ -49,6 +54,9 @@ class SqliteStatement {
 
   std::string text_at(int column) const;
   std::int64_t integer_at(int column) const;
+  Sequence sequence_at(int column) const { return Sequence(integer_at(column)); }
+  Epoch epoch_at(int column) const { return Epoch(integer_at(column)); }
+  Revision revision_at(int column) const { return Revision(integer_at(column)); }
   Time time_at(int column) const;
   std::optional<Time> optional_time_at(int column) const;
 

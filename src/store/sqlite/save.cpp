@@ -15,7 +15,7 @@ Result<bool> epochs_match(SqliteConnection& writer, const std::vector<CouponEpoc
     const auto query = writer.prepared(sql::coupon_epoch);
     if (!query) return query.error();
     (*query)->text(expected.coupon_id);
-    const auto found = (*query)->rows([](SqliteStatement& row) { return row.integer_at(0); });
+    const auto found = (*query)->rows([](SqliteStatement& row) { return row.epoch_at(0); });
     if (!found) return found.error();
     if (found->empty() || found->front() != expected.epoch) return false;
   }
@@ -55,7 +55,7 @@ Result<void> insert_singly(SqliteConnection& writer, std::span<const IssuedEvent
     const auto inserted = insert(writer, sql::save_event, {&event, 1}, saved_at);
     if (inserted) continue;
     return Error{inserted.error().code, inserted.error().message + ": coupon " + event.coupon_id +
-                                            " sequence " + std::to_string(event.sequence) + " user " +
+                                            " sequence " + to_string(event.sequence) + " user " +
                                             event.user_id};
   }
   return {};

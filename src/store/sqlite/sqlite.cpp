@@ -42,16 +42,16 @@ Coupon read_coupon(SqliteStatement& row) {
   coupon.closes_at = row.optional_time_at(4);
   coupon.closed = row.text_at(5) == "closed";
   coupon.ack = parse_ack(row.text_at(6)).value_or(Ack::store);
-  coupon.epoch = row.integer_at(7);
-  coupon.revision = row.integer_at(8);
+  coupon.epoch = row.epoch_at(7);
+  coupon.revision = row.revision_at(8);
   coupon.created_at = row.time_at(9);
   coupon.gate = row.text_at(10);
-  coupon.settled = row.integer_at(11);
+  coupon.settled = row.epoch_at(11);
   return coupon;
 }
 
 Holder read_holder(SqliteStatement& row) {
-  return {row.text_at(0), row.integer_at(1), row.time_at(2)};
+  return {row.text_at(0), row.sequence_at(1), row.time_at(2)};
 }
 
 LogPosition read_position(SqliteStatement& row) {
@@ -101,7 +101,7 @@ class SqliteStore final : public Store {
     const auto insert = writer_.prepared(sql::create_coupon);
     if (!insert) return insert.error();
     const auto made = bind_coupon(**insert, coupon).time(coupon.created_at).rows([](SqliteStatement& row) {
-      return std::pair(row.text_at(0), row.integer_at(1));
+      return std::pair(row.text_at(0), row.revision_at(1));
     });
     if (!made && writer_.primary_key_taken()) {
       return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
@@ -137,7 +137,7 @@ class SqliteStore final : public Store {
     if (!update) return update.error();
     const auto revisions =
         bind_coupon(**update, after).integer(after.revision).rows([](SqliteStatement& row) {
-          return row.integer_at(0);
+          return row.revision_at(0);
         });
     if (!revisions) return revisions.error();
     if (revisions->empty()) return not_found(id);
@@ -164,7 +164,7 @@ class SqliteStore final : public Store {
     return fenced;
   }
 
-  Result<std::vector<Coupon>> coupons_since(std::int64_t after, std::size_t limit) override {
+  Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
     return read(sql::coupons_since, read_coupon,
                 [&](SqliteStatement& query) { query.integer(after).integer(limit_rows(limit)); });
   }
@@ -203,13 +203,13 @@ class SqliteStore final : public Store {
     return read(
         sql::coupons_of_user,
         [](SqliteStatement& row) {
-          return UserCoupon{row.text_at(0), row.text_at(1), row.integer_at(2), row.time_at(3),
+          return UserCoupon{row.text_at(0), row.text_at(1), row.sequence_at(2), row.time_at(3),
                             row.text_at(4)};
         },
         [&](SqliteStatement& query) { query.text(user_id).integer(limit_rows(limit)); });
   }
 
-  Result<std::vector<Holder>> holders(const std::string& coupon_id, std::int64_t after_sequence,
+  Result<std::vector<Holder>> holders(const std::string& coupon_id, Sequence after_sequence,
                                       std::size_t limit) override {
     return read(sql::holders, read_holder, [&](SqliteStatement& query) {
       query.text(coupon_id).integer(after_sequence).integer(limit_rows(limit));
@@ -228,26 +228,26 @@ class SqliteStore final : public Store {
     return found;
   }
 
-  Result<bool> begin_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<bool> begin_recording(const std::string& coupon_id, Epoch epoch,
                                const std::string& process) override {
     const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::begin_recording(writer_, coupon_id, epoch, process);
   }
 
-  Result<bool> record_unsaved(const std::string& coupon_id, std::int64_t epoch, const std::string& process,
+  Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override {
     const MutexLock coupons(coupon_mutex_);
     const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::record_unsaved(writer_, coupon_id, epoch, process, claims);
   }
 
-  Result<void> end_recording(const std::string& coupon_id, std::int64_t epoch,
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
                              const std::string& process) override {
     const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::end_recording(writer_, coupon_id, epoch, process);
   }
 
-  Result<std::vector<Recording>> recordings(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override {
     return read(
         sql::recordings,
         [](SqliteStatement& row) {
@@ -269,7 +269,7 @@ class SqliteStore final : public Store {
     return counts->front();
   }
 
-  Result<void> forget_recorded(const std::string& coupon_id, std::int64_t epoch) override {
+  Result<void> forget_recorded(const std::string& coupon_id, Epoch epoch) override {
     const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::forget_recorded(writer_, coupon_id, epoch);
   }

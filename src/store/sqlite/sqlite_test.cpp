@@ -30,7 +30,7 @@ std::string startup_error(const std::string& path) {
 /// Batch n has the sequences after n * batch_rows, and moves the position as far.
 SaveBatch numbered_batch(std::int64_t n) {
   SaveBatch batch = batch_of({}, {{0, n * batch_rows, (n + 1) * batch_rows}});
-  for (std::int64_t i = 1; i <= batch_rows; ++i) batch.events.push_back(event("a", n * batch_rows + i));
+  for (std::int64_t i = 1; i <= batch_rows; ++i) batch.events.push_back(event("a", Sequence(n * batch_rows + i)));
   return batch;
 }
 
@@ -43,7 +43,7 @@ std::int64_t batches_in(Store& store) {
   const auto holders = store.holders("a", 0, 1'000'000).value();
   EXPECT_EQ(holders.size(), static_cast<std::size_t>(rows));
   for (std::size_t i = 0; i < holders.size(); ++i) {
-    EXPECT_EQ(holders[i].sequence, static_cast<std::int64_t>(i) + 1);
+    EXPECT_EQ(holders[i].sequence, static_cast<int>(i) + 1);
     EXPECT_EQ(holders[i].user_id, "user" + std::to_string(i + 1));
   }
   return rows / batch_rows;

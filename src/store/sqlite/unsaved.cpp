@@ -8,7 +8,7 @@ namespace sql = sqlite_sql;
 
 namespace {
 
-Result<bool> recovered_in(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch) {
+Result<bool> recovered_in(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch) {
   const auto check = writer.prepared(sql::recovered_epoch);
   if (!check) return check.error();
   const auto found =
@@ -18,7 +18,7 @@ Result<bool> recovered_in(SqliteConnection& writer, const std::string& coupon_id
 }
 
 Result<void> run_for_recording(SqliteConnection& writer, const char* sql, const std::string& coupon_id,
-                               std::int64_t epoch, const std::string& process) {
+                               Epoch epoch, const std::string& process) {
   const auto statement = writer.prepared(sql);
   if (!statement) return statement.error();
   return (*statement)->text(coupon_id).integer(epoch).text(process).run();
@@ -26,7 +26,7 @@ Result<void> run_for_recording(SqliteConnection& writer, const char* sql, const 
 
 }  // namespace
 
-Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                              const std::string& process) {
   auto transaction = SqliteTransaction::begin(writer);
   if (!transaction) return transaction.error();
@@ -37,7 +37,7 @@ Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon
   return true;
 }
 
-Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                             const std::string& process, std::span<const KnownClaim> claims) {
   if (auto fits = fits_a_piece(claims); !fits) return fits.error();
   auto transaction = SqliteTransaction::begin(writer);
@@ -56,12 +56,12 @@ Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_
   return true;
 }
 
-Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                            const std::string& process) {
   return run_for_recording(writer, sql::end_recording, coupon_id, epoch, process);
 }
 
-Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch) {
+Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch) {
   auto transaction = SqliteTransaction::begin(writer);
   if (!transaction) return transaction.error();
   for (const char* const sql : {sql::forget_recorded, sql::forget_recordings}) {
@@ -87,7 +87,7 @@ Result<void> forget_late_claims(SqliteConnection& writer, const std::string& cou
 }
 
 KnownClaim read_claim(SqliteStatement& row) {
-  return {{row.text_at(0), row.integer_at(1), row.time_at(2)}, row.integer_at(3)};
+  return {{row.text_at(0), row.sequence_at(1), row.time_at(2)}, row.epoch_at(3)};
 }
 
 }  // namespace seonchak::sqlite_unsaved

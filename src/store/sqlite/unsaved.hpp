@@ -6,13 +6,13 @@ namespace seonchak::sqlite_unsaved {
 
 /// What the store's calls about unsaved claims write, each in a transaction of its own. Reading them is in
 /// sqlite_unsaved_statements.hpp.
-Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<bool> begin_recording(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                              const std::string& process);
-Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<bool> record_unsaved(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                             const std::string& process, std::span<const KnownClaim> claims);
-Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch,
+Result<void> end_recording(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch,
                            const std::string& process);
-Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, std::int64_t epoch);
+Result<void> forget_recorded(SqliteConnection& writer, const std::string& coupon_id, Epoch epoch);
 Result<void> forget_late_claims(SqliteConnection& writer, const std::string& coupon_id,
                                 std::span<const KnownClaim> claims);
 

@@ -164,12 +164,12 @@ inline Coupon coupon_named(const std::string& id) {
 }
 
 /// Sequence n was issued to user n, one millisecond after the one before.
-inline IssuedEvent event(const std::string& coupon_id, std::int64_t sequence, const std::string& user_id) {
-  return {coupon_id, user_id, sequence, from_millis(1'700'000'000'000 + sequence), 1};
+inline IssuedEvent event(const std::string& coupon_id, Sequence sequence, const std::string& user_id) {
+  return {coupon_id, user_id, sequence, from_millis(1'700'000'000'000 + sequence.value()), 1};
 }
 
-inline IssuedEvent event(const std::string& coupon_id, std::int64_t sequence) {
-  return event(coupon_id, sequence, "user" + std::to_string(sequence));
+inline IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
+  return event(coupon_id, sequence, "user" + to_string(sequence));
 }
 
 inline SaveBatch batch_of(std::vector<IssuedEvent> events, std::vector<PositionChange> positions = {}) {

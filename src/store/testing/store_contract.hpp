@@ -33,14 +33,14 @@ class StoreContract : public testing::TestWithParam<Twin> {
     store_ = database_->open();
   }
 
-  std::vector<std::int64_t> sequences(const std::string& coupon_id) {
-    std::vector<std::int64_t> found;
+  std::vector<Sequence> sequences(const std::string& coupon_id) {
+    std::vector<Sequence> found;
     for (const Holder& holder : store_->holders(coupon_id, 0, 100'000).value())
       found.push_back(holder.sequence);
     return found;
   }
 
-  std::string holder(const std::string& coupon_id, std::int64_t sequence) {
+  std::string holder(const std::string& coupon_id, Sequence sequence) {
     const auto found = store_->holders(coupon_id, sequence - 1, 1).value();
     return found.empty() || found[0].sequence != sequence ? "" : found[0].user_id;
   }
