@@ -111,7 +111,7 @@ class Reader {
     if (event_id.substr(second + 1) != to_string(event.sequence)) return 0;
 
     const std::string_view text = event_id.substr(1, second - 1);
-    Epoch epoch = 0;
+    std::int64_t epoch = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), epoch);
     const bool whole = error == std::errc() && end == text.data() + text.size();
     return whole && epoch > 0 && epoch <= number_max ? Epoch(epoch) : Epoch();

@@ -195,7 +195,7 @@ Result<void> RecoveryJob::read_survivors() {
   auto page = ports_.control.holders_page(id_, cursor_);
   if (!page) return page.error();
   // What was saved may have been lost with the store.
-  const std::int64_t saved = store_fell_back() ? 0 : remains_.persisted;
+  const Sequence saved = store_fell_back() ? 0 : remains_.persisted;
   for (Holder& holder : page->holders) {
     if (holder.sequence > saved) claims_.push_back({std::move(holder), remains_.epoch});
   }

@@ -261,7 +261,7 @@ TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
 // since.
 TEST(Recovery, KeepsAllThatTheGateHasWhenTheStoreFellBack) {
   Recovering world;
-  std::int64_t clock = 1'000;
+  Epoch clock = 1'000;
   world.options.job.epoch_min = [&] { return clock; };
   world.create("c", 20);
   world.sell("c", 1, 4);

@@ -188,7 +188,7 @@ class PostgresStore final : public Store {
   Result<CouponTotals> coupon_totals() override {
     const auto rows = pool_.query(sql::coupon_totals, PostgresParams());
     if (!rows) return rows.error();
-    return CouponTotals{rows->bigint(0, 0), rows->bigint(0, 1), rows->bigint(0, 2)};
+    return CouponTotals{rows->bigint(0, 0), rows->revision(0, 1), rows->bigint(0, 2)};
   }
 
   Result<SaveOutcome> save(const SaveBatch& batch) override {

@@ -178,7 +178,7 @@ class SqliteStore final : public Store {
     const auto totals = read(
         sql::coupon_totals,
         [](SqliteStatement& row) {
-          return CouponTotals{row.integer_at(0), row.integer_at(1), row.integer_at(2)};
+          return CouponTotals{row.integer_at(0), row.revision_at(1), row.integer_at(2)};
         },
         [](SqliteStatement&) {});
     if (!totals) return totals.error();
