@@ -1,17 +1,23 @@
 """A part that is stuck shows in /readyz and /metrics, and an API process is ready all the same."""
 
+import time
+
 import psycopg
 import pytest
 from harness import coupons, http
+from harness.process import start_all
 from harness.recovery import Sale, sale_of
 from harness.seonchak import Seonchak, Serve
-from harness.servers import KafkaServer, RedisServer, SharedServer
+from harness.servers import KafkaServer, PostgresServer, RedisServer, SharedServer
 from harness.wait import eventually
 
 COUPON = "c"
 STATE, LEASE = (f"{{coupon:{COUPON}}}:{part}" for part in ("state", "relay"))
 STUCK_S = 3.0
 TOLD_S = 40.0
+TOLD_OF_A_PART_S = 8.0
+BEING_ASKED_S = 2.5
+READINESS_S = 2.0
 
 
 @pytest.fixture
@@ -101,6 +107,52 @@ def test_an_outbox_that_is_not_emptied_shows(
         kafka.resume()
         coupons.wait_for_rows(database, COUPON, issued)
         wait_well(server)
+
+
+def wait_part(server: Seonchak, part: str, state: str) -> None:
+    """Until /readyz, which itself never waits, says so of a part."""
+
+    def told() -> bool:
+        began = time.monotonic()
+        states = coupons.readiness(server)[2]
+        assert time.monotonic() - began < READINESS_S
+        return states.get(part) == state
+
+    eventually(told, f"/readyz says that {part} is {state}", TOLD_OF_A_PART_S)
+
+
+@pytest.mark.timeout(180)
+def test_a_part_that_hangs_delays_nothing_that_is_said_of_another(serve: Serve, unique: str) -> None:
+    redis, kafka, postgres = RedisServer(), KafkaServer(), PostgresServer()
+    parts = {"store": postgres, "gate": redis, "log": kafka}
+    start_all(list(parts.values()))
+    sale = sale_of(serve, redis.address, f"kafka://{kafka.address}/{unique}", postgres.address, unique)
+    servers = [sale.start(), sale.start("consumer")]
+    for server in servers:
+        wait_well(server)
+    # Whoever asks PostgreSQL has a connection after this, and waits for an answer on it from then on.
+    postgres.pause()
+    time.sleep(BEING_ASKED_S)
+    postgres.resume()
+    for server in servers:
+        wait_well(server)
+    # While the first is being waited for, the next must be noticed.
+    for server_of_part in parts.values():
+        server_of_part.pause()
+        time.sleep(BEING_ASKED_S)
+    for part in ("gate", "log", "store"):
+        for server in servers:
+            wait_part(server, part, "down")
+    redis.resume()
+    for server in servers:
+        wait_part(server, "gate", "up")
+        assert coupons.readiness(server)[2]["store"] == "down"
+    kafka.resume()
+    postgres.resume()
+    for server in servers:
+        wait_well(server)
+    for server_of_part in parts.values():
+        server_of_part.close()
 
 
 def test_a_coupon_that_cannot_be_opened_shows(sale: Sale, own_redis: RedisServer) -> None:

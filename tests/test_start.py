@@ -1,12 +1,17 @@
 """Starting: what cannot work says what to change, and exits 2."""
 
+import time
 from pathlib import Path
 
 import pytest
 from harness import http
-from harness.process import free_port
-from harness.seonchak import Serve, run_command
-from harness.servers import RedisServer
+from harness.process import Process, free_port, start_all
+from harness.seonchak import Seonchak, Serve, run_command
+from harness.servers import KafkaServer, PostgresServer, RedisServer
+
+SAYS_WHAT_HANGS_WITHIN_S = 20.0
+BEGUN_S = 1.0
+STOPS_WITHIN_S = 6.0
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,40 @@ def test_an_unreachable_log_is_named_and_nobody_is_served(own_redis: RedisServer
     assert ended.returncode == 2
     assert "Kafka at 127.0.0.1:1 does not answer" in ended.stderr
     assert "seonchak is ready" not in ended.stderr
+
+
+@pytest.mark.timeout(180)
+def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(unique: str) -> None:
+    """Whoever is told to stop meanwhile need not wait for it."""
+    redis, kafka, postgres = RedisServer(), KafkaServer(), PostgresServer()
+    named: dict[str, Process] = {"Kafka": kafka, "PostgreSQL": postgres, "redis": redis}
+    start_all(list(named.values()))
+    server = Seonchak("--gate", redis.address, "--log", f"kafka://{kafka.address}/{unique}")
+    server.flags += ["--store", postgres.address]
+    for name, part in named.items():
+        part.pause()
+        server.launch()
+        began = time.monotonic()
+        while server.running:
+            assert time.monotonic() - began < SAYS_WHAT_HANGS_WITHIN_S
+            time.sleep(0.05)
+        said = server.log_text().splitlines()[-1]
+        assert server.exit_code == 2
+        assert name in said
+        print(f"after {time.monotonic() - began:.1f} s: {said}")
+
+        server.launch()
+        time.sleep(BEGUN_S)
+        began = time.monotonic()
+        code = server.stop()
+        assert time.monotonic() - began < STOPS_WITHIN_S
+        assert code == 0 or name == "redis"  # which is noticed so soon that it may have ended by then
+        part.resume()
+        server.start()
+        assert server.stop() == 0
+    server.close()
+    for part in named.values():
+        part.close()
 
 
 def test_a_taken_port_is_named(serve: Serve, tmp_path: Path) -> None:

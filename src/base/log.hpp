@@ -1,5 +1,6 @@
 #pragma once
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -19,11 +20,15 @@ struct Field {
 
 using Fields = std::initializer_list<Field>;
 
-/// Lines go to standard error as "TIME LEVEL message key=value ...". Safe from any thread.
+/// Lines go to standard error as "TIME LEVEL message key=value ...". Safe from any thread. Nobody waits for
+/// whoever reads them: what a full pipe or a closed reader does not take is dropped and counted.
 void info(std::string_view message, Fields fields = {});
 void warn(std::string_view message, Fields fields = {});
 void error(std::string_view message, Fields fields = {});
 void debug(std::string_view message, Fields fields = {});
+
+/// How many lines were dropped since the program began.
+std::uint64_t dropped();
 
 /// "debug", "info", "warn", "error" or "off"; the default is info. False for any other name.
 bool set_level(std::string_view level);

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
+#include "cli/stop_signals.hpp"
 #include "core/chain/consumer.hpp"
 #include "core/chain/relay.hpp"
 #include "core/claims/recorder.hpp"
@@ -22,12 +23,20 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds step_wait{100};
+constexpr milliseconds tell_of_wait_after{3'000};
 constexpr milliseconds monitor_period{1'000};
 constexpr milliseconds monitor_tick{50};
 constexpr milliseconds drain_requests_max{3'500};
 constexpr milliseconds drain_relay_max{1'500};
 constexpr milliseconds drain_consumer_max{1'500};
+
+/// For the calls to the store that are under way when nobody needs the store any more.
+constexpr milliseconds last_store_calls_max{1'000};
 constexpr milliseconds drain_pause_max{20};
+
+// The consumer goes after the relay with a log that ends with this process, and beside it with Kafka.
+static_assert(drain_requests_max + drain_relay_max + drain_consumer_max + last_store_calls_max <
+              StopSignals::stop_limit);
 
 /// A role whose step has not ended for so long hangs.
 constexpr milliseconds role_hangs_after{10'000};
@@ -73,9 +82,10 @@ void drain_role(milliseconds drain_max, Step step, Done done) {
 
 }  // namespace
 
-Process::Process(const ServeConfig& config)
+Process::Process(const ServeConfig& config, std::shared_ptr<StopDeadline> stop)
     : config_(config),
-      adapters_(wire(config_)),
+      stop_(std::move(stop)),
+      adapters_(wire(config_, stop_)),
       catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
       propagator_(adapters_.stores[StoreLane::operators], *propagator_gate_, catalog_, metrics_),
@@ -117,20 +127,24 @@ void Process::start() {
       options, ServerParts{&catalog_, &coupon_admin_, &watermarks_, &unsaved_claims_, &refusals_,
                            adapters_.make_gate, metrics_, health_, issuer, ack, required_dependencies()});
   if (adapters_.log_checked.valid()) {
+    if (adapters_.log_checked.wait_for(tell_of_wait_after) == std::future_status::timeout)
+      log::info("waiting for the log to answer");
     adapters_.log_checked.get();
     health_.note("log", {});
   }
+  if (config_.log_is_memory()) health_.note("log", {});
   // Before the roles: joining a consumer group would compete with it for the processor.
   server_->start();
 
   if (config_.has(Role::relay)) relay_ = named_thread("relay", [this] { relay(); });
   if (config_.has(Role::consumer)) consumer_ = named_thread("consumer", [this] { consume(); });
+  start_checks();
   helpers_.push_back(named_thread("monitor", [this] { monitor(); }));
   const bool others_may_relay = !config_.gate_is_memory();
   if (config_.has(Role::api) && others_may_relay)
     helpers_.push_back(named_thread("progress", [this] { poll_progress(); }));
   if (config_.has(Role::api) && adapters_.make_recovery) {
-    helpers_.push_back(named_thread("recorder", [this] { record(); }));
+    recorder_ = named_thread("recorder", [this] { record(); });
     helpers_.push_back(named_thread("recovery", [this] { recover(); }));
   }
   if (config_.has(Role::api)) helpers_.push_back(named_thread("refusals", [this] { refuse(); }));
@@ -143,14 +157,24 @@ std::string Process::address() const {
 
 void Process::shut_down() {
   if (server_) server_->drain();
+  checks_.stop();
+  // What hangs must take its time at the same time: only a log that ends with this process is still to be
+  // read and saved once the relay has ended.
+  const bool save_the_rest = config_.log_is_memory();
+  stop_->set(steady_clock::now() +
+             (save_the_rest ? drain_relay_max + drain_consumer_max : last_store_calls_max));
   stop_relay_ = true;
-  if (relay_.joinable()) relay_.join();
-  stop_consumer_ = true;
-  if (consumer_.joinable()) consumer_.join();
+  if (!save_the_rest) stop_consumer_ = true;
   stop_helpers_ = true;
   refusals_.stop();
   propagator_.stop();
+  if (relay_.joinable()) relay_.join();
+  stop_consumer_ = true;
+  if (consumer_.joinable()) consumer_.join();
+  stop_recorder_ = true;
+  if (recorder_.joinable()) recorder_.join();
   for (std::thread& helper : helpers_) helper.join();
+  checks_.join();
   helpers_.clear();
   catalog_.stop();
   server_.reset();
@@ -176,16 +200,9 @@ void Process::consume() {
   CatalogReader catalog(catalog_);
   Consumer consumer(*log, adapters_.stores[StoreLane::consumer], *outbox, *adapters_.control, catalog,
                     watermarks_, metrics_, health_);
-  const bool relay_checks_log = config_.has(Role::relay);
-  auto next_check = steady_clock::now();
   Wake never;
-  run_role(stop_consumer_, consumer_stepped_at_, never, [&](milliseconds wait) {
-    if (!relay_checks_log && steady_clock::now() >= next_check) {
-      health_.note("log", log->check());
-      next_check = steady_clock::now() + monitor_period;
-    }
-    return consumer.step(wait);
-  });
+  run_role(stop_consumer_, consumer_stepped_at_, never,
+           [&](milliseconds wait) { return consumer.step(wait); });
   // Only this role's own records are worth waiting for: Kafka keeps the rest for the next member.
   if (!config_.log_is_memory()) return;
   drain_role(
@@ -201,7 +218,7 @@ void Process::poll_progress() {
 
 void Process::record() {
   Recorder recorder(adapters_.stores[StoreLane::recovery], catalog_, unsaved_claims_, unique_owner());
-  while (!stop_helpers_) {
+  while (!stop_recorder_) {
     if (!recorder.step()) std::this_thread::sleep_for(safety_times.recorder_period);
   }
 }
@@ -249,17 +266,34 @@ Result<void> Process::coupons_propagated() const {
                std::to_string(stuck) + " coupons cannot be propagated to the gate: see the log"};
 }
 
+void Process::start_checks() {
+  checks_.add("gate", "check-gate", [this]() -> PartChecks::Check {
+    return [gate = adapters_.make_control()] { return gate->check(); };
+  });
+  checks_.add("store", "check-store", [this]() -> PartChecks::Check {
+    return [this] { return adapters_.stores[StoreLane::fence].check(); };
+  });
+  const bool needs_log = config_.has(Role::relay) || config_.has(Role::consumer);
+  if (!needs_log || !adapters_.make_log_probe) return;
+  checks_.add("log", "check-log", [this]() -> PartChecks::Check {
+    return [log = std::shared_ptr(adapters_.make_log_probe())] { return log->check(); };
+  });
+}
+
 void Process::monitor() {
+  Counter& lines_dropped =
+      metrics_.counter("seonchak_log_lines_dropped_total",
+                       "Log lines that whoever reads standard error was too slow for, or gone.");
   auto next = steady_clock::now();
   while (!stop_helpers_) {
     if (steady_clock::now() >= next) {
-      health_.note("gate", adapters_.control->check());
-      health_.note("store", adapters_.stores[StoreLane::fence].check());
       if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
       if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
       if (config_.has(Role::api)) health_.note("coupons", coupons_propagated());
       next = steady_clock::now() + monitor_period;
     }
+    lines_dropped.add(log::dropped() - lines_dropped.value());
+    checks_.note_silent();
     std::this_thread::sleep_for(monitor_tick);
   }
 }

@@ -1,34 +1,30 @@
-#include <csignal>
+#include <cstdlib>
+#include <memory>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/stop_deadline.hpp"
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/process.hpp"
+#include "cli/stop_signals.hpp"
 
 namespace seonchak {
 
 namespace {
 
-/// SIGINT and SIGTERM, blocked in every thread started after this, so that only wait() sees them.
-class StopSignals {
- public:
-  StopSignals() {
-    std::signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+/// Without this a descriptor below 3 that the program was started without could become that of a database or
+/// of a connection, and log lines would go there.
+void open_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    // The lowest free number is given, and those below it are open by now.
+    if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+      throw StartupError("cannot open /dev/null for a standard stream that is closed");
   }
-
-  int wait() const {
-    int signal = 0;
-    sigwait(&signals_, &signal);
-    return signal;
-  }
-
- private:
-  sigset_t signals_{};
-};
+}
 
 std::string role_names(const ServeConfig& config) {
   std::string names;
@@ -41,27 +37,39 @@ std::string role_names(const ServeConfig& config) {
   return names;
 }
 
+void serve(const ServeConfig& config, StopSignals& signals, const std::shared_ptr<StopDeadline>& stop) {
+  Process process(config, stop);
+  process.start();
+  signals.ready();
+  log::info("seonchak is ready", {{"url", "http://" + process.address()},
+                                  {"gate", without_password(config.gate)},
+                                  {"log", without_password(config.log)},
+                                  {"store", without_password(config.store)},
+                                  {"roles", role_names(config)},
+                                  {"admin", config.admin_key.empty() ? "loopback only, no key" : "key"},
+                                  {"version", SEONCHAK_VERSION}});
+  signals.wait();
+  process.shut_down();
+  log::info("stopped");
+}
+
 }  // namespace
 
 int serve_command(int argc, char** argv) {
+  open_standard_streams();
   const auto config = read_serve_config(argc, argv);
   if (!config) return exit_ok;
   log::set_level(config->log_level);
-  const StopSignals signals;
-
-  Process process(*config);
-  process.start();
-  log::info("seonchak is ready", {{"url", "http://" + process.address()},
-                                  {"gate", without_password(config->gate)},
-                                  {"log", without_password(config->log)},
-                                  {"store", without_password(config->store)},
-                                  {"roles", role_names(*config)},
-                                  {"admin", config->admin_key.empty() ? "loopback only, no key" : "key"},
-                                  {"version", SEONCHAK_VERSION}});
-  const int signal = signals.wait();
-  log::info("stopping", {{"signal", signal}});
-  process.shut_down();
-  log::info("stopped");
+  const auto stop = std::make_shared<StopDeadline>();
+  StopSignals signals(stop);
+  try {
+    serve(*config, signals, stop);
+  } catch (const StartupError&) {
+    if (!signals.asked()) throw;
+    log::info("stopped before it was ready");
+  }
+  // A library's end must not meet a thread that still uses it.
+  if (stop->any_loose()) std::_Exit(exit_ok);
   return exit_ok;
 }
 

@@ -95,12 +95,14 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
 }
 
 /// Opened on demand. So many that nobody waits for others of the same lane.
-PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
+PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
+                             const std::shared_ptr<StopDeadline>& stop) {
   PostgresOptions options;
   options.url = config.store;
+  options.stop = stop;
   switch (lane) {
     case StoreLane::fence:
-      options.connections_max = 2;  // the catalog, and who asks it to look at once
+      options.connections_max = 2;  // the catalog, and who asks it to look at once or whether it answers
       break;
     case StoreLane::recovery:
       // A recovery that settles asks within its transaction, while the recorder may wait for that one's row.
@@ -125,16 +127,18 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane) {
   return options;
 }
 
-Stores open_stores(const ServeConfig& config) {
+Stores open_stores(const ServeConfig& config, const std::shared_ptr<StopDeadline>& stop) {
   std::array<std::shared_ptr<Store>, store_lanes> lanes;
   if (is_sqlite(config)) {
     // Its calls take turns on one file whoever makes them.
-    lanes.fill(open_sqlite(sqlite_options(config)));
+    SqliteOptions options = sqlite_options(config);
+    options.stop = stop;
+    lanes.fill(open_sqlite(options));
     return Stores(std::move(lanes));
   }
   for (const auto lane : {StoreLane::fence, StoreLane::recovery, StoreLane::consumer, StoreLane::operators,
                           StoreLane::readers}) {
-    const PostgresOptions options = lane_options(config, lane);
+    const PostgresOptions options = lane_options(config, lane, stop);
     lanes[static_cast<std::size_t>(lane)] =
         lane == StoreLane::fence ? open_postgres(options) : connect_postgres(options);
   }
@@ -184,6 +188,7 @@ void wire_kafka_log(Adapters& adapters, const ServeConfig& config) {
   adapters.make_tail = [options] { return make_kafka_tail(options); };
   adapters.make_publisher = [options] { return make_kafka_publisher(options); };
   adapters.make_consumer = [options] { return make_kafka_consumer(options); };
+  adapters.make_log_probe = [options] { return make_kafka_probe(options); };
 }
 
 }  // namespace
@@ -194,7 +199,7 @@ KafkaOptions kafka_options(const ServeConfig& config) {
   options.group = config.log_group;
   options.properties = config.log_options;
   options.partitions = config.log_partitions;
-  options.close_wait_ms = 2'000;  // a stop has ten seconds for everything
+  options.close_wait_ms = 1'000;  // a stop has ten seconds for everything
   return options;
 }
 
@@ -214,7 +219,7 @@ Readers wire_readers(const ServeConfig& config) {
   return readers;
 }
 
-Adapters wire(const ServeConfig& config) {
+Adapters wire(const ServeConfig& config, const std::shared_ptr<StopDeadline>& stop) {
   // All three are asked at the same time: each takes its while to connect and to answer.
   std::future<void> log_checked;
   if (!config.log_is_memory() && (config.has(Role::relay) || config.has(Role::consumer))) {
@@ -228,7 +233,7 @@ Adapters wire(const ServeConfig& config) {
   }
   Adapters adapters;
   adapters.log_checked = std::move(log_checked);
-  adapters.stores = open_stores(config);
+  adapters.stores = open_stores(config, stop);
   if (gate_checked.valid()) gate_checked.get();
   if (config.gate_is_memory()) {
     wire_memory_gate(adapters);

@@ -4,6 +4,7 @@
 #include <future>
 #include <memory>
 
+#include "base/stop_deadline.hpp"
 #include "cli/config.hpp"
 #include "core/ports/event_log.hpp"
 #include "core/ports/gate.hpp"
@@ -53,6 +54,7 @@ struct Adapters {
   std::function<std::unique_ptr<EventLogTail>()> make_tail;
   std::function<std::unique_ptr<EventPublisher>()> make_publisher;
   std::function<std::unique_ptr<EventConsumer>()> make_consumer;
+  std::function<std::unique_ptr<EventLogProbe>()> make_log_probe;  ///< none: the log is this process
 
   /// The log is still being asked: get() waits for its answer and throws StartupError. Not valid when this
   /// process needs none. Its end waits, too.
@@ -76,7 +78,8 @@ Readers wire_readers(const ServeConfig& config);
 KafkaOptions kafka_options(const ServeConfig& config);
 
 /// Opens the store, the gate and the log; blocks until the store and the gate have answered. The memory gate
-/// comes back rebuilt from the store. Throws StartupError that says what to change.
-Adapters wire(const ServeConfig& config);
+/// comes back rebuilt from the store. Calls to the store are given up at the deadline of `stop`. Throws
+/// StartupError that says what to change.
+Adapters wire(const ServeConfig& config, const std::shared_ptr<StopDeadline>& stop);
 
 }  // namespace seonchak

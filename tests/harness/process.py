@@ -148,6 +148,11 @@ class Process:
         """What makes it end in order."""
         return signal.SIGTERM
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends it a signal; harmless when it is gone."""
+        if self.running:
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
         """SIGKILL to it and all its children, as a power cut would, seen from its peers."""
         self._signal_tree(signal.SIGKILL)

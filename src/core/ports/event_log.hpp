@@ -84,6 +84,13 @@ class EventPublisher {
   virtual Result<void> check() = 0;
 };
 
+/// Asks the log whether it answers, on a connection of its own. Used from one thread.
+class EventLogProbe {
+ public:
+  virtual ~EventLogProbe() = default;
+  virtual Result<void> check() = 0;
+};
+
 /// Reads the log on its own, outside the consumer group: a part at a time, from where it is started to an end
 /// that may be raised meanwhile. Used from one thread.
 class EventLogTail {

@@ -58,6 +58,10 @@ std::unique_ptr<EventPublisher> make_kafka_publisher(const KafkaOptions& options
 /// wrong.
 std::unique_ptr<EventLogTail> make_kafka_tail(const KafkaOptions& options);
 
+/// Asks for the topic, within check_timeout_ms; writes nothing and joins no group. Throws StartupError when a
+/// property is wrong; needs no connection.
+std::unique_ptr<EventLogProbe> make_kafka_probe(const KafkaOptions& options);
+
 /// Joins the group and reads the topic from the positions that start_at names; the group's own offsets are
 /// only written, for lag tools. A kept record is a copy of its message. poll() must be called at least every
 /// max.poll.interval.ms (5 minutes), or the partitions go to another member. While a reassignment waits for

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
+#include <thread>
 #include <utility>
 
 #include <libpq-fe.h>
@@ -46,7 +48,7 @@ bool succeeded(const PGresult* result) {
 }
 
 /// Settings ahead of the URI are defaults that it may override.
-PGconn* connect(const PostgresOptions& options) {
+PGconn* connect_blocking(const PostgresOptions& options) {
   const std::string connect_timeout = std::to_string(options.connect_timeout_s);
   const std::string peer_timeout = std::to_string(options.peer_timeout_ms);
   const std::string idle = std::to_string(std::max(1, options.peer_timeout_ms / 2'000));
@@ -128,21 +130,43 @@ void PostgresConnection::Finish::operator()(pg_conn* connection) const {
   PQfinish(connection);
 }
 
-PostgresConnection::PostgresConnection(pg_conn* connection, const PostgresOptions& options)
-    : connection_(connection),
+PostgresConnection::PostgresConnection(Handle connection, const PostgresOptions& options)
+    : connection_(std::move(connection)),
       call_timeout_(std::chrono::milliseconds(options.statement_timeout_ms) +
-                    std::chrono::milliseconds(options.call_grace_ms)) {}
+                    std::chrono::milliseconds(options.call_grace_ms)),
+      stop_(options.stop) {}
 
 PostgresConnection::~PostgresConnection() = default;
 
-PostgresResult<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options) {
-  std::unique_ptr<PostgresConnection> made(new PostgresConnection(connect(options), options));
+// Only libpq itself tries each host and address for its own time, and it blocks, in the resolver even without
+// a limit. So it has a thread that can be left to itself.
+PostgresConnection::Handle PostgresConnection::connect(const PostgresOptions& options, Deadline deadline) {
+  if (!options.stop) return Handle(connect_blocking(options));
+  auto promise = std::make_shared<std::promise<Handle>>();
+  auto made = promise->get_future();
+  options.stop->begin_loose();
+  std::thread([options, promise = std::move(promise)]() mutable {
+    promise->set_value(Handle(connect_blocking(options)));
+    promise.reset();  // and with it the connection, if nobody waits for it any more
+    options.stop->end_loose();
+  }).detach();
+  while (std::chrono::steady_clock::now() < deadline && !options.stop->passed()) {
+    if (made.wait_for(StopDeadline::look_period) == std::future_status::ready) return made.get();
+  }
+  return {};
+}
+
+PostgresResult<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
+                                                                             Deadline deadline) {
+  std::unique_ptr<PostgresConnection> made(new PostgresConnection(connect(options, deadline), options));
   PGconn* const connection = made->connection_.get();
+  if (connection == nullptr) return PostgresFailure{"", "", "no connection in time"};
   if (PQstatus(connection) != CONNECTION_OK) {
     return PostgresFailure{"", "", without_password(trimmed(PQerrorMessage(connection)), options.url)};
   }
   if (PQsetnonblocking(connection, 1) != 0) return made->lost();
-  auto ready = made->script(session_setup(options), made->call_timeout_);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  auto ready = made->script(session_setup(options), std::min(made->call_timeout_, left));
   if (!ready) return ready.error();
   return made;
 }
@@ -166,8 +190,9 @@ bool PostgresConnection::send(const PostgresCall& call) {
                              formats.data(), binary_format) != 0;
 }
 
-PostgresResult<std::vector<PostgresRows>> PostgresConnection::run(std::span<const PostgresCall> calls) {
-  const auto deadline = std::chrono::steady_clock::now() + call_timeout_;
+PostgresResult<std::vector<PostgresRows>> PostgresConnection::run(std::span<const PostgresCall> calls,
+                                                                  Deadline latest) {
+  const auto deadline = std::min(latest, std::chrono::steady_clock::now() + call_timeout_);
   PGconn* const connection = connection_.get();
   for (const PostgresCall& call : calls) {
     if (!send(call)) return lost();
@@ -258,9 +283,10 @@ PostgresResult<void> PostgresConnection::wait(Deadline deadline) {
     const int unsent = PQflush(connection);
     if (unsent < 0) return lost();
     if (PQisBusy(connection) == 0) return {};
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return lost("the server did not answer in time");
+    if (stop_ && stop_->passed()) return lost("given up: the process is stopping");
+    if (stop_) left = std::min(left, StopDeadline::look_period);
     pollfd socket{PQsocket(connection), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), 0};
     if (poll(&socket, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) return lost("poll failed");
     if ((socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0 && PQconsumeInput(connection) == 0)

@@ -92,18 +92,24 @@ class PostgresRows {
   std::unique_ptr<pg_result, Clear> result_;
 };
 
-/// One connection, used by one thread at a time. Every wait ends at a deadline: a connection that missed it,
-/// or whose peer is gone, is not usable() any more.
+/// One connection, used by one thread at a time. Every wait ends at a deadline, or at that of
+/// PostgresOptions::stop: a connection that missed it, or whose peer is gone, is not usable() any more.
 class PostgresConnection {
  public:
-  static PostgresResult<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options);
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  /// Takes at most connect_timeout_s per host and address, besides the look-up of names, and a call's time.
+  /// An earlier `deadline` can be kept only with PostgresOptions::stop.
+  static PostgresResult<std::unique_ptr<PostgresConnection>> open(const PostgresOptions& options,
+                                                                  Deadline deadline = Deadline::max());
   ~PostgresConnection();
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
 
   /// Runs the calls one after the other in a single round trip; after a failure the rest is skipped.
   /// Returns one PostgresRows per call, or the first failure.
-  PostgresResult<std::vector<PostgresRows>> run(std::span<const PostgresCall> calls);
+  PostgresResult<std::vector<PostgresRows>> run(std::span<const PostgresCall> calls,
+                                                Deadline latest = Deadline::max());
 
   /// The same between BEGIN and COMMIT, in the same round trip. After a failure nothing is committed, except
   /// when the connection was lost while the commit was under way.
@@ -122,12 +128,13 @@ class PostgresConnection {
   std::string server_encoding() const;  ///< "UTF8"
 
  private:
-  using Deadline = std::chrono::steady_clock::time_point;
   struct Finish {
     void operator()(pg_conn* connection) const;
   };
+  using Handle = std::unique_ptr<pg_conn, Finish>;
 
-  PostgresConnection(pg_conn* connection, const PostgresOptions& options);
+  PostgresConnection(Handle connection, const PostgresOptions& options);
+  static Handle connect(const PostgresOptions& options, Deadline deadline);
   bool send(const PostgresCall& call);
   PostgresResult<PostgresRows> receive(Deadline deadline);
   PostgresResult<PostgresRows> receive_one(Deadline deadline);
@@ -135,8 +142,9 @@ class PostgresConnection {
   PostgresFailure lost(std::string message);
   PostgresFailure lost();
 
-  std::unique_ptr<pg_conn, Finish> connection_;
+  Handle connection_;
   std::chrono::milliseconds call_timeout_;
+  std::shared_ptr<StopDeadline> stop_;
   std::set<std::string, std::less<>> prepared_;
   bool broken_ = false;
 };

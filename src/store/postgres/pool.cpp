@@ -1,5 +1,6 @@
 #include "store/postgres/pool.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/invariant.hpp"
@@ -7,13 +8,17 @@
 
 namespace seonchak {
 
-Result<PostgresPool::Lease> PostgresPool::acquire() {
+Result<PostgresPool::Lease> PostgresPool::acquire(Deadline latest) {
+  const auto until = std::min(latest, std::chrono::steady_clock::now() +
+                                          std::chrono::milliseconds(options_.connection_wait_timeout_ms));
   MutexLock lock(mutex_);
   const auto free = [this]() REQUIRES(mutex_) { return !idle_.empty() || open_ < options_.connections_max; };
-  if (!lock.wait_for(free_, std::chrono::milliseconds(options_.connection_wait_timeout_ms), free)) {
+  while (!stopping() && !lock.wait_for(free_, StopDeadline::look_period, free)) {
+    if (std::chrono::steady_clock::now() < until) continue;
     return Error{Errc::unavailable,
                  "postgresql: all " + std::to_string(options_.connections_max) + " connections are busy"};
   }
+  if (stopping()) return Error{Errc::unavailable, "postgresql: the process is stopping"};
   while (!idle_.empty()) {
     auto connection = std::move(idle_.back());
     idle_.pop_back();
@@ -23,17 +28,18 @@ Result<PostgresPool::Lease> PostgresPool::acquire() {
   ++open_;
   lock.unlock();
 
-  auto opened = PostgresConnection::open(options_);
+  auto opened = PostgresConnection::open(options_, latest);
   if (opened) return Lease(*this, std::move(*opened));
   forget_one();
   return to_error(opened.error());
 }
 
-Result<PostgresRows> PostgresPool::query(const PostgresStatement& statement, PostgresParams params) {
-  auto connection = acquire();
+Result<PostgresRows> PostgresPool::query(const PostgresStatement& statement, PostgresParams params,
+                                         Deadline latest) {
+  auto connection = acquire(latest);
   if (!connection) return connection.error();
   const PostgresCall call{&statement, std::move(params)};
-  auto rows = (*connection)->run({&call, 1});
+  auto rows = (*connection)->run({&call, 1}, latest);
   if (!rows) return to_error(rows.error());
   return std::move(rows->front());
 }

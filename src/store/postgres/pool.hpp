@@ -39,16 +39,20 @@ class PostgresPool {
     if (first) idle_.push_back(std::move(first));
   }
 
+  using Deadline = PostgresConnection::Deadline;
+
   /// Errors: unavailable, when no connection came free within connection_wait_timeout_ms or none can be
-  /// opened.
-  Result<Lease> acquire();
+  /// opened, or the process is stopping.
+  Result<Lease> acquire(Deadline latest = Deadline::max());
 
   /// Runs one statement. Errors: those of acquire(), and to_error() of its failure.
-  Result<PostgresRows> query(const PostgresStatement& statement, PostgresParams params);
+  Result<PostgresRows> query(const PostgresStatement& statement, PostgresParams params,
+                             Deadline latest = Deadline::max());
 
  private:
   void give_back(std::unique_ptr<PostgresConnection> connection);
   void forget_one();
+  bool stopping() const { return options_.stop && options_.stop->passed(); }
 
   const PostgresOptions options_;
   Mutex mutex_;

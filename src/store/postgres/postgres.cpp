@@ -281,7 +281,9 @@ class PostgresStore final : public Store {
   }
 
   Result<void> check() override {
-    const auto rows = pool_.query(sql::check, PostgresParams());
+    const auto latest =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.check_timeout_ms);
+    const auto rows = pool_.query(sql::check, PostgresParams(), latest);
     if (!rows) return rows.error();
     return {};
   }

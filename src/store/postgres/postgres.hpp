@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/stop_deadline.hpp"
 #include "core/ports/store.hpp"
 
 namespace seonchak {
@@ -23,9 +24,11 @@ struct PostgresOptions {
   /// rows that a process which was stopped there holds. Longer than all that update_coupon's `change` waits
   /// for.
   int idle_in_transaction_timeout_ms = 5'000;
-  int call_grace_ms = 5'000;     ///< a silent server is given up this long after statement_timeout_ms
-  int peer_timeout_ms = 15'000;  ///< TCP gives up an unreachable server after this
-  bool read_only = false;        ///< the schema is not brought up to date, but must be
+  int call_grace_ms = 5'000;             ///< a silent server is given up this long after statement_timeout_ms
+  int peer_timeout_ms = 15'000;          ///< TCP gives up an unreachable server after this
+  int check_timeout_ms = 3'000;          ///< all that Store::check() waits for
+  bool read_only = false;                ///< the schema is not brought up to date, but must be
+  std::shared_ptr<StopDeadline> stop{};  ///< none: no call is ever given up for it
 };
 
 /// Connects, checks the server (version 15 or later, UTF8) and brings its schema up to date.
@@ -34,7 +37,8 @@ struct PostgresOptions {
 /// A call uses one connection and, except for update_coupon, one round trip. update_coupon keeps its
 /// connection, and the row's lock, while `change` runs; a `change` that calls the store takes a second
 /// connection. `change` cannot edit id, revision or created_at. A server that answers nothing costs a call at
-/// most connection_wait_timeout_ms + connect_timeout_s + statement_timeout_ms + call_grace_ms.
+/// most connection_wait_timeout_ms + connect_timeout_s + statement_timeout_ms + call_grace_ms, and nothing
+/// beyond the deadline of `stop`: a call under way then is given up as if its connection were lost.
 std::unique_ptr<Store> open_postgres(const PostgresOptions& options);
 
 /// More connections to a database that open_postgres has opened already: nothing is checked, and the first

@@ -1,5 +1,7 @@
 #include "store/sqlite/connection.hpp"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include <sqlite3.h>
@@ -7,6 +9,8 @@
 namespace seonchak {
 
 namespace {
+
+constexpr std::chrono::milliseconds lock_look_max{20};
 
 /// The data itself is refused, now and for ever; anything else may be cured.
 bool refuses_data(int code) {
@@ -95,7 +99,9 @@ void SqliteConnection::Close::operator()(sqlite3* connection) const {
   sqlite3_close_v2(connection);
 }
 
-SqliteConnection::SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only) {
+SqliteConnection::SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only,
+                                   std::shared_ptr<StopDeadline> stop)
+    : lock_wait_(new LockWait{std::chrono::milliseconds(busy_timeout_ms), std::move(stop)}) {
   sqlite3* opened = nullptr;
   const int access = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(path.c_str(), &opened, access | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -109,7 +115,17 @@ SqliteConnection::SqliteConnection(const std::string& path, int busy_timeout_ms,
                        ": let seonchak write this file, or choose another path for the store");
   }
   sqlite3_extended_result_codes(opened, 1);
-  sqlite3_busy_timeout(opened, busy_timeout_ms);
+  sqlite3_busy_handler(opened, wait_for_lock, lock_wait_.get());
+}
+
+/// 0 ends the wait.
+int SqliteConnection::wait_for_lock(void* lock_wait, int waits_before) {
+  LockWait& wait = *static_cast<LockWait*>(lock_wait);
+  const auto time = std::chrono::steady_clock::now();
+  if (waits_before == 0) wait.began = time;
+  if (time - wait.began >= wait.most || (wait.stop && wait.stop->passed())) return 0;
+  std::this_thread::sleep_for(std::min(std::chrono::milliseconds(waits_before + 1), lock_look_max));
+  return 1;
 }
 
 Result<SqliteStatement*> SqliteConnection::prepared(const char* sql) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "base/stop_deadline.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -64,8 +66,10 @@ class SqliteStatement {
 /// One connection to a file, used by one thread at a time.
 class SqliteConnection {
  public:
-  /// A file that is missing is created, unless `read_only`. Throws StartupError.
-  SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only = false);
+  /// A file that is missing is created, unless `read_only`. Waits for another program's lock for
+  /// busy_timeout_ms, and not beyond `stop`, if there is one. Throws StartupError.
+  SqliteConnection(const std::string& path, int busy_timeout_ms, bool read_only = false,
+                   std::shared_ptr<StopDeadline> stop = {});
 
   /// The statement of this text, prepared once. Errors: unavailable, when the file cannot be read.
   Result<SqliteStatement*> prepared(const char* sql);
@@ -86,6 +90,14 @@ class SqliteConnection {
   struct Close {
     void operator()(sqlite3* connection) const;
   };
+  struct LockWait {
+    std::chrono::milliseconds most;
+    std::shared_ptr<StopDeadline> stop;
+    std::chrono::steady_clock::time_point began{};
+  };
+  static int wait_for_lock(void* lock_wait, int waits_before);
+
+  std::unique_ptr<LockWait> lock_wait_;  // before the connection, which points to it
   std::unique_ptr<sqlite3, Close> connection_;
   std::unordered_map<std::string_view, SqliteStatement> statements_;  ///< by their text, which is a literal
 };

@@ -80,8 +80,8 @@ class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const SqliteOptions& options)
       : lock_(options.path, options.read_only),
-        writer_(options.path, options.busy_timeout_ms, options.read_only),
-        reader_(options.path, options.busy_timeout_ms, options.read_only) {
+        writer_(options.path, options.busy_timeout_ms, options.read_only, options.stop),
+        reader_(options.path, options.busy_timeout_ms, options.read_only, options.stop) {
     if (options.read_only) {
       require_migrated(reader_);
     } else {

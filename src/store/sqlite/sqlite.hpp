@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include "base/stop_deadline.hpp"
 #include "core/ports/store.hpp"
 
 namespace seonchak {
@@ -10,6 +11,7 @@ struct SqliteOptions {
   std::string path;             ///< the database file, created when it is missing; its folder must exist
   int busy_timeout_ms = 5'000;  ///< how long a call waits for another program's lock on the file
   bool read_only = false;       ///< for a file that no server uses: nothing is created or brought up to date
+  std::shared_ptr<StopDeadline> stop{};  ///< from then on no call waits for a lock; none: that has no end
 };
 
 /// Opens the file (WAL, synchronous=FULL: a committed transaction survives a power cut) and brings its schema
