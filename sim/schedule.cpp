@@ -152,10 +152,22 @@ void Schedule::break_gate() {
     gate.forget_holders(coupons_[random.below(coupons_.size())]);
   } else if (kind == 3) {
     environment_.fault(FaultKind::gate_forgot_an_outbox, "");
-    gate.forget_outbox(coupons_[random.below(coupons_.size())]);
+    forget_outbox(gate, coupons_[random.below(coupons_.size())]);
   } else {
     environment_.fault(FaultKind::gate_set_back, "");
     gate.restart_with(images_.empty() ? gate.image() : images_[random.below(images_.size())]);
+  }
+}
+
+// All of it, or some entries; but none that a recovery wrote, which only the readers of the log would miss.
+void Schedule::forget_outbox(MemoryGate& gate, const std::string& coupon_id) {
+  Random& random = environment_.random;
+  if (random.below(2) == 0) return gate.forget_outbox(coupon_id);
+  const auto progress = gate.progress({&coupon_id, 1}).front();
+  if (!progress) return;
+  constexpr std::int64_t sequences = 64;
+  for (std::int64_t last = progress->rebuilt + 1; last <= progress->rebuilt + sequences; ++last) {
+    if (random.below(3) == 0) gate.forget_outbox_entry(coupon_id, last);
   }
 }
 

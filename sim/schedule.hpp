@@ -25,6 +25,7 @@ class Schedule {
   void lose_gate();
   void lose_machine();
   void break_gate();
+  void forget_outbox(MemoryGate& gate, const std::string& coupon_id);
   void fail_over();
   void follow_master();
   void lose_log();

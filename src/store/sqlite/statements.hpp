@@ -9,7 +9,7 @@ namespace seonchak::sqlite_sql {
 /// Follows the clock, so that a file that was put back does not repeat itself.
 #define SEONCHAK_NEXT_REVISION                               \
   "max((SELECT coalesce(max(revision), 0) + 1 FROM coupon)," \
-  " CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))"
+  " CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER))"
 
 inline constexpr char create_coupon[] =
     "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
