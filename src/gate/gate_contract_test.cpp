@@ -321,10 +321,10 @@ TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {
 // Twice the milliseconds of the clock: beyond 32 bits, and exact in a double.
 TEST_P(GateContract, RevisionsThatFollowTheClockAreToldApart) {
   GateConfig coupon = make_config(3);
-  coupon.revision = 7'200'000'000'000;
+  coupon.revision = GateRevision(7'200'000'000'000);
   installed(coupon);
   coupon.stock = 4;
-  --coupon.revision;
+  coupon.revision -= 1;
   EXPECT_EQ(control().configure(coupon).error().code, Errc::gate_later);
   coupon.revision += 2;
   ASSERT_TRUE(control().configure(coupon));

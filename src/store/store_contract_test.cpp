@@ -229,26 +229,27 @@ TEST_P(StoreCoupons, RevisionsAreReadInOrderAndInPages) {
 
 // So that a store which falls back to what it was does not give out again what it gave out since.
 TEST_P(StoreCoupons, RevisionsFollowTheClock) {
-  const auto earlier = to_millis(now());
+  const auto now_as_revision = [] { return Revision(to_millis(now())); };
+  const auto earlier = now_as_revision();
   const auto created = store_->create_coupon(coupon_named("a")).value().revision;
   EXPECT_GE(created, earlier);
-  EXPECT_LE(created, to_millis(now()));
+  EXPECT_LE(created, now_as_revision());
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  const auto later = to_millis(now());
+  const auto later = now_as_revision();
   const auto updated = store_->update_coupon("a", [](Coupon&) -> Result<void> { return {}; });
   EXPECT_GE(updated.value().revision, later);
   ASSERT_TRUE(store_->create_coupon(coupon_named("b")));
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  const auto last = to_millis(now());
+  const auto last = now_as_revision();
   const std::vector<CouponFence> fences = {{"a", 0, "", 2, "gate"}, {"b", 0, "", 2, "gate"}};
-  auto fenced = store_->fence_coupons(fences).value();
+  const auto fenced = store_->fence_coupons(fences).value().changed;
   ASSERT_EQ(fenced.size(), 2U);
   EXPECT_NE(fenced[0].revision, fenced[1].revision);
   for (const Coupon& coupon : fenced) EXPECT_GE(coupon.revision, last);
 }
 
 TEST_P(StoreCoupons, ARevisionIsNotBelowTheOneThatAChangeAsksFor) {
-  const std::int64_t asked = to_millis(now()) + 1'000'000'000;
+  const Revision asked(to_millis(now()) + 1'000'000'000);
   ASSERT_TRUE(store_->create_coupon(coupon_named("a")));
   ASSERT_TRUE(store_->create_coupon(coupon_named("b")));
   const auto updated = store_->update_coupon("a", [&](Coupon& row) -> Result<void> {

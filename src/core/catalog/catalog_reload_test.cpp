@@ -74,8 +74,8 @@ TEST(CatalogReload, ARowThatIsWhatItWasBeforeIsReadAgain) {
 
 TEST(CatalogReload, ServesWhatItKnowsAndHearsOfChangesMeanwhile) {
   Reloading test({.reload_pages_per_refresh = 1});
-  constexpr std::int64_t count = 3 * static_cast<std::int64_t>(coupons_page_max);
-  for (std::int64_t i = 1; i <= count; ++i) test.store.put("c" + std::to_string(i), i);
+  constexpr int count = 3 * int{coupons_page_max};
+  for (int i = 1; i <= count; ++i) test.store.put("c" + std::to_string(i), i);
   test.refresh();
   test.store.rows.erase("c" + std::to_string(count));
   test.refresh_later();
@@ -128,8 +128,8 @@ TEST(CatalogReload, RowsThatAreNotServedAreKnownAllTheSame) {
 
 TEST(CatalogReload, IsBegunAgainWhenTheStoreFails) {
   Reloading test({.reload_pages_per_refresh = 1});
-  constexpr std::int64_t count = 2 * static_cast<std::int64_t>(coupons_page_max);
-  for (std::int64_t i = 1; i <= count; ++i) test.store.put("c" + std::to_string(i), i);
+  constexpr int count = 2 * int{coupons_page_max};
+  for (int i = 1; i <= count; ++i) test.store.put("c" + std::to_string(i), i);
   test.refresh();
   test.store.rows.erase("c1");
   test.refresh_later();

@@ -94,7 +94,7 @@ class RedisTwin final : public GateTwin {
   GateRecovery& recovery() override { return *recovery_; }
   void delete_entry(const std::string& coupon_id, Sequence last_sequence) override {
     const auto deleted = client_.call(
-        redis_command({"XDEL", CouponKeys(coupon_id).outbox, std::to_string(last_sequence) + "-0"}));
+        redis_command({"XDEL", CouponKeys(coupon_id).outbox, to_string(last_sequence) + "-0"}));
     ASSERT_TRUE(deleted && integer_of(**deleted) == 1);
   }
 
