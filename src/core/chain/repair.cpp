@@ -152,7 +152,8 @@ Result<void> Repair::look_at(const std::string& id, const Outbox::Progress& gate
 
 void Repair::put_off(const std::string& id, const Error& error) {
   Coupon& coupon = coupons_[id];
-  coupon.pause = std::clamp(coupon.pause * 2, options_.busy_pause, options_.busy_pause_max);
+  const auto least = std::min(options_.busy_pause, 2 * options_.period);
+  coupon.pause = std::clamp(coupon.pause * 2, least, std::min(options_.busy_pause_max, 15 * options_.period));
   coupon.not_before = ticker().now() + coupon.pause;
   const bool first = put_off_.empty();
   put_off_.insert(id);
