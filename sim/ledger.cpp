@@ -97,8 +97,8 @@ void Ledger::committed(const Coupon& row) {
   const bool settles_another = row.settled != known.settled && row.settled != row.epoch;
   if (row.epoch < known.epoch || settles_another) {
     overtaken_writes_.push_back("coupon " + row.id + ": epoch " + to_string(row.epoch) + " settled " +
-                                to_string(row.settled) + " was written over epoch " +
-                                to_string(known.epoch) + " settled " + to_string(known.settled));
+                                to_string(row.settled) + " was written over epoch " + to_string(known.epoch) +
+                                " settled " + to_string(known.settled));
   }
   if (row.epoch > known.epoch) {
     if (known.epoch == known.settled) known.fences.clear();

@@ -75,7 +75,7 @@ class Ledger {
     std::string coupon_id;
     std::string user_id;
     Sequence sequence = 0;
-    Epoch epoch = 0;    ///< in which the gate said so
+    Epoch epoch = 0;           ///< in which the gate said so
     bool reached_log = false;  ///< it was said to be in the log or in the store
     bool pending = false;      ///< it was said to be on its way there
     std::shared_ptr<const Life> told_by;

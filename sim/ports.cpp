@@ -51,8 +51,8 @@ Result<bool> ActorStore::begin_recording(const std::string& coupon_id, Epoch epo
     return begun;
   });
 }
-Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, Epoch epoch,
-                                        const std::string& process, std::span<const KnownClaim> claims) {
+Result<bool> ActorStore::record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
+                                        std::span<const KnownClaim> claims) {
   return call("record_unsaved", [&] {
     actor_.hang_as_recorder(caller_);
     auto heard = store_.record_unsaved(coupon_id, epoch, process, claims);
@@ -139,8 +139,8 @@ void ActorStore::committed(const Coupon& row) {
   Environment& environment = actor_.environment();
   environment.ledger.committed(row);
   if (!environment.tracing()) return;
-  environment.note(actor_.name(), "row " + row.id + " epoch " + to_string(row.epoch) + " settled " +
-                                      to_string(row.settled));
+  environment.note(actor_.name(),
+                   "row " + row.id + " epoch " + to_string(row.epoch) + " settled " + to_string(row.settled));
 }
 
 Result<void> ActorGate::install(const GateConfig& config) {
@@ -293,8 +293,8 @@ EventPublisher::Report ActorPublisher::poll(std::chrono::milliseconds wait) {
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(taken));
   Report report = inner_->poll(wait);
   if (actor_.environment().tracing())
-    actor_.environment().note(
-        actor_.name(), "append " + to_string(part.front().sequence) + ".. " + std::to_string(taken));
+    actor_.environment().note(actor_.name(),
+                              "append " + to_string(part.front().sequence) + ".. " + std::to_string(taken));
   actor_.travel();
   return loses ? lose() : report;
 }

@@ -39,8 +39,7 @@ class ActorStore final : public Store {
                                const std::string& process) override;
   Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override;
-  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
-                             const std::string& process) override;
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process) override;
   Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override;
   Result<std::vector<KnownClaim>> recorded_claims(const std::string& coupon_id) override;
   Result<std::int64_t> recorded_claim_count(const std::string& coupon_id) override;

@@ -144,8 +144,7 @@ void ActorClaims::arrive(const std::shared_ptr<Call>& call) {
   auto reply = call->gate->claim_now(call->batch);
   if (environment.tracing()) {
     std::string what = "claim " + call->batch.users.front() + " in " + to_string(call->batch.epoch);
-    what +=
-        reply ? " sequence " + to_string(reply->claims.front().sequence) : ": " + reply.error().message;
+    what += reply ? " sequence " + to_string(reply->claims.front().sequence) : ": " + reply.error().message;
     environment.note(actor.name(), what);
   }
   if (actor.faulty(environment.plan.api_fail_per_mille)) {
@@ -171,7 +170,7 @@ void ActorClaims::answer(const std::shared_ptr<Call>& call, Result<ClaimReply> r
 }
 
 Epoch ActorClaims::epoch_of(const std::string& coupon_id, const std::string& user_id,
-                                   Sequence sequence) const {
+                            Sequence sequence) const {
   const auto found = epochs_.find({coupon_id, user_id, sequence});
   return found == epochs_.end() ? 0 : found->second;
 }

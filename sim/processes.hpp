@@ -44,8 +44,7 @@ class ActorClaims final : public Gate {
   void claim(ClaimBatch batch, ClaimHandler handler) override;
 
   /// In which epoch the gate last gave this user that sequence.
-  Epoch epoch_of(const std::string& coupon_id, const std::string& user_id,
-                        Sequence sequence) const;
+  Epoch epoch_of(const std::string& coupon_id, const std::string& user_id, Sequence sequence) const;
 
  private:
   struct Call;

@@ -248,15 +248,15 @@ std::string Schedule::state_of(const std::string& id) {
   const auto row = environment_.store.coupon(id);
   MemoryGate& gate = *environment_.gates.back();
   std::string text = "coupon " + id + ": epoch " + to_string(row->epoch) + " settled " +
-                     to_string(row->settled) + " on " + row->gate + ", master " +
-                     gate.identity(id)->name() + ", rows";
+                     to_string(row->settled) + " on " + row->gate + ", master " + gate.identity(id)->name() +
+                     ", rows";
   const auto rows = environment_.store.holders(id, 0, 1'000).value();
   for (const Holder& holder : rows) text += " " + holder.user_id + "=" + to_string(holder.sequence);
   const auto state = gate.state(id);
   if (!state) return text + "; gate: " + state.error().message;
-  return text + "; gate: epoch " + to_string(state->epoch) + " sequence " +
-         to_string(state->sequence) + " published " + to_string(state->published) + " persisted " +
-         to_string(state->persisted) + " holders " + std::to_string(state->issued);
+  return text + "; gate: epoch " + to_string(state->epoch) + " sequence " + to_string(state->sequence) +
+         " published " + to_string(state->published) + " persisted " + to_string(state->persisted) +
+         " holders " + std::to_string(state->issued);
 }
 
 bool Schedule::at_rest() {

@@ -15,8 +15,9 @@ struct Field {
   Field(std::string_view name, std::string_view text) : key(name), value(text) {}
   /// Anything else that has a to_string() beside it.
   template <class T>
-    requires(std::is_class_v<T> && !std::convertible_to<const T&, std::string_view>)
-  Field(std::string_view name, const T& other) : key(name), value(to_string(other)) {}
+  requires(std::is_class_v<T> && !std::convertible_to<const T&, std::string_view>)
+      Field(std::string_view name, const T& other)
+      : key(name), value(to_string(other)) {}
 
   std::string_view key;
   std::string value;

@@ -19,9 +19,9 @@ json::array strings(const std::vector<std::string>& texts) {
 }
 
 json::object to_json(const CouponAudit& coupon) {
-  return {{"id", coupon.coupon_id},        {"epoch", coupon.epoch.value()},   {"stock", coupon.stock},
-          {"held", coupon.held},           {"saved", coupon.saved},   {"waiting", coupon.waiting},
-          {"logged", coupon.logged},       {"moving", coupon.moving}, {"breaches", coupon.breach_count},
+  return {{"id", coupon.coupon_id},        {"epoch", coupon.epoch.value()}, {"stock", coupon.stock},
+          {"held", coupon.held},           {"saved", coupon.saved},         {"waiting", coupon.waiting},
+          {"logged", coupon.logged},       {"moving", coupon.moving},       {"breaches", coupon.breach_count},
           {"notes", strings(coupon.notes)}};
 }
 

@@ -66,8 +66,8 @@ TEST(Message, EncodingAnIdThatNeedsEscapingAborts) {
 }
 
 TEST(Message, IdsMayBeNumbersAndTheSequenceAString) {
-  const Message expected =
-      IssuedEvent{"18446744073709551615", "9007199254740993", Sequence(9'007'199'254'740'992), record_time, 0};
+  const Message expected = IssuedEvent{"18446744073709551615", "9007199254740993",
+                                       Sequence(9'007'199'254'740'992), record_time, 0};
   EXPECT_EQ(
       decode(R"({"couponId":18446744073709551615,"userId":9007199254740993,"sequence":"9007199254740992"})"),
       expected);

@@ -329,7 +329,7 @@ TEST_P(GateContract, RevisionsThatFollowTheClockAreToldApart) {
   coupon.revision += 2;
   ASSERT_TRUE(control().configure(coupon));
   EXPECT_EQ(control().state(coupon.id)->stock, 4);
-  EXPECT_EQ(control().state(coupon.id)->revision, 7'200'000'000'001);
+  EXPECT_EQ(control().state(coupon.id)->revision, GateRevision(7'200'000'000'001));
 }
 
 TEST_P(GateContract, TheStockCannotFallBelowWhatIsIssued) {

@@ -40,9 +40,9 @@ class UnsavedCoupons {
   const UnsavedCouponsOptions options_;
 
   Mutex mutex_;
-  TextMap<Revision> saved_ GUARDED_BY(mutex_);  // by coupon, as of this revision
-  Coupons unsaved_ GUARDED_BY(mutex_);              // the latest changed first
-  std::uint64_t version_ GUARDED_BY(mutex_) = 0;    // of the catalog that unsaved_ is of
+  TextMap<Revision> saved_ GUARDED_BY(mutex_);    // by coupon, as of this revision
+  Coupons unsaved_ GUARDED_BY(mutex_);            // the latest changed first
+  std::uint64_t version_ GUARDED_BY(mutex_) = 0;  // of the catalog that unsaved_ is of
   std::size_t turn_ GUARDED_BY(mutex_) = 0;
   std::chrono::steady_clock::time_point next_look_ GUARDED_BY(mutex_){};
 };

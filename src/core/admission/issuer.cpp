@@ -189,15 +189,14 @@ void Issuer::answer_claim(const Coupon* coupon, const GateState& state, const Cl
   wait_for_ack(*coupon, state.epoch, answer, std::move(request.handler));
 }
 
-void Issuer::wait_for_ack(const Coupon& coupon, Epoch epoch, IssueAnswer answer,
-                          IssueHandler handler) {
+void Issuer::wait_for_ack(const Coupon& coupon, Epoch epoch, IssueAnswer answer, IssueHandler handler) {
   waiters_.wait({coupon.id, answer.sequence, epoch}, coupon.ack,
                 [this, id = coupon.id, ack = coupon.ack, epoch, answer, handler = std::move(handler)](
                     bool reached) mutable { on_ack(id, ack, epoch, reached, answer, handler); });
 }
 
-void Issuer::on_ack(const std::string& coupon_id, Ack ack, Epoch epoch, bool reached,
-                    IssueAnswer answer, const IssueHandler& handler) {
+void Issuer::on_ack(const std::string& coupon_id, Ack ack, Epoch epoch, bool reached, IssueAnswer answer,
+                    const IssueHandler& handler) {
   const TimePoint as_of = catalog_.catalog().current_as_of();
   const auto coupon = catalog_.find(coupon_id);
   // A row is there for good. The log's word is not: a relay that slept through a recovery may hear of an

@@ -42,8 +42,8 @@ struct IssuerOptions {
 struct IssueAnswer {
   Decision decision = Decision::not_found;
   Sequence sequence = 0;  ///< for issued and already_issued
-  Time issued_at{};           ///< for issued and already_issued
-  bool pending = false;       ///< the coupon's ack stage was not reached in time; the coupon is the user's
+  Time issued_at{};       ///< for issued and already_issued
+  bool pending = false;   ///< the coupon's ack stage was not reached in time; the coupon is the user's
   std::optional<Time> opens_at{};  ///< for not_open
 
   /// By ticker().now(), read right before the answer is handed on: after it, nobody knows any more whether
@@ -80,7 +80,7 @@ class Issuer {
     std::deque<Request> waiting;
     bool sending_soon = false;
     bool calling = false;
-    Epoch epoch = 0;          // of the last call
+    Epoch epoch = 0;             // of the last call
     Sequence sequence_seen = 0;  // in that epoch
     TimePoint called_at{};
   };

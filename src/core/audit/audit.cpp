@@ -159,8 +159,7 @@ class Comparison {
       for (std::size_t i = 1; i < sorted.size(); ++i) {
         const Holder& before = *sorted[i - 1];
         if (std::invoke(key, before) != std::invoke(key, *sorted[i])) continue;
-        add(kind, *sorted[i],
-            "also user " + before.user_id + " with sequence " + to_string(before.sequence));
+        add(kind, *sorted[i], "also user " + before.user_id + " with sequence " + to_string(before.sequence));
       }
     };
     clashes(&Holder::sequence, BreachKind::sequence_twice_in_store);
@@ -236,8 +235,7 @@ class Comparison {
       } else if (!known.in_outbox) {
         add(BreachKind::trimmed_early, holder, "in the gate and unread in the log");
       } else if (holder.sequence <= facts_.before->persisted) {
-        add(BreachKind::marked_not_saved, holder,
-            "persisted says " + to_string(facts_.before->persisted));
+        add(BreachKind::marked_not_saved, holder, "persisted says " + to_string(facts_.before->persisted));
       }
     }
   }

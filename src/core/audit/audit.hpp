@@ -50,8 +50,8 @@ struct Breach {
   BreachKind kind{};
   std::string coupon_id;
   Sequence sequence = 0;  ///< 0: no particular one
-  std::string user_id;        ///< "": nobody in particular
-  std::string detail;         ///< who says what
+  std::string user_id;    ///< "": nobody in particular
+  std::string detail;     ///< who says what
 
   /// The same disagreement, whatever was read beside it.
   bool same_as(const Breach& other) const {

@@ -106,9 +106,9 @@ class Catalog {
   struct Reading {
     Revision revision = 0;  // everything up to here
     CatalogSnapshot::Coupons
-        coupons{};                     // all there are; for the one under way only once something has changed
+        coupons{};                 // all there are; for the one under way only once something has changed
     TextMap<Revision> unserved{};  // rows that are not served, and their revisions
-    std::size_t added = 0;             // coupons that the snapshot does not have
+    std::size_t added = 0;         // coupons that the snapshot does not have
   };
 
   Result<bool> read_page(Reading& reading, Found& changed) REQUIRES(refresh_mutex_);

@@ -41,7 +41,7 @@ class OutboxSweep {
 
   Outbox& outbox_;
   const OutboxSweepOptions options_;
-  std::vector<std::string> round_;                     // still to be looked at, the last one next
+  std::vector<std::string> round_;                 // still to be looked at, the last one next
   std::unordered_set<Revision> closed_and_empty_;  // by revision, which no two coupons share
   bool first_round_ = true;
   std::chrono::steady_clock::time_point round_began_{};

@@ -60,7 +60,7 @@ class Relay {
     Sequence read = 0;       // last sequence handed to the publisher, or waiting in backlog_
     Sequence confirmed = 0;  // last sequence in the log
     Sequence marked = 0;     // last sequence the gate knows is in the log
-    Epoch epoch = 0;      // what the sequences belong to
+    Epoch epoch = 0;         // what the sequences belong to
     Sequence rebuilt = 0;    // up to here the outbox may have gaps
     std::deque<std::pair<Sequence, TimePoint>> unconfirmed{};  // up to which sequence was read when
   };

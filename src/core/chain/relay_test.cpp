@@ -234,8 +234,7 @@ TEST(Relay, TwoThatTakeTheLeaseFromEachOtherSkipNothing) {
     two.drain();
     const auto logged = first_seen(logged_sequences(log, "c"));
     EXPECT_EQ(logged, one_to(static_cast<int>(logged.size()))) << "seed " << seed;
-    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<int>(logged.size()))
-        << "seed " << seed;
+    EXPECT_EQ(world.memory_gate.state("c")->sequence, static_cast<int>(logged.size())) << "seed " << seed;
   }
 }
 

@@ -73,10 +73,10 @@ class Repair {
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Coupon {
     Epoch epoch = 0;
-    Sequence through = 0;  // everything up to here is saved
-    Sequence seen = 0;     // the highest sequence handled
-    Sequence rebuilt = 0;  // up to here the outbox may have gaps
-    TimePoint handled_at{};    // the last event, or the last time it was found not to be at rest
+    Sequence through = 0;    // everything up to here is saved
+    Sequence seen = 0;       // the highest sequence handled
+    Sequence rebuilt = 0;    // up to here the outbox may have gaps
+    TimePoint handled_at{};  // the last event, or the last time it was found not to be at rest
     // Up to `awaited` the log has confirmed everything, as was first seen then.
     Sequence awaited = 0;
     TimePoint awaited_since{};

@@ -34,8 +34,8 @@ class Recorder {
  private:
   struct Known {
     std::uint64_t recorded = 0;  // the place in the unsaved claims up to which the store has it
-    Epoch announced = 0;  // the epoch of the recovery that waits for us; 0: none
-    Epoch refused = 0;    // the store knows of no recovery in this epoch: the catalog is behind
+    Epoch announced = 0;         // the epoch of the recovery that waits for us; 0: none
+    Epoch refused = 0;           // the store knows of no recovery in this epoch: the catalog is behind
   };
 
   bool announce(const CatalogSnapshot& catalog, const std::vector<std::string>& ids);

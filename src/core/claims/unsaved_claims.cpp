@@ -85,8 +85,8 @@ std::vector<std::string> UnsavedClaims::coupons() const {
   return ids;
 }
 
-UnsavedClaims::Page UnsavedClaims::claims(const std::string& coupon_id, std::uint64_t after,
-                                          Epoch before, std::size_t claims_max) const {
+UnsavedClaims::Page UnsavedClaims::claims(const std::string& coupon_id, std::uint64_t after, Epoch before,
+                                          std::size_t claims_max) const {
   Page page{{}, after};
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);

@@ -43,8 +43,7 @@ class UnsavedClaims {
 
   /// What was heard behind the place `after` (0: the beginning) of epochs before `before`: about `claims_max`
   /// claims, since those of one gate call are never parted.
-  Page claims(const std::string& coupon_id, std::uint64_t after, Epoch before,
-              std::size_t claims_max) const;
+  Page claims(const std::string& coupon_id, std::uint64_t after, Epoch before, std::size_t claims_max) const;
 
   /// Forgets what was heard up to the place `last` of epochs before `epoch`.
   void forget(const std::string& coupon_id, Epoch epoch, std::uint64_t last);

@@ -40,11 +40,11 @@ struct Coupon {
   std::optional<Time> closes_at;  ///< issuing ends just before this; absent: never
   bool closed = false;            ///< closed by an operator, for good
   Ack ack = Ack::gate;
-  Epoch epoch = 0;     ///< the latest life of its gate's state, whether open yet or not
-  Epoch settled = 0;   ///< the epoch that was opened last; 0: never
-  std::string gate;           ///< GateControl::identity of the server that state is trusted on
+  Epoch epoch = 0;        ///< the latest life of its gate's state, whether open yet or not
+  Epoch settled = 0;      ///< the epoch that was opened last; 0: never
+  std::string gate;       ///< GateControl::identity of the server that state is trusted on
   Revision revision = 0;  ///< grows with every change of any coupon, across the whole store, at least as
-                              ///< fast as the store's clock counts milliseconds
+                          ///< fast as the store's clock counts milliseconds
   Time created_at{};
 
   bool operator==(const Coupon&) const = default;

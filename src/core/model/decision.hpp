@@ -24,8 +24,7 @@ std::string_view to_string(Decision decision);
 /// What the gate knows of a coupon when it decides; `now` is the gate's clock.
 struct GateState {
   std::int64_t stock = 0;
-  Sequence sequence =
-      0;  ///< the last one issued; also how many are issued, as long as the epoch has no gap
+  Sequence sequence = 0;  ///< the last one issued; also how many are issued, as long as the epoch has no gap
   std::int64_t issued = 0;  ///< how many users hold the coupon
   std::int64_t counted =
       -1;  ///< how many the gate has counted: fewer hold it when some were lost; -1: unknown

@@ -216,9 +216,9 @@ class Outbox {
   struct Progress {
     Sequence published = 0;
     Sequence persisted = 0;
-    Epoch epoch = 0;  ///< what the watermarks belong to; 0 without a state, and while it is recovered
+    Epoch epoch = 0;       ///< what the watermarks belong to; 0 without a state, and while it is recovered
     Sequence rebuilt = 0;  ///< a recovery wrote what lies up to here: its sequences may have gaps, those
-                               ///< above have none
+                           ///< above have none
   };
   /// Errors: gate_behind when the next one that waits for the store is not in the outbox, or the state lacks
   /// something that our gates write.

@@ -15,15 +15,15 @@ inline constexpr std::size_t recovery_holders_max = 1'000;
 
 /// What is left of a coupon's state when its recovery begins.
 struct Remains {
-  Epoch epoch = 0;      ///< what the state was of when it was last open; 0: there is none
-  Sequence sequence = 0;   ///< the last one the state knows
-  Sequence persisted = 0;  ///< every holder up to here is in the store
-  std::int64_t holders = 0;    ///< how many there are
-  std::int64_t counted = -1;   ///< how many the state says there are; -1: it does not say
-  Sequence pending = 0;    ///< the last sequence in the outbox, as the state says
-  std::int64_t entries = 0;    ///< how many entries the outbox has
-  Sequence rebuilt = 0;    ///< as Outbox::Progress::rebuilt
-  bool fields_lost = false;    ///< one of the above is not what the state had
+  Epoch epoch = 0;            ///< what the state was of when it was last open; 0: there is none
+  Sequence sequence = 0;      ///< the last one the state knows
+  Sequence persisted = 0;     ///< every holder up to here is in the store
+  std::int64_t holders = 0;   ///< how many there are
+  std::int64_t counted = -1;  ///< how many the state says there are; -1: it does not say
+  Sequence pending = 0;       ///< the last sequence in the outbox, as the state says
+  std::int64_t entries = 0;   ///< how many entries the outbox has
+  Sequence rebuilt = 0;       ///< as Outbox::Progress::rebuilt
+  bool fields_lost = false;   ///< one of the above is not what the state had
 
   /// Whether something waits for the store.
   bool has_pending() const { return pending > persisted; }

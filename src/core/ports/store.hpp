@@ -78,8 +78,8 @@ struct CouponEpoch {
 /// A change of where a coupon's gate is trusted: its epoch, or its server's name, or both.
 struct CouponFence {
   std::string coupon_id;
-  Epoch seen_epoch = 0;  ///< what the row must have now
-  std::string seen_gate;        ///< the same
+  Epoch seen_epoch = 0;   ///< what the row must have now
+  std::string seen_gate;  ///< the same
   Epoch epoch = 0;
   std::string gate;
 };
@@ -92,9 +92,9 @@ struct FencedCoupons {
 
 /// What all coupons of a store amount to: tells a catalog that rows are gone, or are what they were before.
 struct CouponTotals {
-  std::int64_t count = 0;         ///< of coupons with a revision above 0
+  std::int64_t count = 0;     ///< of coupons with a revision above 0
   Revision revision_max = 0;  ///< 0 without any
-  std::int64_t checksum = 0;      ///< the sum of revision_checksum of all revisions
+  std::int64_t checksum = 0;  ///< the sum of revision_checksum of all revisions
 
   bool operator==(const CouponTotals&) const = default;
 };
@@ -192,8 +192,8 @@ class Store {
   /// `invalid`), and counts the piece for its recording, if there is one of that name; repeating it is
   /// harmless. Waits for no row's lock: `unavailable` when somebody holds the coupon's. False, and nothing
   /// written, when no recovery in that epoch is under way.
-  virtual Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch,
-                                      const std::string& process, std::span<const KnownClaim> claims) = 0;
+  virtual Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
+                                      std::span<const KnownClaim> claims) = 0;
 
   /// Says that this was all.
   virtual Result<void> end_recording(const std::string& coupon_id, Epoch epoch,

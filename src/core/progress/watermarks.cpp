@@ -43,8 +43,7 @@ void Watermarks::shown(std::span<const Watermark> watermarks,
   }
 }
 
-std::chrono::steady_clock::time_point Watermarks::shown_at(const std::string& coupon_id,
-                                                           Epoch epoch) const {
+std::chrono::steady_clock::time_point Watermarks::shown_at(const std::string& coupon_id, Epoch epoch) const {
   const MutexLock lock(mutex_);
   const auto found = coupons_.find(coupon_id);
   if (found == coupons_.end() || found->second.progress.epoch != epoch) return {};

@@ -124,8 +124,7 @@ Result<void> RecoveryJob::write_outbox() {
 }
 
 Result<void> RecoveryJob::open() {
-  const Sequence pending =
-      rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
+  const Sequence pending = rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
   auto opened =
       ports_.gate.open(committed(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});
   if (!opened && open_in_doubt_ && opened.error().code == Errc::gate_epoch) {

@@ -9,20 +9,20 @@ namespace seonchak {
 
 /// What is known of a coupon's holders when its gate is recovered.
 struct KnownHolders {
-  std::vector<Holder> waiting{};      ///< certain, and within the stock; the store may not have them
-  std::vector<Holder> candidates{};   ///< said to be issued, and not in the store; the most credible first
-  std::vector<Sequence> taken{};  ///< sequences of the store's rows, ascending
-  Sequence intact = 0;  ///< up to here the gate has kept who holds what: no sequence is a candidate's
+  std::vector<Holder> waiting{};     ///< certain, and within the stock; the store may not have them
+  std::vector<Holder> candidates{};  ///< said to be issued, and not in the store; the most credible first
+  std::vector<Sequence> taken{};     ///< sequences of the store's rows, ascending
+  Sequence intact = 0;         ///< up to here the gate has kept who holds what: no sequence is a candidate's
   Sequence last_sequence = 0;  ///< the highest one known besides these
-  std::int64_t room = 0;           ///< how many of the candidates the stock has room for
+  std::int64_t room = 0;       ///< how many of the candidates the stock has room for
 };
 
 /// What the gate is to hold besides the store's rows.
 struct Rebuilt {
   std::vector<Holder> pending;  ///< ascending sequences: the outbox
   std::vector<Holder> dropped;  ///< candidates the stock has no room for
-  Sequence sequence = 0;    ///< the highest of all
-  Sequence persisted = 0;   ///< every pending sequence lies above
+  Sequence sequence = 0;        ///< the highest of all
+  Sequence persisted = 0;       ///< every pending sequence lies above
 };
 
 /// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,

@@ -99,8 +99,7 @@ class FaultyStore : public Store {
     return faults_.run("record_unsaved",
                        [&] { return inner_.record_unsaved(coupon_id, epoch, process, claims); });
   }
-  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
-                             const std::string& process) override {
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process) override {
     return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
   }
   Result<std::vector<Recording>> recordings(const std::string& coupon_id, Epoch epoch) override {

@@ -44,8 +44,8 @@ class Confirmations {
     Ticket first = none;
     Ticket last = none;
     Sequence confirmed = 0;
-    Epoch epoch = 0;  // of `confirmed`
-    bool changed = false;    // in changed_
+    Epoch epoch = 0;       // of `confirmed`
+    bool changed = false;  // in changed_
   };
   using Coupons = std::unordered_map<std::string, Coupon>;
   struct Slot {

@@ -61,14 +61,13 @@ class EventLogContract : public testing::TestWithParam<Twin> {
 };
 
 inline IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
-  return {coupon_id, "user:" + to_string(sequence), sequence, from_millis(1'795'316'400'000 + sequence.value()),
-          4};
+  return {coupon_id, "user:" + to_string(sequence), sequence,
+          from_millis(1'795'316'400'000 + sequence.value()), 4};
 }
 
 inline std::vector<IssuedEvent> events(const std::string& coupon_id, Sequence first, Sequence last) {
   std::vector<IssuedEvent> made;
-  for (Sequence sequence = first; sequence <= last; ++sequence)
-    made.push_back(event(coupon_id, sequence));
+  for (Sequence sequence = first; sequence <= last; ++sequence) made.push_back(event(coupon_id, sequence));
   return made;
 }
 

@@ -94,7 +94,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     TextMap<Held> holders;
     std::deque<OutboxEntry> outbox;  ///< ascending sequences
     std::string token;               ///< of the recovery that has shut it; empty: open
-    Sequence pending = 0;        ///< RebuiltWatermarks::pending, ::sequence of the last recovery
+    Sequence pending = 0;            ///< RebuiltWatermarks::pending, ::sequence of the last recovery
     Sequence rebuilt = 0;
     std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
 

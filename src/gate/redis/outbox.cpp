@@ -120,7 +120,8 @@ class RedisOutbox final : public Outbox {
     const std::int64_t sequence = *number(3);
     const std::int64_t rebuilt = number(4).value_or(0);
     const std::int64_t last = sequence <= rebuilt ? number(5).value_or(sequence) : sequence;
-    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch), Sequence(rebuilt)}, last > *persisted};
+    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch), Sequence(rebuilt)},
+                 last > *persisted};
   }
 
   /// Those whose outbox has not what waits next. Coupons at rest cost no question.

@@ -93,8 +93,8 @@ class RedisTwin final : public GateTwin {
   Outbox& outbox() override { return *outbox_; }
   GateRecovery& recovery() override { return *recovery_; }
   void delete_entry(const std::string& coupon_id, Sequence last_sequence) override {
-    const auto deleted = client_.call(
-        redis_command({"XDEL", CouponKeys(coupon_id).outbox, to_string(last_sequence) + "-0"}));
+    const auto deleted =
+        client_.call(redis_command({"XDEL", CouponKeys(coupon_id).outbox, to_string(last_sequence) + "-0"}));
     ASSERT_TRUE(deleted && integer_of(**deleted) == 1);
   }
 

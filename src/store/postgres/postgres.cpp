@@ -248,8 +248,7 @@ class PostgresStore final : public Store {
     return unsaved_.record_unsaved(coupon_id, epoch, process, claims);
   }
 
-  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
-                             const std::string& process) override {
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process) override {
     return unsaved_.end_recording(coupon_id, epoch, process);
   }
 

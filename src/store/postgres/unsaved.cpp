@@ -35,8 +35,7 @@ PostgresCall record_unsaved_call(const std::string& coupon_id, std::span<const K
   return {&sql::record_unsaved, std::move(params)};
 }
 
-PostgresParams recording_params(const std::string& coupon_id, Epoch epoch,
-                                const std::string& process) {
+PostgresParams recording_params(const std::string& coupon_id, Epoch epoch, const std::string& process) {
   PostgresParams params;
   params.text(coupon_id).bigint(epoch).text(process);
   return params;

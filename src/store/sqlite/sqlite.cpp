@@ -241,8 +241,7 @@ class SqliteStore final : public Store {
     return sqlite_unsaved::record_unsaved(writer_, coupon_id, epoch, process, claims);
   }
 
-  Result<void> end_recording(const std::string& coupon_id, Epoch epoch,
-                             const std::string& process) override {
+  Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process) override {
     const MutexLock guard(writer_mutex_);
     return sqlite_unsaved::end_recording(writer_, coupon_id, epoch, process);
   }

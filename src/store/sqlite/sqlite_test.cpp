@@ -30,7 +30,8 @@ std::string startup_error(const std::string& path) {
 /// Batch n has the sequences after n * batch_rows, and moves the position as far.
 SaveBatch numbered_batch(std::int64_t n) {
   SaveBatch batch = batch_of({}, {{0, n * batch_rows, (n + 1) * batch_rows}});
-  for (std::int64_t i = 1; i <= batch_rows; ++i) batch.events.push_back(event("a", Sequence(n * batch_rows + i)));
+  for (std::int64_t i = 1; i <= batch_rows; ++i)
+    batch.events.push_back(event("a", Sequence(n * batch_rows + i)));
   return batch;
 }
 
