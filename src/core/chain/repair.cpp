@@ -131,7 +131,8 @@ Result<void> Repair::look_at(const std::string& id, const Outbox::Progress& gate
   await(coupon, gate.published);
   const bool waits = time < coupon.not_before;
   const auto reached = waits ? Result<void>() : advance(coupon, id, gate.published, reader);
-  const bool no_time = !reached && reached.error().code == Errc::unavailable;
+  const bool no_time =
+      !reached && (reached.error().code == Errc::unavailable || reached.error().code == Errc::not_now);
   if (reached && !waits) {
     cannot_trim_.erase(id);
     put_off_.erase(id);
