@@ -64,7 +64,7 @@ void Schedule::check(std::vector<std::string>& wrong) {
   for (const std::string& id : coupons_) {
     check_rows(id, wrong);
     environment_.totals.recoveries +=
-        static_cast<std::uint64_t>(std::max<std::int64_t>(0, environment_.ledger.settled(id) - 1));
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, environment_.ledger.settled(id).value() - 1));
   }
   check_log(wrong);
   std::ranges::copy(environment_.ledger.overtaken_writes(), std::back_inserter(wrong));

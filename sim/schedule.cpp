@@ -166,7 +166,7 @@ void Schedule::forget_outbox(MemoryGate& gate, const std::string& coupon_id) {
   const auto progress = gate.progress({&coupon_id, 1}).front();
   if (!progress) return;
   constexpr std::int64_t sequences = 64;
-  for (std::int64_t last = progress->rebuilt + 1; last <= progress->rebuilt + sequences; ++last) {
+  for (Sequence last = progress->rebuilt + 1; last <= progress->rebuilt + sequences; ++last) {
     if (random.below(3) == 0) gate.forget_outbox_entry(coupon_id, last);
   }
 }

@@ -186,7 +186,7 @@ void Catalog::compare(TimePoint time) {
              {"known_revision", known.revision_max},
              {"in_store", in_store->count},
              {"store_revision", in_store->revision_max}});
-  reload_.emplace();
+  reload_.emplace(Reading{});
   go_on_reloading();
 }
 
