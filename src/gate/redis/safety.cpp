@@ -84,6 +84,14 @@ void require_version(Inspection& server) {
   }
 }
 
+// One that has all slots serves all coupons; which have which is not asked, since a user may lack the right
+// to.
+void warn_of_cluster(Inspection& server) {
+  if (value_of(server.info("server"), "redis_mode") != "cluster") return;
+  log::warn("redis is a node of a cluster: coupons whose slots other nodes have never open",
+            {{"server", server.label()}});
+}
+
 /// What INFO tells of the same settings, under their names in CONFIG.
 Settings settings_from_info(Inspection& server) {
   Settings settings;
@@ -150,6 +158,7 @@ void require_syncing(const Inspection& server, const Settings& settings) {
 void require_safe_redis(const RedisOptions& options) {
   Inspection server(options);
   require_version(server);
+  warn_of_cluster(server);
   const auto config = server.config();
   const Settings settings = config ? *config : settings_from_info(server);
   require_no_eviction(server, settings);

@@ -72,6 +72,11 @@ TEST(RedisSafety, WithoutConfigTheAnswerComesFromInfo) {
   EXPECT_TRUE(contains(refusal_of(forgetful.options()), "set appendonly yes"));
 }
 
+TEST(RedisSafety, ANodeOfAClusterIsAcceptedWithAWarning) {
+  const PrivateRedis redis({"--cluster-enabled", "yes"});
+  EXPECT_TRUE(contains(warnings_of(redis.options()), "never open"));
+}
+
 TEST(RedisSafety, AServerThatIsNotThereIsRefusedWithItsAddress) {
   RedisOptions options;
   const std::string address = "127.0.0.1:" + std::to_string(testing::free_port());
