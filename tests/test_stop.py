@@ -172,7 +172,9 @@ def test_a_stop_is_in_time_while_another_program_locks_the_file(serve: Serve, tm
 
 
 def test_a_hangup_is_a_stop(serve: Serve) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
     server = serve("--store", "sqlite:hangup.db")
+    signal.signal(signal.SIGHUP, before)
     coupons.create(server, "c", 10)
     assert coupons.issue(server, "c", "u").status == 201
     server.send_signal(signal.SIGHUP)

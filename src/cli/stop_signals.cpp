@@ -11,10 +11,21 @@
 
 namespace seonchak {
 
+namespace {
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
 StopSignals::StopSignals(std::shared_ptr<StopDeadline> stop) : stop_(std::move(stop)) {
   std::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
-  for (const int signal : std::array{SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, signal);
+  for (const int signal : std::array{SIGINT, SIGTERM}) sigaddset(&signals_, signal);
+  // Blocked, it would be waited for all the same.
+  if (!is_ignored(SIGHUP)) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   thread_ = named_thread("signals", [this] { watch(); });
 }

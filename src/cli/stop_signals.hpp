@@ -11,7 +11,7 @@
 namespace seonchak {
 
 /// SIGINT, SIGTERM and SIGHUP, each of which asks the process to stop. They are blocked in every thread that
-/// is started while this lives, and SIGPIPE is ignored, so make it before any other. A signal that was
+/// is started while this lives, and SIGPIPE is ignored, so make it before any other. A SIGHUP that was
 /// ignored when the program was started (nohup) stays ignored.
 ///
 /// A process that has not ended within stop_limit of the first of them is ended from here with exit code 0:

@@ -191,8 +191,8 @@ BatchSaver::Outcome BatchSaver::look_for_the_gone(ConsumeBatch& batch) {
   if (!questioned_.empty()) return Outcome::split;
   batch.sort(catalog_);
   const Records records = std::exchange(superseded_, {});
-  if (std::exchange(found_gone_, false)) return Outcome::split;
   catalog_.catalog().doubt();
+  if (std::exchange(found_gone_, false)) return Outcome::split;
   return apart(batch, records, {Errc::not_now, "the store names another epoch than the catalog"});
 }
 

@@ -86,6 +86,8 @@ bool Consumer::try_again() {
 
 /// Returns when to come again; nothing is read before.
 milliseconds Consumer::read_on(milliseconds wait) {
+  if (!waiting_.empty()) compare_position();  // nothing is saved with it meanwhile
+  if (to_resume_) return milliseconds(0);
   const milliseconds next = waiting_.empty() ? wait : until(next_try());
   if (waiting_.full()) return std::max(next, milliseconds(1));
   // Few large transactions cost the database less than many small ones.

@@ -28,7 +28,8 @@ struct ConsumerOptions {
                                           ///< full or a coupon's users wait for the store
   BackoffOptions backoff{};               ///< between tries of the store, the gate or the log
   WaitingLimits waiting{};                ///< at them no more is read until something that waits is settled
-  /// While there is nothing to do: whether the store's position has fallen back, and what was saved with it.
+  /// While there is nothing to do, or something waits: whether the store's position has fallen back, and what
+  /// was saved with it.
   std::chrono::milliseconds compare_period{5'000};
   std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
   std::chrono::milliseconds tell_again{1'000};      ///< what it is told is repeated after this

@@ -64,6 +64,8 @@ TEST(ConsumerRows, EventsOfADeletedRowAreDeadLetteredAndTheOthersSaved) {
   EXPECT_TRUE(world.saved_sequences("a").empty());
   EXPECT_EQ(world.saved_sequences("b"), one_to(3));
   EXPECT_EQ(world.position(), 6);
+  ASSERT_TRUE(world.catalog.refresh());
+  EXPECT_FALSE(world.catalog.snapshot()->find("a")) << "the catalog looks at once";
 }
 
 // As after a dump was restored: nothing new comes, and what was saved since must be read again.

@@ -342,6 +342,30 @@ TEST(Waiting, IsDroppedAndReadAgainWhenAnotherMemberHasMovedThePosition) {
   EXPECT_TRUE(world.life.log.kept.empty());
 }
 
+// While something waits, rows are saved without the position, so no save would find out.
+TEST(Waiting, APositionThatFellBackMeanwhileIsNoticedThoughTheLogIsNeverQuiet) {
+  HandTime time;
+  Shop world;
+  world.add_both(2);
+  world.life.drain();
+  ASSERT_EQ(world.position(), 4);
+  world.store.busy_coupons.insert("sick");
+  world.add_both(1);
+  world.life.steps(10);
+  ASSERT_TRUE(world.sqlite->save({world.life.log.group(), world.life.log.topic(), {}, {{0, 4, 2}}}));
+  const std::size_t before = world.faults.calls("start_at");
+  for (int i = 0; i < 8; ++i) {
+    time.passed += std::chrono::seconds(1);
+    world.add_both(1);
+    world.life.steps(1);
+  }
+  EXPECT_GT(world.faults.calls("start_at"), before) << "what was saved since is read again";
+  world.store.busy_coupons.clear();
+  world.life.drain();
+  EXPECT_EQ(world.saved_sequences("well"), one_to(11));
+  EXPECT_EQ(world.saved_sequences("sick"), one_to(11));
+}
+
 TEST(Waiting, AnOutageOfTheStoreMeanwhileIsWaitedOut) {
   Shop world;
   world.store.busy_coupons.insert("sick");

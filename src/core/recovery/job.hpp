@@ -115,6 +115,7 @@ class RecoveryJob {
   Result<void> note();
   Result<void> save();
   Result<void> settle();
+  Error held(Error error);
   Result<void> write_holders();
   Result<void> write_outbox();
   Result<void> open();
@@ -141,6 +142,7 @@ class RecoveryJob {
   std::vector<KnownClaim> logged_;
   std::vector<Recording> recorders_;
   TimePoint recorders_heard_{};
+  bool row_was_held_ = false;  // and who has announced a recording may have been kept from it
 
   // Of the union under way.
   KnownHolders known_;

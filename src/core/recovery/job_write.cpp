@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/ticker.hpp"
 #include "core/model/gate_config.hpp"
 #include "core/recovery/job.hpp"
 
@@ -63,7 +64,7 @@ Result<void> RecoveryJob::save() {
     }
     const auto saved = ports_.store.save(batch);
     if (!saved) return saved.error();
-    if (*saved == SaveOutcome::busy) return Error{Errc::unavailable, "the coupon's row is locked"};
+    if (*saved == SaveOutcome::busy) return held({Errc::row_held, "somebody holds the coupon's row"});
     if (*saved != SaveOutcome::saved) return overtaken();
     page_ = end;
   }
@@ -71,24 +72,31 @@ Result<void> RecoveryJob::save() {
   return {};
 }
 
-// The epoch counts from here on, unless somebody has recorded since that was read.
+Error RecoveryJob::held(Error error) {
+  row_was_held_ = row_was_held_ || error.code == Errc::row_held;
+  return error;
+}
+
+// The epoch counts from here on, unless somebody has recorded since that was read, or could not while the row
+// was held: then those who have announced it are waited for once more.
 Result<void> RecoveryJob::settle() {
   bool late = false;
   const auto settled = ports_.store.update_coupon(id_, [&](Coupon& row) -> Result<void> {
     if (row.epoch != coupon_.epoch && !failpoint("settle_anyway")) return overtaken();
     const auto heard = ports_.store.recorded_claim_count(id_);
     if (!heard) return heard.error();
-    late = *heard > static_cast<std::int64_t>(recorded_.size());
+    late = *heard > static_cast<std::int64_t>(recorded_.size()) || (row_was_held_ && !recorders_.empty());
     if (late) return Error{Errc::unavailable, "a recording was late"};
     row.settled = coupon_.epoch;
     if (store_fell_back()) row.stock = std::max(row.stock, coupon_.stock);
     return {};
   });
   if (late) {
+    if (std::exchange(row_was_held_, false)) recorders_heard_ = ticker().now();
     stage_ = Stage::recorders;
     return {};
   }
-  if (!settled) return settled.error();
+  if (!settled) return held(settled.error());
   rows_after_ = intact();
   holders_begun_ = prefix_;
   entries_ = entries_of(id_, coupon_.epoch, rebuilt_.pending, claim_users_max);

@@ -257,6 +257,45 @@ TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   EXPECT_EQ(world.outcome("c", "v"), "v already_issued 1");
 }
 
+// Nobody can write down what he remembers while somebody holds the coupon's row.
+TEST(RecoveryJobs, WhoWasKeptFromRecordingByAHeldRowIsWaitedForOnceMore) {
+  Timed world;
+  world.create("c", 1);
+  UnsavedClaims silenced;
+  silenced.issued("c", 1, {{"v", 1, now()}});
+  world.memory_gate.restart_empty();
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  world.run({recovery.get()}, seconds(1), [&] { return world.sqlite->coupon("c")->epoch == 2; });
+  ASSERT_TRUE(world.sqlite->begin_recording("c", 2, "silenced").value());
+  world.store.busy_coupons.insert("c");
+  const auto claims = silenced.claims("c", 0, UnsavedClaims::every_epoch, 10).claims;
+  world.run({recovery.get()}, seconds(20), [&] { return false; });
+  ASSERT_FALSE(world.store.record_unsaved("c", 2, "silenced", claims));
+  world.store.busy_coupons.clear();
+  world.run({recovery.get()}, milliseconds(4'500), [&] { return world.open("c"); });
+  ASSERT_FALSE(world.open("c")) << "the recovery was the first to get the row";
+  ASSERT_TRUE(world.store.record_unsaved("c", 2, "silenced", claims).value());
+  ASSERT_TRUE(world.sqlite->end_recording("c", 2, "silenced"));
+  world.run({recovery.get()}, seconds(20), [&] { return world.open("c"); });
+  EXPECT_EQ(world.outcome("c", "x"), "x sold_out");
+  EXPECT_EQ(world.outcome("c", "v"), "v already_issued 1");
+}
+
+TEST(RecoveryJobs, WhoAnnouncedARecordingAndDiedIsNotWaitedForAgainAndAgain) {
+  Timed world;
+  world.create("c", 5);
+  world.memory_gate.restart_empty();
+  EXPECT_EQ(world.outcome("c", "u"), "u gate_missing");
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  world.run({recovery.get()}, seconds(1), [&] { return world.sqlite->coupon("c")->epoch == 2; });
+  ASSERT_TRUE(world.sqlite->begin_recording("c", 2, "dead").value());
+  world.store.busy_coupons.insert("c");
+  world.run({recovery.get()}, seconds(20), [&] { return false; });
+  world.store.busy_coupons.clear();
+  const auto took = world.run({recovery.get()}, seconds(60), [&] { return world.open("c"); });
+  EXPECT_LT(took, seconds(4 + 5 + 1)) << "its turn, and the dead one's silence";
+}
+
 // The store is what it was before a recovery: the gate has a later epoch, and has trimmed what was saved
 // since.
 TEST(Recovery, KeepsAllThatTheGateHasWhenTheStoreFellBack) {

@@ -1,5 +1,9 @@
 #include "core/recovery/tail.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/failpoint.hpp"
@@ -49,11 +53,29 @@ Result<RecoveryTail::Read> RecoveryTail::read() {
 }
 
 void RecoveryTail::keep(std::vector<IssuedEvent> events) {
+  std::unordered_map<std::string, std::vector<KnownClaim>> beyond;
   for (IssuedEvent& event : events) {
     const auto ours = found_.find(event.coupon_id);
     if (ours == found_.end() || event.epoch == 0) continue;
-    ours->second.claims.push_back({{std::move(event.user_id), event.sequence, event.issued_at}, event.epoch});
+    KnownClaim claim{{std::move(event.user_id), event.sequence, event.issued_at}, event.epoch};
+    auto& claims = ours->second.claims;
+    (claims.size() < options_.claims_max ? claims : beyond[event.coupon_id]).push_back(std::move(claim));
   }
+  for (auto& [coupon_id, claims] : beyond) {
+    leave_out_saved(coupon_id, claims);
+    std::ranges::move(claims, std::back_inserter(found_.at(coupon_id).claims));
+  }
+}
+
+// The fence is before this: who has a row has it for good, and is left out of the union in any case.
+void RecoveryTail::leave_out_saved(const std::string& coupon_id, std::vector<KnownClaim>& claims) {
+  std::vector<std::string> users;
+  for (const KnownClaim& claim : claims) users.push_back(claim.holder.user_id);
+  const auto rows = store_.holders_among(coupon_id, users);
+  if (!rows) return;
+  std::unordered_set<std::string_view> saved;
+  for (const Holder& row : *rows) saved.insert(row.user_id);
+  std::erase_if(claims, [&](const KnownClaim& claim) { return saved.contains(claim.holder.user_id); });
 }
 
 bool RecoveryTail::serves(const CouponEpoch& fenced) const {

@@ -15,6 +15,9 @@ struct RecoveryTailOptions {
   std::size_t records_max = 10'000;         ///< in a part
   std::chrono::milliseconds wait{50};       ///< for a part: other coupons' recoveries go on in between
   std::chrono::milliseconds stall{10'000};  ///< without any progress; how much there is to read has no limit
+  /// Of a coupon; of what comes beyond them only what the store has no row of is kept. (The position may be
+  /// far behind what is saved: it stays before a record that waits.)
+  std::size_t claims_max = 100'000;
 };
 
 /// What the log has of some coupons and no consumer has saved or kept as a late claim: read once for all of
@@ -49,6 +52,7 @@ class RecoveryTail {
 
  private:
   void keep(std::vector<IssuedEvent> events);
+  void leave_out_saved(const std::string& coupon_id, std::vector<KnownClaim>& claims);
 
   Store& store_;
   EventLogTail& log_;

@@ -29,7 +29,8 @@ class FaultyStore : public Store {
   Result<Coupon> update_coupon(const std::string& id,
                                const std::function<Result<void>(Coupon&)>& change) override {
     // A transaction fails at its end: `change` has run even when nothing is committed.
-    return faults_.run("update_coupon", [&] {
+    return faults_.run("update_coupon", [&]() -> Result<Coupon> {
+      if (busy_coupons.contains(id)) return Error{Errc::row_held, "somebody holds the row of coupon " + id};
       return inner_.update_coupon(id, [&](Coupon& row) -> Result<void> {
         if (auto changed = change(row); !changed) return changed;
         return faults_.run("commit", [] { return Result<void>(); });
@@ -96,8 +97,10 @@ class FaultyStore : public Store {
   }
   Result<bool> record_unsaved(const std::string& coupon_id, Epoch epoch, const std::string& process,
                               std::span<const KnownClaim> claims) override {
-    return faults_.run("record_unsaved",
-                       [&] { return inner_.record_unsaved(coupon_id, epoch, process, claims); });
+    return faults_.run("record_unsaved", [&]() -> Result<bool> {
+      if (busy_coupons.contains(coupon_id)) return Error{Errc::unavailable, "somebody holds its row"};
+      return inner_.record_unsaved(coupon_id, epoch, process, claims);
+    });
   }
   Result<void> end_recording(const std::string& coupon_id, Epoch epoch, const std::string& process) override {
     return faults_.run("end_recording", [&] { return inner_.end_recording(coupon_id, epoch, process); });
