@@ -19,7 +19,7 @@ class Backoff {
   /// It has failed now; `took` so long to do so that trying it must not be most of what is done.
   void fail(const BackoffOptions& options, std::chrono::milliseconds took = {}) {
     const auto pause = std::max(next_, options.min);
-    retry_at_ = ticker().now() + std::max(pause, share_ * took);
+    retry_at_ = ticker().now() + std::max(pause, share * took);
     next_ = std::min(pause * 2, options.max);
   }
 
@@ -28,7 +28,7 @@ class Backoff {
   TimePoint retry_at() const { return retry_at_; }
 
  private:
-  static constexpr int share_ = 10;
+  static constexpr int share = 10;
   TimePoint retry_at_{};
   std::chrono::milliseconds next_{0};
 };

@@ -130,7 +130,7 @@ Result<void> Repair::look_at(const std::string& id, const Outbox::Progress& gate
   coupon.rebuilt = gate.rebuilt;
   await(coupon, gate.published);
   const bool waits = time < coupon.not_before;
-  const auto reached = waits ? Result<void>() : advance(coupon, id, gate.published, reader);
+  auto reached = waits ? Result<void>() : advance(coupon, id, gate.published, reader);
   const bool no_time =
       !reached && (reached.error().code == Errc::unavailable || reached.error().code == Errc::not_now);
   if (reached && !waits) {
