@@ -73,8 +73,9 @@ std::vector<Watermark> Repair::step(const CatalogSnapshot& catalog, const Reader
   const auto time = ticker().now();
   if (!idle || !quiet_since_) quiet_since_ = time;
   if (const auto found = sweep_.step(catalog); found) others_.insert(found->begin(), found->end());
-  if (time < next_look_ && !found_gap_) return watermarks;
+  if (time < next_look_ && (!found_gap_ || time < next_gap_look_)) return watermarks;
   next_look_ = time + options_.period;
+  next_gap_look_ = time + options_.gap_period;
   find_others(catalog);
   if (const auto looked = look(reader, watermarks); !looked)
     log::debug("nothing repaired", {{"why", looked.error().message}});

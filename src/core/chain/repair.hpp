@@ -19,7 +19,9 @@
 namespace seonchak {
 
 struct RepairOptions {
-  std::chrono::milliseconds period{2'000};  ///< between two looks at the coupons that are not at rest
+  std::chrono::milliseconds period{2'000};    ///< between two looks at the coupons that are not at rest
+  std::chrono::milliseconds gap_period{200};  ///< when an event came whose predecessors did not: a record
+                                              ///< that waits for its dead letter leaves such a gap for long
 
   /// The log is quiet, and an entry that it has confirmed has been seen waiting by this process, for so long:
   /// it is lost.
@@ -107,6 +109,7 @@ class Repair {
   std::string turn_;                   // the coupon that was looked at last
   bool found_gap_ = false;
   TimePoint next_look_{};
+  TimePoint next_gap_look_{};
   std::optional<TimePoint> quiet_since_;  // of the log
   Counter& lost_;
 };

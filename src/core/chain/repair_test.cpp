@@ -149,5 +149,25 @@ TEST(Repair, GoesOverNoHole) {
             Errc::gate_behind);
 }
 
+// As behind a record that waits for the dead-letter topic.
+TEST(Repair, AGapThatStaysIsNotLookedAtWithEachBatch) {
+  HandTime time;
+  World world;
+  world.create("c", 1'000);
+  world.issue("c", 100);
+  const Watermark published{"c", 100, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  CatalogReader catalog(world.catalog);
+  const Repair::Reader reader{"group", "topic", [](const std::string&) { return true; }};
+  const std::size_t before = world.faults.calls("active");
+  for (int i = 2; i <= 100; ++i) {
+    repair.handled(event_of("c", Sequence(i)));
+    (void)repair.step(catalog.current(), reader, false);
+    time.passed += std::chrono::milliseconds(20);
+  }
+  EXPECT_LE(world.faults.calls("active") - before, 11U) << "in two seconds";
+}
+
 }  // namespace
 }  // namespace seonchak
