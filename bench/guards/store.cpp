@@ -23,13 +23,13 @@ void sqlite_batch(benchmark::State& state) {
     coupon.name = "c";
     coupon.stock = stock_max;
     (void)store->create_coupon(coupon);
-    std::int64_t next = 1;
+    Sequence next = 1;
     for (auto _ : state) {
       state.PauseTiming();
       SaveBatch batch{"coupon", "memory", {}, {}, {}};
       for (std::int64_t i = 0; i < state.range(0); ++i, ++next)
         batch.events.push_back(
-            {"c", "user-" + std::to_string(next), next, from_millis(1'795'316'400'123), 1});
+            {"c", "user-" + to_string(next), next, from_millis(1'795'316'400'123), 1});
       state.ResumeTiming();
       const auto saved = store->save(batch);
       if (!saved || *saved != SaveOutcome::saved) state.SkipWithError("not saved");
