@@ -17,11 +17,7 @@ std::vector<std::string> users_from(std::int64_t first, std::int64_t count) {
 /// One batch of new users in memory; time per batch.
 void memory_gate_batch(benchmark::State& state) {
   MemoryGate gate;
-  Coupon coupon;
-  coupon.id = "c";
-  coupon.stock = stock_max;
-  coupon.epoch = 1;
-  (void)gate.install(coupon);
+  (void)gate.install({.id = "c", .epoch = 1, .stock = stock_max});
   std::int64_t next = 0;
   for (auto _ : state) {
     state.PauseTiming();
