@@ -28,8 +28,7 @@ void sqlite_batch(benchmark::State& state) {
       state.PauseTiming();
       SaveBatch batch{"coupon", "memory", {}, {}, {}};
       for (std::int64_t i = 0; i < state.range(0); ++i, ++next)
-        batch.events.push_back(
-            {"c", "user-" + to_string(next), next, from_millis(1'795'316'400'123), 1});
+        batch.events.push_back({"c", "user-" + to_string(next), next, from_millis(1'795'316'400'123), 1});
       state.ResumeTiming();
       const auto saved = store->save(batch);
       if (!saved || *saved != SaveOutcome::saved) state.SkipWithError("not saved");
