@@ -89,7 +89,10 @@ milliseconds Consumer::read_on(milliseconds wait) {
   if (!waiting_.empty()) compare_position();  // nothing is saved with it meanwhile
   if (to_resume_) return milliseconds(0);
   const milliseconds next = waiting_.empty() ? wait : until(next_try());
-  if (waiting_.full()) return std::max(next, milliseconds(1));
+  if (waiting_.full()) {
+    (void)read(0, milliseconds(0));
+    return std::max(next, milliseconds(1));
+  }
   // Few large transactions cost the database less than many small ones.
   if (wait.count() > 0) {
     if (const milliseconds left = until(next_poll_); left.count() > 0) return std::min(left, next);
@@ -109,26 +112,34 @@ Consumer::TimePoint Consumer::next_try() {
 void Consumer::poll(milliseconds wait) {
   const auto began = ticker().now();
   idle_ = false;
-  auto polled = log_.poll(options_.batch_records_max, wait);
-  if (!polled) return hold("log", polled.error());
-  if (polled->reassigned) {
-    waiting_.clear();
-    to_resume_ = std::move(polled->partitions);
-    return resume();
-  }
-  const bool full = polled->records.size() >= options_.batch_records_max;
-  std::erase_if(polled->records,
-                [this](const LogRecord& record) { return !position_.contains(record.partition); });
-  log_is_quiet_ = polled->records.empty();
+  auto records = read(options_.batch_records_max, wait);
+  if (!records) return;
+  const bool full = records->size() >= options_.batch_records_max;
+  std::erase_if(*records, [this](const LogRecord& record) { return !position_.contains(record.partition); });
+  log_is_quiet_ = records->empty();
   idle_ = log_is_quiet_ && waiting_.empty();
   progressed();
   if (log_is_quiet_) return compare_position();
-  batch_.emplace(std::move(polled->records), began);
+  batch_.emplace(std::move(*records), began);
   polled_ = true;
   bare_.forget_unless([this](const std::string& id) { return waiting_.bare_wait(id); });
   saver_.forget();
   waiting_.hold_back(*batch_);
   if (!full && !somebody_waits()) next_poll_ = began + options_.gather;
+}
+
+// Nothing when the log is away, or the partitions are others now.
+std::optional<std::vector<LogRecord>> Consumer::read(std::size_t records_max, milliseconds wait) {
+  auto polled = log_.poll(records_max, wait);
+  if (!polled) {
+    hold("log", polled.error());
+    return std::nullopt;
+  }
+  if (!polled->reassigned) return std::move(polled->records);
+  waiting_.clear();
+  to_resume_ = std::move(polled->partitions);
+  resume();
+  return std::nullopt;
 }
 
 bool Consumer::somebody_waits() {

@@ -73,6 +73,7 @@ class Consumer {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   void poll(std::chrono::milliseconds wait);
+  std::optional<std::vector<LogRecord>> read(std::size_t records_max, std::chrono::milliseconds wait);
   void compare_position();
   void resume_from_store();
   void resume();

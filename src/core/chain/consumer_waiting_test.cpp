@@ -207,6 +207,18 @@ TEST(Waiting, AtItsLimitNothingMoreIsRead) {
   EXPECT_EQ(world.saved_sequences("sick"), one_to(30));
 }
 
+TEST(Waiting, AtItsLimitTheGroupIsServedAllTheSame) {
+  Shop world;
+  world.store.busy_coupons.insert("sick");
+  for (int i = 0; i < 30; ++i) world.add("sick", 1);
+  world.life.steps(60);
+  ASSERT_EQ(world.gauge("seonchak_consumer_waiting_records"), 20);
+  world.life.log.lose_partitions = true;
+  world.life.steps(20);
+  EXPECT_FALSE(world.life.log.lose_partitions) << "the log was asked";
+  EXPECT_EQ(world.gauge("seonchak_consumer_waiting_records"), 0) << "others read it now";
+}
+
 TEST(Waiting, ItsBytesAreLimitedToo) {
   ConsumerOptions options = Shop::in_twos();
   options.waiting.bytes_max = 1'000;

@@ -141,7 +141,8 @@ class EventConsumer {
     std::vector<LogRecord> records;        ///< in offset order within a partition; empty when reassigned
   };
 
-  /// Waits up to `wait` for up to `records_max` records.
+  /// Waits up to `wait` for up to `records_max` records. With 0 nothing is read, and the membership in the
+  /// group lives on: the others may be waiting for this member.
   virtual Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) = 0;
 
   /// Where to read each partition just assigned; one that is not named starts at its beginning, and so does

@@ -45,7 +45,12 @@ class KafkaConsumer : public EventConsumer {
     raw_.clear();
     if (auto ready = ensure_client(wait); !ready) return ready.error();
     if (SteadyClock::now() >= lag_due_) write_lag();
-    fetch(records_max, wait);
+    pause(records_max == 0);
+    if (records_max == 0) {
+      serve(wait);
+    } else {
+      fetch(records_max, wait);
+    }
     if (log_fell()) waiting_for_start_ = true;
 
     Polled polled;
@@ -79,6 +84,8 @@ class KafkaConsumer : public EventConsumer {
       next_[partition] = std::max<std::int64_t>(0, entry->offset);
     }
     const auto error = rd_kafka_assign(client_.get(), list.get());
+    rd_kafka_resume_partitions(client_.get(), list.get());
+    paused_ = false;
     // Refused, only another poll can help: it repeats the reassignment, or replaces the client.
     waiting_for_start_ = error != RD_KAFKA_RESP_ERR_NO_ERROR;
     if (waiting_for_start_) trouble(error, "assign");
@@ -201,6 +208,26 @@ class KafkaConsumer : public EventConsumer {
     }
     log::info("kafka consumer replaced", {{"brokers", target_.brokers}});
     return {};
+  }
+
+  /// Nothing is read while it is so.
+  void pause(bool paused) {
+    if (paused == paused_ || partitions_.empty() || waiting_for_start_) return;
+    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+    for (const std::int32_t partition : partitions_)
+      rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
+    const auto error = paused ? rd_kafka_pause_partitions(client_.get(), list.get())
+                              : rd_kafka_resume_partitions(client_.get(), list.get());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return trouble(error, paused ? "pause" : "resume");
+    paused_ = paused;
+  }
+
+  /// For the group's sake alone.
+  void serve(milliseconds wait) {
+    const MessagePtr message(rd_kafka_consumer_poll(client_.get(), static_cast<int>(wait.count())));
+    // None comes of paused partitions; one that came would be missing: begin again where the store says.
+    if (message && !changed_ && !failed_ && message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      waiting_for_start_ = true;
   }
 
   /// Fills raw_: waits for the first message only.
@@ -370,8 +397,9 @@ class KafkaConsumer : public EventConsumer {
   std::vector<std::int32_t> partitions_;  // owned now, in order
   bool changed_ = false;                  // partitions_ is not reported yet
   bool waiting_for_start_ = false;        // partitions_ is not empty and not read yet
-  bool failed_ = false;                   // the client is of no more use
-  SteadyClock::time_point usable_at_{};   // a client that fails at once must not be replaced in a hot loop
+  bool paused_ = false;
+  bool failed_ = false;                  // the client is of no more use
+  SteadyClock::time_point usable_at_{};  // a client that fails at once must not be replaced in a hot loop
   SteadyClock::time_point lag_due_{};
   std::map<std::int32_t, std::int64_t> lag_;             // to be written to the group
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected

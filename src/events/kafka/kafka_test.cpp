@@ -97,8 +97,8 @@ IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
 struct Member {
   explicit Member(const KafkaOptions& options) : consumer(make_kafka_consumer(options)) {}
 
-  void step(std::map<std::int32_t, std::int64_t>& position) {
-    const auto polled = consumer->poll(100, 20ms);
+  void step(std::map<std::int32_t, std::int64_t>& position, std::size_t records_max = 100) {
+    const auto polled = consumer->poll(records_max, 20ms);
     ASSERT_TRUE(polled);
     if (polled->reassigned) {
       ++reassignments;
@@ -316,6 +316,34 @@ TEST(Kafka, TwoMembersShareThePartitionsAndTheOneThatLeavesHandsOver) {
   for (int partition = 0; partition < partitions; ++partition) write_raw(options, "k", "after", partition);
   while (first.records.size() < 6 && SteadyClock::now() < deadline) first.step(position);
   EXPECT_EQ(first.records.size(), 6u);
+}
+
+TEST(Kafka, AMemberThatReadsNothingServesTheGroup) {
+  const KafkaOptions options = fresh_kafka(2);
+  std::map<std::int32_t, std::int64_t> position;
+  const auto deadline = SteadyClock::now() + patience;
+  Member first(options);
+  while (first.owned.size() < 2 && SteadyClock::now() < deadline) first.step(position);
+  for (int partition = 0; partition < 2; ++partition) write_raw(options, "k", "read", partition);
+  while (first.records.size() < 2 && SteadyClock::now() < deadline) first.step(position);
+  for (int partition = 0; partition < 2; ++partition) write_raw(options, "k", "left", partition);
+  for (int i = 0; i < 100; ++i) first.step(position, 0);
+  EXPECT_EQ(first.records.size(), 2U);
+
+  Member second(options);
+  while (!(first.owned.size() == 1 && second.owned.size() == 1) && SteadyClock::now() < deadline) {
+    first.step(position, 0);
+    second.step(position, 0);
+  }
+  ASSERT_EQ(first.owned.size(), 1U);
+  ASSERT_EQ(second.owned.size(), 1U);
+  EXPECT_EQ(first.records.size() + second.records.size(), 2U);
+
+  while (first.records.size() + second.records.size() < 4 && SteadyClock::now() < deadline) {
+    first.step(position);
+    second.step(position);
+  }
+  EXPECT_EQ(first.records.size() + second.records.size(), 4U) << "it goes on where it was";
 }
 
 TEST(Kafka, AMemberWithoutAPartitionTakesOver) {
