@@ -68,8 +68,6 @@ class FaultyConsumer final : public EventConsumer {
 
   Result<Polled> poll(std::size_t records_max, std::chrono::milliseconds wait) override {
     if (faults_.next("consumer_poll") != Fault::none) return FaultPlan::error("consumer_poll");
-    if (std::exchange(lose_partitions, false))
-      return Polled{.reassigned = true, .partitions = {}, .records = {}};
     auto polled = inner_->poll(records_max, wait);
     if (!polled) return polled;
     last_poll_.clear();
@@ -109,7 +107,6 @@ class FaultyConsumer final : public EventConsumer {
   std::map<std::int64_t, Message> strange;  ///< by offset: what a reader finds there instead
   std::set<std::int64_t> kept;              ///< offsets
   std::size_t bytes_kept_of_each = 1;
-  bool lose_partitions = false;  ///< with the next poll; they are others' from then on
 
  private:
   std::set<std::int64_t> last_poll_;

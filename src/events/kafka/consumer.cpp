@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -13,7 +12,9 @@
 #include "events/kafka/client.hpp"
 #include "events/kafka/dead_letter.hpp"
 #include "events/kafka/fingerprint.hpp"
+#include "events/kafka/group_lag.hpp"
 #include "events/kafka/kafka.hpp"
+#include "events/kafka/log_ends.hpp"
 #include "events/kafka/original.hpp"
 #include "events/kafka/record.hpp"
 
@@ -25,9 +26,6 @@ using namespace kafka;
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-/// How often the group's offsets are written, for lag tools.
-constexpr milliseconds lag_interval_ms{1'000};
-
 milliseconds until(SteadyClock::time_point when) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(when - SteadyClock::now()));
 }
@@ -35,7 +33,11 @@ milliseconds until(SteadyClock::time_point when) {
 class KafkaConsumer : public EventConsumer {
  public:
   explicit KafkaConsumer(const KafkaOptions& options)
-      : options_(options), target_(parse_url(options.url)), dead_letters_(options_, target_) {
+      : options_(options),
+        target_(parse_url(options.url)),
+        dead_letters_(options_, target_),
+        lag_(target_.topic),
+        ends_(target_.topic) {
     connect();
   }
 
@@ -44,14 +46,14 @@ class KafkaConsumer : public EventConsumer {
   Result<Polled> poll(std::size_t records_max, milliseconds wait) override {
     raw_.clear();
     if (auto ready = ensure_client(wait); !ready) return ready.error();
-    if (SteadyClock::now() >= lag_due_) write_lag();
+    lag_.write_if_due(client_.get());
     pause(records_max == 0);
     if (records_max == 0) {
       serve(wait);
     } else {
       fetch(records_max, wait);
     }
-    if (log_fell()) waiting_for_start_ = true;
+    if (ends_.fell(client_.get(), partitions_)) waiting_for_start_ = true;
 
     Polled polled;
     if (failed_) replace();
@@ -126,8 +128,8 @@ class KafkaConsumer : public EventConsumer {
   }
 
   void committed(std::span<const LogPosition> positions) override {
-    for (const LogPosition& position : positions) lag_[position.partition] = position.next_offset;
-    if (SteadyClock::now() >= lag_due_) write_lag();
+    lag_.reached(positions);
+    lag_.write_if_due(client_.get());
   }
 
   Result<void> check() override {
@@ -181,7 +183,7 @@ class KafkaConsumer : public EventConsumer {
   void disconnect() {
     raw_.clear();
     if (!client_) return;
-    write_lag();
+    lag_.write(client_.get());
     close_consumer(client_.get(), milliseconds(options_.close_wait_ms));
     client_.reset();
     revoke();
@@ -275,27 +277,6 @@ class KafkaConsumer : public EventConsumer {
     return !waiting_for_start_;
   }
 
-  /// Whether a partition ends before an end that was seen: then the log may be another one.
-  bool log_fell() {
-    bool fell = false;
-    for (const std::int32_t partition : partitions_) {
-      std::int64_t low = 0;
-      std::int64_t high = 0;
-      const auto error =
-          rd_kafka_get_watermark_offsets(client_.get(), target_.topic.c_str(), partition, &low, &high);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) continue;
-      std::int64_t& seen = ends_[partition];
-      if (high < seen) {
-        fell = true;
-        log::warn(
-            "kafka log ends before an end that was seen; looking whether it was made anew",
-            {{"topic", target_.topic}, {"partition", partition}, {"log_end", high}, {"seen_end", seen}});
-      }
-      seen = high;
-    }
-    return fell;
-  }
-
   std::vector<MessagePtr>::const_iterator raw_of(const LogRecord& record) const {
     return std::ranges::find_if(raw_, [&](const MessagePtr& message) {
       return message->partition == record.partition && message->offset == record.offset;
@@ -304,7 +285,7 @@ class KafkaConsumer : public EventConsumer {
 
   void rebalanced(rd_kafka_t* client, rd_kafka_resp_err_t error,
                   const rd_kafka_topic_partition_list_t* list) {
-    write_lag();
+    lag_.write(client_.get());
     revoke();
     changed_ = true;
     if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
@@ -327,7 +308,7 @@ class KafkaConsumer : public EventConsumer {
     ends_.clear();
     before_.clear();
     made_anew_.clear();
-    lag_.clear();
+    lag_.forget();
     waiting_for_start_ = false;
   }
 
@@ -367,18 +348,6 @@ class KafkaConsumer : public EventConsumer {
     next = message.offset + 1;
   }
 
-  void write_lag() {
-    lag_due_ = SteadyClock::now() + lag_interval_ms;
-    if (lag_.empty() || !client_) return;
-    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(lag_.size())));
-    for (const auto& [partition, offset] : lag_) {
-      rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition)->offset = offset;
-    }
-    lag_.clear();
-    constexpr int asynchronous = 1;
-    rd_kafka_commit(client_.get(), list.get(), asynchronous);
-  }
-
   void trouble(int error, const std::string& reason) {
     suspicious_ = suspicious_ || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
                   error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
@@ -400,10 +369,9 @@ class KafkaConsumer : public EventConsumer {
   bool paused_ = false;
   bool failed_ = false;                  // the client is of no more use
   SteadyClock::time_point usable_at_{};  // a client that fails at once must not be replaced in a hot loop
-  SteadyClock::time_point lag_due_{};
-  std::map<std::int32_t, std::int64_t> lag_;             // to be written to the group
+  GroupLag lag_;
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
-  std::unordered_map<std::int32_t, std::int64_t> ends_;  // the last known
+  LogEnds ends_;
   RecordsBefore before_;
   std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start
   bool suspicious_ = false;           // the topic was away: its next record may be another topic's

@@ -11,6 +11,7 @@
 #include "events/kafka/client.hpp"
 #include "events/message.hpp"
 #include "events/testing/kafka.hpp"
+#include "events/testing/kafka_member.hpp"
 
 namespace seonchak {
 namespace {
@@ -18,8 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 using SteadyClock = std::chrono::steady_clock;
-
-constexpr auto patience = 60s;
 
 struct Raw {
   std::int32_t partition = 0;
@@ -73,53 +72,9 @@ std::vector<Raw> read_raw(const KafkaOptions& options, const std::string& topic,
   return out;
 }
 
-/// Writes one message with librdkafka alone; no value is a tombstone.
-void write_raw(const KafkaOptions& options, const std::string& key, const std::optional<std::string>& value,
-               int partition = RD_KAFKA_PARTITION_UA,
-               const std::pair<std::string, std::string>& header = {"trace", "abc"}) {
-  const auto target = kafka::parse_url(options.url);
-  const auto client = kafka::make_client(kafka::Role::producer, options, target, {{"acks", "all"}});
-  char* bytes = value ? const_cast<char*>(value->data()) : nullptr;
-  const std::size_t size = value ? value->size() : 0;
-  rd_kafka_producev(client.get(), RD_KAFKA_V_TOPIC(target.topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
-                    RD_KAFKA_V_VALUE(bytes, size),
-                    RD_KAFKA_V_HEADER(header.first.c_str(), header.second.data(), header.second.size()),
-                    RD_KAFKA_V_TIMESTAMP(1'795'316'400'123), RD_KAFKA_V_END);
-  ASSERT_EQ(rd_kafka_flush(client.get(), 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
-}
-
 IssuedEvent event(const std::string& coupon_id, Sequence sequence) {
   return {coupon_id, "42", sequence, *parse_rfc3339("2026-11-22T03:00:00.123Z"), 3};
 }
-
-/// A consumer, what it owns and what it has read; begins each partition where `position` is.
-struct Member {
-  explicit Member(const KafkaOptions& options) : consumer(make_kafka_consumer(options)) {}
-
-  void step(std::map<std::int32_t, std::int64_t>& position, std::size_t records_max = 100) {
-    const auto polled = consumer->poll(records_max, 20ms);
-    ASSERT_TRUE(polled);
-    if (polled->reassigned) {
-      ++reassignments;
-      owned = {polled->partitions.begin(), polled->partitions.end()};
-      std::vector<LogPosition> positions;
-      for (const auto& [partition, next] : position) positions.push_back({partition, next});
-      ASSERT_TRUE(consumer->start_at(positions));
-    }
-    for (const LogRecord& record : polled->records) {
-      EXPECT_TRUE(owned.contains(record.partition));
-      EXPECT_EQ(record.offset, position[record.partition]);
-      position[record.partition] = record.offset + 1;
-      records.push_back(record);
-    }
-  }
-
-  std::unique_ptr<EventConsumer> consumer;
-  std::set<std::int32_t> owned;
-  int reassignments = 0;
-  std::vector<LogRecord> records;
-};
 
 std::vector<LogRecord> read(Member& member, std::size_t count) {
   std::map<std::int32_t, std::int64_t> position;
@@ -282,92 +237,6 @@ TEST(Kafka, OnlyARecordOfTheLastPollCanBeADeadLetter) {
   const auto refused = dead_letter(*member.consumer, records[0], "x");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::invalid);
-}
-
-TEST(Kafka, TwoMembersShareThePartitionsAndTheOneThatLeavesHandsOver) {
-  constexpr int partitions = 4;
-  const KafkaOptions options = fresh_kafka(partitions);
-  std::map<std::int32_t, std::int64_t> position;
-  const auto deadline = SteadyClock::now() + patience;
-
-  Member first(options);
-  while (first.owned.size() < 4 && SteadyClock::now() < deadline) first.step(position);
-  auto second = std::make_unique<Member>(options);
-  while (!(first.owned.size() == 2 && second->owned.size() == 2) && SteadyClock::now() < deadline) {
-    first.step(position);
-    second->step(position);
-  }
-  ASSERT_EQ(first.owned.size(), 2u);
-  ASSERT_EQ(second->owned.size(), 2u);
-  for (const std::int32_t partition : second->owned) EXPECT_FALSE(first.owned.contains(partition));
-
-  for (int partition = 0; partition < partitions; ++partition) write_raw(options, "k", "before", partition);
-  while (first.records.size() + second->records.size() < 4 && SteadyClock::now() < deadline) {
-    first.step(position);
-    second->step(position);
-  }
-  EXPECT_EQ(second->records.size(), 2u);
-
-  second.reset();
-  // Far less than the session timeout of 45 s: the member said good-bye.
-  const auto handed_over = SteadyClock::now() + 30s;
-  while (first.owned.size() < 4 && SteadyClock::now() < handed_over) first.step(position);
-  EXPECT_EQ(first.owned.size(), 4u);
-  for (int partition = 0; partition < partitions; ++partition) write_raw(options, "k", "after", partition);
-  while (first.records.size() < 6 && SteadyClock::now() < deadline) first.step(position);
-  EXPECT_EQ(first.records.size(), 6u);
-}
-
-TEST(Kafka, AMemberThatReadsNothingServesTheGroup) {
-  const KafkaOptions options = fresh_kafka(2);
-  std::map<std::int32_t, std::int64_t> position;
-  const auto deadline = SteadyClock::now() + patience;
-  Member first(options);
-  while (first.owned.size() < 2 && SteadyClock::now() < deadline) first.step(position);
-  for (int partition = 0; partition < 2; ++partition) write_raw(options, "k", "read", partition);
-  while (first.records.size() < 2 && SteadyClock::now() < deadline) first.step(position);
-  for (int partition = 0; partition < 2; ++partition) write_raw(options, "k", "left", partition);
-  for (int i = 0; i < 100; ++i) first.step(position, 0);
-  EXPECT_EQ(first.records.size(), 2U);
-
-  Member second(options);
-  while (!(first.owned.size() == 1 && second.owned.size() == 1) && SteadyClock::now() < deadline) {
-    first.step(position, 0);
-    second.step(position, 0);
-  }
-  ASSERT_EQ(first.owned.size(), 1U);
-  ASSERT_EQ(second.owned.size(), 1U);
-  EXPECT_EQ(first.records.size() + second.records.size(), 2U);
-
-  while (first.records.size() + second.records.size() < 4 && SteadyClock::now() < deadline) {
-    first.step(position);
-    second.step(position);
-  }
-  EXPECT_EQ(first.records.size() + second.records.size(), 4U) << "it goes on where it was";
-}
-
-TEST(Kafka, AMemberWithoutAPartitionTakesOver) {
-  const KafkaOptions options = fresh_kafka(1);
-  std::map<std::int32_t, std::int64_t> position;
-  const auto deadline = SteadyClock::now() + patience;
-  auto first = std::make_unique<Member>(options);
-  while (first->owned.empty() && SteadyClock::now() < deadline) first->step(position);
-  auto second = std::make_unique<Member>(options);
-  // Until the second is in the group: its own first assignment, of one partition or none.
-  while (first->reassignments + second->reassignments < 4 && SteadyClock::now() < deadline) {
-    first->step(position);
-    second->step(position);
-  }
-  EXPECT_EQ(first->owned.size() + second->owned.size(), 1u);
-  if (second->owned.empty()) std::swap(first, second);
-  Member& heir = *first;
-  EXPECT_TRUE(heir.owned.empty());
-  second.reset();
-  while (heir.owned.empty() && SteadyClock::now() < deadline) heir.step(position);
-  EXPECT_EQ(heir.owned.size(), 1u);
-  write_raw(options, "k", "v");
-  while (heir.records.empty() && SteadyClock::now() < deadline) heir.step(position);
-  EXPECT_EQ(heir.records.size(), 1u);
 }
 
 TEST(Kafka, APositionBeyondTheLogStartsAtItsBeginning) {
