@@ -15,7 +15,7 @@ COUPON = "c"
 STATE, LEASE = (f"{{coupon:{COUPON}}}:{part}" for part in ("state", "relay"))
 STUCK_S = 3.0
 TOLD_S = 40.0
-TOLD_OF_A_PART_S = 8.0
+TOLD_OF_A_PART_S = 12.0
 BEING_ASKED_S = 2.5
 READINESS_S = 2.0
 

@@ -197,9 +197,13 @@ class Process:
     def _signal_tree(self, number: signal.Signals) -> None:
         if not self.running:
             return
-        for pid in process_tree(self.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        told: set[int] = set()
+        # A child may be started between the look and its parent's stop.
+        while fresh := [pid for pid in process_tree(self.pid) if pid not in told]:
+            told.update(fresh)
+            for pid in fresh:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
 
 def live() -> list[Process]:
