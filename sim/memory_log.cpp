@@ -137,7 +137,6 @@ class MemoryLog::Consumer final : public EventConsumer {
   }
 
   void committed(std::span<const LogPosition>) override {}
-  Result<void> check() override { return {}; }
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return topic_; }
 

@@ -167,7 +167,6 @@ class ActorConsumer final : public EventConsumer {
   std::size_t let_go(const LogRecord& record) override { return inner_->let_go(record); }
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override;
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
-  Result<void> check() override { return {}; }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 

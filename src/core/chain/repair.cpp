@@ -111,9 +111,9 @@ Result<void> Repair::look(const Reader& reader, std::vector<Watermark>& watermar
     }
     if (!progress[i] || progress[i]->epoch == 0) continue;
     turn_ = ids[i];
-    const auto looked_at = look_at(ids[i], *progress[i], reader, watermarks);
-    if (looked_at) continue;
-    put_off(ids[i], looked_at.error());
+    const auto looked = look_at(ids[i], *progress[i], reader, watermarks);
+    if (looked) continue;
+    put_off(ids[i], looked.error());
     ++busy;
   }
   found_gap_ = false;

@@ -168,9 +168,6 @@ class EventConsumer {
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.
   virtual void committed(std::span<const LogPosition> positions) = 0;
 
-  /// Whether the log answers.
-  virtual Result<void> check() = 0;
-
   /// Under which names the store keeps the positions.
   virtual const std::string& group() const = 0;
   virtual const std::string& topic() const = 0;

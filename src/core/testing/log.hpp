@@ -100,7 +100,6 @@ class FaultyConsumer final : public EventConsumer {
     return faults_.run("dead_letter", [&] { return inner_->dead_letter(refused); });
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
-  Result<void> check() override { return inner_->check(); }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 

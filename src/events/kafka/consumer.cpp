@@ -132,15 +132,6 @@ class KafkaConsumer : public EventConsumer {
     lag_.write_if_due(client_.get());
   }
 
-  Result<void> check() override {
-    if (!client_) return Error{Errc::unavailable, "the kafka consumer failed and is being replaced"};
-    const Topic topic(rd_kafka_topic_new(client_.get(), target_.topic.c_str(), nullptr));
-    const auto count =
-        partition_count(client_.get(), topic.get(), target_, milliseconds(options_.check_timeout_ms));
-    if (!count) return count.error();
-    return {};
-  }
-
   const std::string& group() const override { return options_.group; }
   const std::string& topic() const override { return target_.topic; }
 

@@ -161,7 +161,6 @@ class MemoryLog::Consumer : public EventConsumer {
     }
   }
 
-  Result<void> check() override { return {}; }
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return shared_->topic; }
 
