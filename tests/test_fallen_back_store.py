@@ -215,3 +215,26 @@ def test_a_dump_is_restored_while_the_processes_run(shop: Shop, recovered: bool)
     reply = http.call(two.address, "POST", "/v1/coupons/a/close")
     assert reply.status == 200, reply.text
     assert coupons.answer(one, "a", "too-late").json()["code"] == "closed"
+
+
+@pytest.mark.parametrize("recovered", [False, True], ids=["first epoch", "later epoch"])
+def test_a_row_that_is_older_than_its_opening_is_open_again(shop: Shop, recovered: bool) -> None:
+    one, two = shop.start(), shop.start("api")
+    coupons.create(one, "c", STOCK)
+    issued = coupons.issue_to(one, "c", coupons.users("first", 5))
+    if recovered:
+        shop.forget_gate()
+        assert_kept([one, two], "c", issued)
+    coupons.wait_for_rows(shop.database, "c", issued)
+    # Drawn twice by somebody who died each time before the gate had heard of it.
+    shop.execute("UPDATE coupon SET epoch = 2, settled = 0, revision = 1 WHERE id = 'c'")
+
+    def is_issued_again() -> bool:
+        return coupons.issue(one, "c", "later").status in (200, 201)
+
+    eventually(is_issued_again, "the coupon is open again", NOTICED_S)
+    assert_kept([one, two], "c", issued)
+    everyone = {**issued, "later": coupons.answer(one, "c", "later").json()["sequence"]}
+    everyone |= sell_the_rest(two, "c", "last")
+    assert len(everyone) == STOCK
+    coupons.wait_for_rows(shop.database, "c", everyone)

@@ -267,7 +267,7 @@ TEST_P(GateContract, InstallingOverAnotherCouponOrALaterEpochIsRefused) {
   installed(coupon);
   GateConfig earlier = coupon;
   earlier.epoch = 1;
-  EXPECT_EQ(control().install(earlier).error().code, Errc::gate_epoch);
+  EXPECT_EQ(control().install(earlier).error().code, Errc::gate_later);
   GateConfig created = coupon;
   created.created_at += 1ms;
   EXPECT_EQ(control().install(created).error().code, Errc::gate_epoch);
@@ -282,7 +282,7 @@ TEST_P(GateContract, AnEarlierEpochIsReplacedUnlessItHasIssued) {
   EXPECT_EQ(control().state(coupon.id)->stock, 4);
   EXPECT_EQ(decision_of(coupon, "a"), Decision::issued);
   coupon.epoch = 3;
-  EXPECT_EQ(control().install(coupon).error().code, Errc::gate_epoch);
+  EXPECT_EQ(control().install(coupon).error().code, Errc::gate_later);
 }
 
 TEST_P(GateContract, ALaterRevisionIsTakenOverAndAnEarlierOneIsNot) {

@@ -10,6 +10,18 @@ Error overtaken(const std::string& coupon_id) {
   return {Errc::gate_epoch, "another process opens coupon " + coupon_id};
 }
 
+// Once the gate has the state: one commit.
+Result<void> settle_epoch(Store& store, Coupon& coupon) {
+  auto settled = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
+    if (row.epoch != coupon.epoch) return overtaken(coupon.id);
+    row.settled = row.epoch;
+    return {};
+  });
+  if (!settled) return settled.error();
+  coupon = *settled;
+  return {};
+}
+
 }  // namespace
 
 Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon) {
@@ -29,19 +41,9 @@ Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon) {
   return {};
 }
 
-Result<void> settle_epoch(Store& store, Coupon& coupon) {
-  auto settled = store.update_coupon(coupon.id, [&](Coupon& row) -> Result<void> {
-    if (row.epoch != coupon.epoch) return overtaken(coupon.id);
-    row.settled = row.epoch;
-    return {};
-  });
-  if (!settled) return settled.error();
-  coupon = *settled;
-  return {};
-}
-
 Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon) {
-  if (auto installed = gate.install(committed(coupon)); !installed) return installed.error();
+  const auto installed = gate.install(committed(coupon));
+  if (!installed && installed.error().code != Errc::gate_later) return installed.error();
   return settle_epoch(store, coupon);
 }
 

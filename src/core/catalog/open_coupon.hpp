@@ -18,9 +18,10 @@ Result<void> draw_epoch(Store& store, GateControl& gate, Coupon& coupon);
 
 /// The rest of it: creates the gate's state in the epoch that `coupon`, as the store has it, has drawn on the
 /// server that coupon.gate names, and settles it.
+///
+/// A gate that has more of this coupon already was opened, and the store has fallen back to before that,
+/// unless another process drew later. Such a coupon is settled as well: as one that is open in the store and
+/// in another epoch in its gate, it is recovered.
 Result<void> open_drawn_coupon(Store& store, GateControl& gate, Coupon& coupon);
-
-/// The last third, once the gate has the state: one commit.
-Result<void> settle_epoch(Store& store, Coupon& coupon);
 
 }  // namespace seonchak

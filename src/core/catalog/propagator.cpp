@@ -242,17 +242,18 @@ Result<void> Propagator::renew(Attempt& attempt) {
 }
 
 Result<void> Propagator::open(Attempt& attempt, const Result<GateState>& state) {
-  if (!state && state.error().code != Errc::gate_missing) return state.error();
+  const auto code = state ? Errc::gate_missing : state.error().code;
+  if (code == Errc::unavailable || code == Errc::gate_unusable) return state.error();
   Pending& work = attempt.work;
   auto coupon = drawn_for(work);
   if (!coupon) return coupon.error();
   work.refused.reset();
   if (coupon->phase() == Phase::unopened) {
-    if (auto installed = gate_.install(committed(*coupon)); !installed) {
-      if (installed.error().code != Errc::unavailable) work.refused = std::make_shared<const Coupon>(*coupon);
-      return installed.error();
+    const Coupon drawn = *coupon;
+    if (const auto opened = open_drawn_coupon(store_, gate_, *coupon); !opened) {
+      if (opened.error().code != Errc::unavailable) work.refused = std::make_shared<const Coupon>(drawn);
+      return opened.error();
     }
-    if (auto settled = settle_epoch(store_, *coupon); !settled) return settled.error();
   }
   attempt.done = attempt.committed = true;
   return {};

@@ -245,6 +245,27 @@ TEST(Propagator, ACouponWhoseStateCannotBeReadIsNotOpened) {
   EXPECT_EQ(test.process.propagator.stuck(), 0U);
 }
 
+// Its state is that of another epoch, and a recovery looks at coupons that are open in the store.
+TEST(Propagator, ACouponThatTheStoreTakesForUnopenedIsSettledForTheRecovery) {
+  World world;
+  for (const Epoch epoch : {Epoch(1), Epoch(1'000'000)}) {
+    const std::string id = "c" + std::to_string(epoch.value());
+    const Coupon fallen_back = world.sqlite->create_coupon(row(id)).value();
+    GateConfig opened = committed(fallen_back);
+    opened.epoch = epoch;
+    ASSERT_TRUE(world.memory_gate.install(opened));
+    ASSERT_TRUE(world.memory_gate.claim_now({id, epoch, 0, {"user"}}));
+    ASSERT_TRUE(world.sqlite->update_coupon(id, [](Coupon& drawn) -> Result<void> {
+      drawn.epoch = 7;  // by somebody who has died
+      return {};
+    }));
+    ASSERT_TRUE(world.refresh());
+    EXPECT_TRUE(world.sqlite->coupon(id)->is_open());
+    EXPECT_EQ(world.sqlite->coupon(id)->epoch, 8);
+    EXPECT_EQ(world.memory_gate.state(id)->epoch, epoch) << "what it has issued is the recovery's to keep";
+  }
+}
+
 TEST(Propagator, ANewRevisionIsTriedAtOnce) {
   Timed test;
   occupy(test.world, "c");

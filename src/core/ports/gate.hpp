@@ -108,7 +108,8 @@ class GateControl {
 
   /// Creates the state of a coupon that has never been opened, in config.epoch, with nothing issued. When the
   /// state exists already and is of the same coupon (created_at) and epoch, does nothing; an earlier epoch in
-  /// which nothing was issued is replaced. Otherwise gate_epoch.
+  /// which nothing was issued is replaced. Errors: gate_later when the coupon has issued in another epoch, is
+  /// in a later one or in a recovery; gate_epoch when another coupon is there, or remains of one.
   virtual Result<void> install(const GateConfig& config) = 0;
 
   /// Takes over stock, window and closed from `config` unless the gate has this revision already. Errors:

@@ -57,9 +57,11 @@ Result<MemoryGate::Entry*> MemoryGate::create(const GateConfig& config) {
   const auto [place, created] = coupons_.try_emplace(config.id);
   Entry& entry = place->second;
   if (!created) {
-    if (entry.created_at != config.created_at || !entry.token.empty()) return other_epoch(config.id);
-    if (entry.state.epoch == config.epoch) return &entry;
-    if (entry.state.epoch > config.epoch || entry.state.sequence > 0) return other_epoch(config.id);
+    if (entry.created_at != config.created_at) return other_epoch(config.id);
+    const bool recovered = !entry.token.empty();
+    if (!recovered && entry.state.epoch == config.epoch) return &entry;
+    if (recovered || entry.state.epoch > config.epoch || entry.state.sequence > 0)
+      return Error{Errc::gate_later, "the gate has a later state of coupon " + config.id};
   }
   entry.counted = 0;
   entry.created_at = config.created_at;

@@ -40,7 +40,7 @@ Error status_error(ScriptStatus status, std::string_view coupon_id, const redisR
     case ScriptStatus::state_lost:
       return {Errc::gate_behind, "redis has lost a part of the state of " + coupon};
     case ScriptStatus::later:
-      return {Errc::gate_later, "redis has a later revision of " + coupon + ", " + found};
+      return {Errc::gate_later, "redis has a later state of " + coupon + ", " + found};
     case ScriptStatus::done:
       break;
   }

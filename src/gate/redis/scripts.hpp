@@ -24,7 +24,7 @@ enum class ScriptStatus {
   holders_lost = 6,        ///< how many are left follows: fewer than the state has counted
   outbox_lost = 7,  ///< there is no outbox, though up to the sequence that follows something waits in it
   state_lost = 8,   ///< the state lacks something, or says less than the outbox
-  later = 9,        ///< the state's revision, which follows, is later than the one given
+  later = 9,        ///< the state's revision or epoch, which follows, is later than the one given
 };
 
 /// The keys of one coupon. They share the hash tag, so that a script may use them together in a cluster.
