@@ -160,9 +160,9 @@ class EventConsumer {
   /// Gives back what keep() took for a record. Returns how many bytes that were.
   virtual std::size_t let_go(const LogRecord& record) = 0;
 
-  /// Writes records of the last poll, or kept ones, to the dead-letter topic, with the reasons, and waits for
-  /// the acknowledgements of all. After an error some may have been written, and repeating the call is
-  /// harmless.
+  /// Writes records of the last poll, or kept ones, to the dead-letter topic, with the reasons, and waits
+  /// shortly for the acknowledgements of all. After an error some may have been written, and others may be on
+  /// their way; repeating the call is harmless, and asks for these first.
   virtual Result<void> dead_letter(std::span<const RefusedRecord> refused) = 0;
 
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.

@@ -73,6 +73,7 @@ class KafkaConsumer : public EventConsumer {
 
   Result<void> start_at(std::span<const LogPosition> positions) override {
     kept_.clear();
+    dead_letters_.forget();
     if (partitions_.empty() || !client_) return {};
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
     next_.clear();

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 // The largest message Kafka can carry; the broker's own limit decides.
 constexpr int message_bytes_max = 1'000'000'000;
 
-constexpr int poll_ms = 100;
+constexpr int poll_ms = 10;
 
 /// What Spring puts the exception's class into.
 constexpr std::string_view exception_name = "seonchak.DeadLetter";
@@ -119,87 +119,110 @@ Result<void> DeadLetterWriter::connect() {
 
 Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
   if (auto ready = connect(); !ready) return ready;
-  begin(letters.size());
-  const auto until = deadline();
-  for (std::size_t i = 0; i < letters.size(); ++i)
-    send(letters[i], letters[i].reason, letters[i].original.value_bytes, i, until);
-  if (auto reported = wait(until); !reported) return reported;
-  const std::vector<int> together = outcomes_;
-  for (std::size_t i = 0; i < letters.size(); ++i) {
-    Result<int> outcome = together[i];
-    // Perhaps it only was too large together with others.
-    if (*outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) outcome = write_alone(letters[i]);
-    if (!outcome) return outcome.error();
-    if (*outcome == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    partitions_ = 0;  // the topic may have changed: ask again
-    return Error{Errc::unavailable,
-                 "kafka topic " + target_.dead_letter_topic() + ": " + error_text(*outcome)};
+  const auto until = std::chrono::steady_clock::now() + milliseconds(options_.dead_letter_patience_ms);
+  bool any_sent = false;
+  for (const Letter& letter : letters) {
+    if (sent_.contains(key_of(letter))) continue;
+    send(letter, Form::whole, until);
+    any_sent = true;
   }
-  return {};
-}
-
-/// Its error code: cut, if it does not fit whole.
-Result<int> DeadLetterWriter::write_alone(const Letter& letter) {
-  const std::size_t bytes = letter.original.value_bytes;
-  const std::string note = std::string(letter.reason) + std::string(cut_note) +
-                           std::to_string(value_bytes_max) + " of its " + std::to_string(bytes) +
-                           " bytes; the original offset has it whole)";
-  for (const bool cut : {false, true}) {
-    if (cut && bytes <= value_bytes_max) break;
-    begin(1);
-    const auto until = deadline();
-    send(letter, cut ? note : letter.reason, cut ? value_bytes_max : bytes, 0, until);
-    if (auto reported = wait(until); !reported) return reported.error();
-    if (outcomes_.front() != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) break;
+  // Who has waited for them before only looks whether they have come.
+  bool reported = wait(letters, any_sent ? until : TimePoint::min());
+  while (reported) {
+    const Letter* const letter = too_large(letters);
+    if (letter == nullptr) return settle(letters);
+    // Perhaps it only was too large together with others, which by now have all been reported.
+    send(*letter, sent_.at(key_of(*letter)).form == Form::whole ? Form::alone : Form::cut, until);
+    reported = wait(letters, until);
   }
-  return outcomes_.front();
+  return Error{Errc::unavailable,
+               "kafka topic " + target_.dead_letter_topic() + ": no acknowledgement in time"};
 }
 
-void DeadLetterWriter::begin(std::size_t letters) {
-  first_ticket_ += outcomes_.size();
-  outcomes_.assign(letters, RD_KAFKA_RESP_ERR_NO_ERROR);
-  unreported_ = letters;
+void DeadLetterWriter::forget() {
+  sent_.clear();
+  unreported_.clear();
 }
 
-void DeadLetterWriter::report(std::uintptr_t ticket, int outcome) {
-  if (ticket < first_ticket_ || ticket - first_ticket_ >= outcomes_.size()) return;
-  outcomes_[ticket - first_ticket_] = outcome;
-  --unreported_;
+DeadLetterWriter::Key DeadLetterWriter::key_of(const Letter& letter) {
+  return {letter.original.partition, letter.original.offset};
 }
 
-void DeadLetterWriter::send(const Letter& letter, std::string_view reason, std::size_t value_bytes,
-                            std::size_t index, TimePoint deadline) {
+void DeadLetterWriter::report(Ticket ticket, int outcome) {
+  const auto key = unreported_.extract(ticket);
+  if (key.empty()) return;
+  sent_.at(key.mapped()).outcome = outcome;
+}
+
+void DeadLetterWriter::send(const Letter& letter, Form form, TimePoint until) {
   const Original& original = letter.original;
+  const std::size_t all_bytes = original.value_bytes;
+  const std::size_t bytes = form == Form::cut ? value_bytes_max : all_bytes;
+  std::string reason(letter.reason);
+  if (form == Form::cut)
+    reason += std::string(cut_note) + std::to_string(bytes) + " of its " + std::to_string(all_bytes) +
+              " bytes; the original offset has it whole)";
   const std::int32_t partition =
       original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
-  const std::uintptr_t ticket = first_ticket_ + index;
+  const Ticket ticket = ++last_ticket_;
+  sent_[key_of(letter)] = {form, std::nullopt};
+  unreported_.emplace(ticket, key_of(letter));
   Headers headers = dead_letter_headers(original, target_.topic, options_.group, reason);
   while (true) {
     const auto error = rd_kafka_producev(
         client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(const_cast<void*>(original.key), original.key_bytes),
-        RD_KAFKA_V_VALUE(const_cast<void*>(original.value), value_bytes), RD_KAFKA_V_HEADERS(headers.get()),
+        RD_KAFKA_V_VALUE(const_cast<void*>(original.value), bytes), RD_KAFKA_V_HEADERS(headers.get()),
         RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
-    const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < deadline;
+    const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < until;
     if (!full) return report(ticket, error);
     rd_kafka_poll(client_.get(), poll_ms);
   }
   static_cast<void>(headers.release());  // the message's now
 }
 
-Result<void> DeadLetterWriter::wait(TimePoint deadline) {
-  while (unreported_ > 0 && std::chrono::steady_clock::now() < deadline)
-    rd_kafka_poll(client_.get(), poll_ms);
-  if (unreported_ == 0) return {};
-  return Error{Errc::unavailable,
-               "kafka topic " + target_.dead_letter_topic() + ": no acknowledgement in time"};
+/// Whether all of them are reported.
+bool DeadLetterWriter::wait(const std::vector<Letter>& letters, TimePoint until) {
+  const auto is_reported = [this](const Letter& letter) {
+    return sent_.at(key_of(letter)).outcome.has_value();
+  };
+  auto open = letters.begin();
+  for (int poll = 0;; poll = poll_ms) {
+    rd_kafka_poll(client_.get(), poll);
+    open = std::find_if_not(open, letters.end(), is_reported);
+    if (open == letters.end()) return true;
+    if (std::chrono::steady_clock::now() >= until) return false;
+  }
 }
 
-/// librdkafka's timer for a message comes first; this is for a client that is stuck.
-DeadLetterWriter::TimePoint DeadLetterWriter::deadline() const {
-  return std::chrono::steady_clock::now() + milliseconds(2 * options_.dead_letter_wait_ms);
+/// The first one that may still fit in another form.
+const Letter* DeadLetterWriter::too_large(const std::vector<Letter>& letters) const {
+  const auto found = std::ranges::find_if(letters, [this](const Letter& letter) {
+    const Sent& sent = sent_.at(key_of(letter));
+    if (sent.outcome != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return false;
+    return sent.form == Form::whole ||
+           (sent.form == Form::alone && letter.original.value_bytes > value_bytes_max);
+  });
+  return found == letters.end() ? nullptr : &*found;
+}
+
+/// Nothing is waited for any more; what failed is sent again by the next call.
+Result<void> DeadLetterWriter::settle(const std::vector<Letter>& letters) {
+  int failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (const Letter& letter : letters) {
+    const int outcome = *sent_.at(key_of(letter)).outcome;
+    if (outcome == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    failure = outcome;
+    sent_.erase(key_of(letter));
+  }
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    for (const Letter& letter : letters) sent_.erase(key_of(letter));
+    return {};
+  }
+  partitions_ = 0;  // the topic may have changed: ask again
+  return Error{Errc::unavailable, "kafka topic " + target_.dead_letter_topic() + ": " + error_text(failure)};
 }
 
 }  // namespace seonchak::kafka

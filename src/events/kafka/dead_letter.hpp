@@ -2,8 +2,12 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "events/kafka/client.hpp"
@@ -33,29 +37,42 @@ class DeadLetterWriter {
   DeadLetterWriter(const KafkaOptions& options, const Target& target);
   ~DeadLetterWriter();
 
-  /// Sends all, then waits for the acknowledgements of all in-sync replicas: one round trip, not one for each
-  /// letter, or a batch of letters could take longer than a member may stay away from its group. A value too
-  /// large for the topic, now that it has more headers, is cut to value_bytes_max; the reason says so. After
-  /// an error some may have been written. Errors: unavailable.
+  /// Sends those of them that are not on their way yet, then waits for the acknowledgements of all in-sync
+  /// replicas, at most dead_letter_patience_ms: a topic that hangs must not stop who reads the log. What is
+  /// not acknowledged by then stays on its way, and the next call with the same letters asks for it. They
+  /// take one round trip together, not one each, or a batch of letters could take longer than a member may
+  /// stay away from its group. A value too large for the topic, now that it has more headers, is cut to
+  /// value_bytes_max; the reason says so. After an error some may have been written. Errors: unavailable.
   Result<void> write(const std::vector<Letter>& letters);
+
+  /// What is on its way is asked for no more.
+  void forget();
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  using Ticket = std::uintptr_t;
+  enum class Form { whole, alone, cut };
 
+  /// A letter that was sent.
+  struct Sent {
+    Form form = Form::whole;
+    std::optional<int> outcome;  // an error code, once it is reported
+  };
+  using Key = std::pair<std::int32_t, std::int64_t>;  // partition and offset of the record
+
+  static Key key_of(const Letter& letter);
   Result<void> connect();
-  Result<int> write_alone(const Letter& letter);
-  void begin(std::size_t letters);
-  void send(const Letter& letter, std::string_view reason, std::size_t value_bytes, std::size_t index,
-            TimePoint deadline);
-  Result<void> wait(TimePoint deadline);
-  void report(std::uintptr_t ticket, int outcome);
-  TimePoint deadline() const;
+  void send(const Letter& letter, Form form, TimePoint until);
+  bool wait(const std::vector<Letter>& letters, TimePoint until);
+  const Letter* too_large(const std::vector<Letter>& letters) const;
+  Result<void> settle(const std::vector<Letter>& letters);
+  void report(Ticket ticket, int outcome);
 
   const KafkaOptions& options_;
   const Target& target_;
-  std::uintptr_t first_ticket_ = 1;  // of what is under way; a late report of an earlier letter is ignored
-  std::vector<int> outcomes_;        // by ticket - first_ticket_: error codes, once reported
-  std::size_t unreported_ = 0;
+  std::map<Key, Sent> sent_;
+  std::unordered_map<Ticket, Key> unreported_;
+  Ticket last_ticket_ = 0;
   int partitions_ = 0;
   Client client_;
   Topic topic_;

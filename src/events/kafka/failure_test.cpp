@@ -6,6 +6,7 @@
 
 #include "events/kafka/admin.hpp"
 #include "events/kafka/client.hpp"
+#include "events/kafka/dead_letter_box.hpp"
 #include "events/kafka/kafka.hpp"
 #include "events/testing/kafka.hpp"
 
@@ -29,6 +30,21 @@ class KafkaFailure : public testing::Test {
     options_.url = "kafka://" + std::string(rd_kafka_mock_cluster_bootstraps(cluster_)) + "/topic";
     options_.recreate_pause_ms = 50;
     options_.close_wait_ms = 500;
+    options_.dead_letter_patience_ms = 10'000;
+  }
+
+  /// A consumer of the topic from its beginning, and its first `count` records, of one poll.
+  std::pair<std::unique_ptr<EventConsumer>, std::vector<LogRecord>> consume(std::size_t count) {
+    auto consumer = make_kafka_consumer(options_);
+    const auto deadline = SteadyClock::now() + patience;
+    while (SteadyClock::now() < deadline) {
+      auto polled = consumer->poll(count, 50ms);
+      if (!polled) break;
+      if (polled->records.size() >= count) return {std::move(consumer), std::move(polled->records)};
+      if (!polled->reassigned && polled->records.empty()) continue;
+      EXPECT_TRUE(consumer->start_at({}));
+    }
+    return {std::move(consumer), std::vector<LogRecord>()};
   }
   ~KafkaFailure() override { rd_kafka_mock_cluster_destroy(cluster_); }
 
@@ -155,17 +171,7 @@ TEST_F(KafkaFailure, ADeadLetterWithoutABrokerIsUnavailable) {
   options_.call_timeout_ms = 500;
   const auto publisher = make_kafka_publisher(options_);
   EXPECT_EQ(relay(*publisher, 1).lost, 0);
-  const auto consumer = make_kafka_consumer(options_);
-  std::vector<LogRecord> records;
-  const auto deadline = SteadyClock::now() + patience;
-  while (records.empty() && SteadyClock::now() < deadline) {
-    auto polled = consumer->poll(10, 50ms);
-    ASSERT_TRUE(polled);
-    if (polled->reassigned) {
-      ASSERT_TRUE(consumer->start_at({}));
-    }
-    records = std::move(polled->records);
-  }
+  const auto [consumer, records] = consume(1);
   ASSERT_FALSE(records.empty());
   rd_kafka_mock_broker_set_down(cluster_, 1);
   const auto refused = dead_letter(*consumer, records[0], "x");
@@ -194,24 +200,7 @@ TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
   rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
   const auto publisher = make_kafka_publisher(options_);
   EXPECT_EQ(relay(*publisher, int{count}).lost, 0);
-  const auto consumer = make_kafka_consumer(options_);
-  std::vector<LogRecord> records;
-  const auto deadline = SteadyClock::now() + patience;
-  while (records.size() < count && SteadyClock::now() < deadline) {
-    auto polled = consumer->poll(count, 50ms);
-    ASSERT_TRUE(polled);
-    if (polled->reassigned) {
-      ASSERT_TRUE(consumer->start_at({}));
-    }
-    // From the beginning again, until one poll has them all.
-    if (polled->records.size() < count) {
-      if (!polled->records.empty()) {
-        ASSERT_TRUE(consumer->start_at({}));
-      }
-      continue;
-    }
-    records = std::move(polled->records);
-  }
+  const auto [consumer, records] = consume(count);
   ASSERT_EQ(records.size(), count);
   rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(round_trip.count()));
   std::vector<RefusedRecord> refused;
@@ -219,6 +208,36 @@ TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
   const auto began = SteadyClock::now();
   ASSERT_TRUE(consumer->dead_letter(refused));
   EXPECT_LT(SteadyClock::now() - began, count * round_trip / 3);
+}
+
+// The call that gives up leaves it on its way: the next one finds it written, and writes no second one.
+TEST_F(KafkaFailure, ATopicThatHangsHoldsItsCallerUpForAMoment) {
+  options_.dead_letter_patience_ms = 100;
+  rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
+  const auto publisher = make_kafka_publisher(options_);
+  EXPECT_EQ(relay(*publisher, 2).lost, 0);
+  const auto [consumer, records] = consume(2);
+  ASSERT_EQ(records.size(), 2U);
+  const auto deadline = SteadyClock::now() + patience;
+  while (!dead_letter(*consumer, records[0], "x")) ASSERT_LT(SteadyClock::now(), deadline);
+
+  rd_kafka_mock_broker_push_request_error_rtts(cluster_, 1, produce_request, 1, RD_KAFKA_RESP_ERR_NO_ERROR,
+                                               3'000);
+  int calls = 0;
+  const auto began = SteadyClock::now();
+  auto longest = 0ms;
+  for (bool written = false; !written; ++calls) {
+    const auto before = SteadyClock::now();
+    ASSERT_LT(before, deadline);
+    written = dead_letter(*consumer, records[1], "y").has_value();
+    longest = std::max(longest, std::chrono::ceil<std::chrono::milliseconds>(SteadyClock::now() - before));
+  }
+  EXPECT_GT(SteadyClock::now() - began, 2s);
+  EXPECT_LT(longest, 2s);
+  EXPECT_GT(calls, 2);
+  const auto letters = open_dead_letters(options_)->unhandled(9);
+  ASSERT_TRUE(letters) << letters.error().message;
+  EXPECT_EQ(letters->size(), 2U);
 }
 
 }  // namespace

@@ -29,17 +29,18 @@ struct KafkaOptions {
   int linger_ms = 2;                      ///< how long an event may wait for others to share its batch
   std::size_t prefetch_kilobytes_max = 16 * 1024;  ///< fetched and not polled
   std::size_t poll_kilobytes_max =
-      16 * 1024;                      ///< a poll of the consumer ends with the record that reaches it
-  int session_timeout_ms = 6'000;     ///< until the partitions of a dead consumer move to another
-  int metadata_refresh_ms = 10'000;   ///< until new partitions of a topic are seen
-  int reconnect_wait_ms_max = 1'000;  ///< between attempts to reach a broker that is away
-  int startup_wait_ms = 10'000;       ///< for the brokers to answer at start
-  int call_timeout_ms = 5'000;        ///< for one question to the brokers
-  int check_timeout_ms = 1'000;       ///< for check(): the relay waits for it
-  int dead_letter_wait_ms = 10'000;   ///< for the acknowledgement of a dead letter
-  int letters_wait_ms = 60'000;       ///< to read the dead-letter topic to its end, for its command
-  int close_wait_ms = 5'000;          ///< for a publisher to deliver, or a consumer to leave, at the end
-  int recreate_pause_ms = 1'000;      ///< between the failure of a client and the use of the next one
+      16 * 1024;                        ///< a poll of the consumer ends with the record that reaches it
+  int session_timeout_ms = 6'000;       ///< until the partitions of a dead consumer move to another
+  int metadata_refresh_ms = 10'000;     ///< until new partitions of a topic are seen
+  int reconnect_wait_ms_max = 1'000;    ///< between attempts to reach a broker that is away
+  int startup_wait_ms = 10'000;         ///< for the brokers to answer at start
+  int call_timeout_ms = 5'000;          ///< for one question to the brokers
+  int check_timeout_ms = 1'000;         ///< for check(): the relay waits for it
+  int dead_letter_wait_ms = 10'000;     ///< for the acknowledgement of a dead letter, until it is sent again
+  int dead_letter_patience_ms = 1'000;  ///< how long who reads the log stands still for it
+  int letters_wait_ms = 60'000;         ///< to read the dead-letter topic to its end, for its command
+  int close_wait_ms = 5'000;            ///< for a publisher to deliver, or a consumer to leave, at the end
+  int recreate_pause_ms = 1'000;        ///< between the failure of a client and the use of the next one
 };
 
 /// Connects, and creates the topic and its dead-letter topic `<topic>-dlt` where missing. Blocks up to

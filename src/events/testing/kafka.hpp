@@ -36,6 +36,7 @@ inline KafkaOptions fresh_kafka(int partitions = 1) {
   options.url = "kafka://" + test_brokers() + "/" + unique_name("topic");
   options.group = unique_name("group");
   options.partitions = partitions;
+  options.dead_letter_patience_ms = 10'000;  // sanitizers are slow
   require_kafka(options);
   return options;
 }
