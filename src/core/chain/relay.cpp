@@ -243,7 +243,9 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     }
     const bool stopped = !after_holes.empty() && after_holes.back()->coupon_id == entry.coupon_id;
     if (stopped) continue;
-    if (follows(entry, position)) {
+    const auto next = follows(entry, position);
+    if (!next) break;  // the next read has it again
+    if (*next) {
       events += take(entry, position);
     } else {
       after_holes.push_back(&entry);
@@ -273,10 +275,12 @@ std::size_t Relay::take(OutboxEntry& entry, Position& position) {
   return events;
 }
 
-// What is missing may have been saved and trimmed: then the gate has a higher watermark by now.
-bool Relay::follows(const OutboxEntry& entry, const Position& position) {
+// What is missing may have been saved and trimmed: then the gate has a higher watermark by now. Nothing when
+// it does not answer.
+std::optional<bool> Relay::follows(const OutboxEntry& entry, const Position& position) {
   if (entry.first_sequence <= std::max(position.read, position.rebuilt) + 1) return true;
   const auto gate = outbox_.progress({&entry.coupon_id, 1}).front();
+  if (!gate && gate.error().code == Errc::unavailable) return std::nullopt;
   return gate && gate->epoch == position.epoch && entry.first_sequence <= gate->persisted + 1;
 }
 

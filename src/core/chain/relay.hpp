@@ -74,7 +74,7 @@ class Relay {
   Result<void> mark_confirmed();
   Result<std::size_t> read_outbox(std::chrono::milliseconds wait);
   std::size_t take(OutboxEntry& entry, Position& position);
-  bool follows(const OutboxEntry& entry, const Position& position);
+  std::optional<bool> follows(const OutboxEntry& entry, const Position& position);
   void stop_at_hole(const OutboxEntry& after);
   void publish_backlog();
   std::chrono::milliseconds come_again(bool too_soon, std::size_t events) const;
