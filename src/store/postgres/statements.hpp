@@ -40,7 +40,7 @@ inline const PostgresStatement create_coupon = {
 
 inline const PostgresStatement coupon = {"coupon", "SELECT " + coupon_columns + " FROM coupon WHERE id = $1"};
 
-inline const PostgresStatement coupon_for_update = {"coupon_for_update", coupon.sql + " FOR UPDATE"};
+inline const PostgresStatement coupon_for_update = {"coupon_for_update", coupon.sql + " FOR NO KEY UPDATE"};
 
 inline const PostgresStatement update_coupon = {
     "update_coupon",
@@ -51,12 +51,12 @@ inline const PostgresStatement update_coupon = {
 
 /// Rows, then lock_revisions: the order of update_coupon.
 inline const PostgresStatement coupons_for_fence = {
-    "coupons_for_fence", "SELECT id FROM coupon WHERE id = ANY($1) FOR UPDATE SKIP LOCKED"};
+    "coupons_for_fence", "SELECT id FROM coupon WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED"};
 
 /// What has come free since coupons_for_fence is taken as well, in its newest version.
 inline const PostgresStatement fence_coupons = {
     "fence_coupons",
-    "WITH free AS (SELECT id, epoch, gate FROM coupon WHERE id = ANY($1) FOR UPDATE SKIP LOCKED),"
+    "WITH free AS (SELECT id, epoch, gate FROM coupon WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED),"
     " fence AS (SELECT free.id, f.epoch, f.gate, row_number() OVER (ORDER BY free.id) AS place"
     " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::text[])"
     " AS f (id, seen_epoch, seen_gate, epoch, gate)"
