@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "base/stop_deadline.hpp"
+#include "base/stray_output.hpp"
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/process.hpp"
@@ -60,6 +61,7 @@ int serve_command(int argc, char** argv) {
   const auto config = read_serve_config(argc, argv);
   if (!config) return exit_ok;
   log::set_level(config->log_level);
+  const StrayOutput stray_output;
   const auto stop = std::make_shared<StopDeadline>();
   StopSignals signals(stop);
   try {

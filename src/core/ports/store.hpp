@@ -87,7 +87,8 @@ struct CouponFence {
 /// What became of many fences.
 struct FencedCoupons {
   std::vector<Coupon> changed;    ///< as asked for now, each with a new revision
-  std::vector<std::string> held;  ///< somebody holds the row: nothing was changed, nor found out
+  std::vector<std::string> held;  ///< somebody holds the row, or the database refuses its change: nothing was
+                                  ///< changed, nor found out
 };
 
 /// What all coupons of a store amount to: tells a catalog that rows are gone, or are what they were before.
@@ -142,7 +143,7 @@ class Store {
   /// Changes a coupon under its row lock: `change` edits the present row and may refuse with an error, which
   /// is returned and leaves the row alone. On success the row is committed with a new revision, which is not
   /// below the one that `change` leaves in the row. `change` may run more than once. Errors: not_found,
-  /// row_held, and those of `change`.
+  /// row_held, not_now (the database refuses to change this row), and those of `change`.
   virtual Result<Coupon> update_coupon(const std::string& id,
                                        const std::function<Result<void>(Coupon&)>& change) = 0;
 

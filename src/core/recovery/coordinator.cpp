@@ -215,9 +215,12 @@ void RecoveryCoordinator::fence() {
 
 void RecoveryCoordinator::fence_later(RecoveryJob& job) {
   const auto now = ticker().now();
-  job.wait_until(now - job.shut_at() < options_.held_patience
-                     ? now + options_.held_retry
-                     : failed(job.id(), {Errc::unavailable, "somebody holds the coupon's row of the store"}));
+  job.wait_until(
+      now - job.shut_at() < options_.held_patience
+          ? now + options_.held_retry
+          : failed(job.id(),
+                   {Errc::unavailable,
+                    "somebody holds the coupon's row of the store, or the store refuses its change"}));
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.

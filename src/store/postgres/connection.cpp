@@ -110,6 +110,14 @@ Error save_error(const PostgresFailure& failure) {
   return error;
 }
 
+Error change_error(const PostgresFailure& failure) {
+  // Who waits for the lock of revisions, or longer than a statement may take, waits for somebody else.
+  static constexpr std::string_view lock_class = "55";
+  static constexpr std::string_view canceled_state = "57014";
+  const bool waited = failure.sqlstate.starts_with(lock_class) || failure.sqlstate == canceled_state;
+  return waited ? to_error(failure) : save_error(failure);
+}
+
 std::string without_password(std::string text, const std::string& url) {
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
       PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);

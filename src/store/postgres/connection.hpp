@@ -38,6 +38,10 @@ Error to_error(const PostgresFailure& failure);
 /// others.
 Error save_error(const PostgresFailure& failure);
 
+/// The same for a change of coupons, in which nobody waits longer than he must for somebody else: `not_now`
+/// is a row that the database refuses to change.
+Error change_error(const PostgresFailure& failure);
+
 /// A statement is prepared under its name the first time a connection runs it.
 struct PostgresStatement {
   std::string name;

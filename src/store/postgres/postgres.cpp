@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <utility>
@@ -21,6 +22,9 @@ namespace {
 namespace sql = postgres_sql;
 
 constexpr int server_version_min = 150'000;
+
+/// Of one call for many coupons, when rows are refused.
+constexpr int fence_tries_max = 32;
 
 std::int64_t limit_rows(std::size_t limit) {
   return static_cast<std::int64_t>(std::min<std::size_t>(limit, std::numeric_limits<std::int64_t>::max()));
@@ -132,43 +136,14 @@ class PostgresStore final : public Store {
                                PostgresCall{&sql::update_coupon, coupon_params(after).bigint(after.revision)},
                                PostgresCall{&commit_transaction}};
     const auto rows = (*connection)->run(finish);
-    if (!rows) return to_error(rows.error());
+    if (!rows) return change_error(rows.error());
     after.revision = rows->at(1).revision(0, 0);
     return after;
   }
 
   Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override {
-    std::vector<std::string_view> ids;
-    std::vector<std::int64_t> seen_epochs;
-    std::vector<std::string_view> seen_gates;
-    std::vector<std::int64_t> epochs;
-    std::vector<std::string_view> gates;
-    for (const CouponFence& fence : fences) {
-      ids.push_back(fence.coupon_id);
-      seen_epochs.push_back(fence.seen_epoch.value());
-      seen_gates.push_back(fence.seen_gate);
-      epochs.push_back(fence.epoch.value());
-      gates.push_back(fence.gate);
-    }
-    PostgresParams changes;
-    changes.texts(ids).bigints(seen_epochs).texts(seen_gates).bigints(epochs).texts(gates);
-    auto connection = pool_.acquire();
-    if (!connection) return connection.error();
-    const auto rows = (*connection)
-                          ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
-                                         {&sql::lock_revisions},
-                                         {&sql::fence_coupons, std::move(changes)},
-                                         {&sql::coupons_among, PostgresParams().texts(ids)}});
-    if (!rows) return to_error(rows.error());
-    FencedCoupons fenced{read_coupons(rows->at(2)), {}};
-    std::set<std::string_view> free;
-    for (std::size_t row = 0; row < rows->at(0).size(); ++row) free.insert(rows->at(0).text(row, 0));
-    for (const Coupon& coupon : fenced.changed) free.insert(coupon.id);
-    for (std::size_t row = 0; row < rows->at(3).size(); ++row) {
-      const auto id = rows->at(3).text(row, 0);
-      if (!free.contains(id)) fenced.held.emplace_back(id);
-    }
-    return fenced;
+    int tries = fence_tries_max;
+    return fence(fences, tries);
   }
 
   Result<std::vector<Coupon>> coupons_since(Revision after, std::size_t limit) override {
@@ -306,10 +281,65 @@ class PostgresStore final : public Store {
   }
 
  private:
+  Result<FencedCoupons> fence_together(std::span<const CouponFence> fences) {
+    std::vector<std::string_view> ids;
+    std::vector<std::int64_t> seen_epochs;
+    std::vector<std::string_view> seen_gates;
+    std::vector<std::int64_t> epochs;
+    std::vector<std::string_view> gates;
+    for (const CouponFence& fence : fences) {
+      ids.push_back(fence.coupon_id);
+      seen_epochs.push_back(fence.seen_epoch.value());
+      seen_gates.push_back(fence.seen_gate);
+      epochs.push_back(fence.epoch.value());
+      gates.push_back(fence.gate);
+    }
+    PostgresParams changes;
+    changes.texts(ids).bigints(seen_epochs).texts(seen_gates).bigints(epochs).texts(gates);
+    auto connection = pool_.acquire();
+    if (!connection) return connection.error();
+    const auto rows = (*connection)
+                          ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
+                                         {&sql::lock_revisions},
+                                         {&sql::fence_coupons, std::move(changes)},
+                                         {&sql::coupons_among, PostgresParams().texts(ids)}});
+    if (!rows) return change_error(rows.error());
+    FencedCoupons fenced{read_coupons(rows->at(2)), {}};
+    std::set<std::string_view> free;
+    for (std::size_t row = 0; row < rows->at(0).size(); ++row) free.insert(rows->at(0).text(row, 0));
+    for (const Coupon& coupon : fenced.changed) free.insert(coupon.id);
+    for (std::size_t row = 0; row < rows->at(3).size(); ++row) {
+      const auto id = rows->at(3).text(row, 0);
+      if (!free.contains(id)) fenced.held.emplace_back(id);
+    }
+    return fenced;
+  }
+
+  // What the database refuses may be one row, by a trigger: then the others are changed without it.
+  Result<FencedCoupons> fence(std::span<const CouponFence> fences, int& tries) {
+    Result<FencedCoupons> fenced = FencedCoupons{};
+    if (tries-- > 0) {
+      fenced = fence_together(fences);
+      if (fenced || fenced.error().code != Errc::not_now) return fenced;
+    }
+    if (tries <= 0 || fences.size() == 1) {
+      FencedCoupons none;
+      for (const CouponFence& fence : fences) none.held.push_back(fence.coupon_id);
+      return none;
+    }
+    const std::size_t half = fences.size() / 2;
+    fenced = fence(fences.first(half), tries);
+    const auto others = fence(fences.subspan(half), tries);
+    if (!fenced || !others) return fenced ? others : fenced;
+    std::ranges::copy(others->changed, std::back_inserter(fenced->changed));
+    std::ranges::copy(others->held, std::back_inserter(fenced->held));
+    return fenced;
+  }
+
   static Error not_found(const std::string& id) { return {Errc::not_found, "there is no coupon " + id}; }
 
   static Error row_error(const std::string& id, const PostgresFailure& failure) {
-    if (failure.sqlstate != sql::lock_timeout_state) return to_error(failure);
+    if (failure.sqlstate != sql::lock_timeout_state) return change_error(failure);
     return {Errc::row_held, "somebody holds the row of coupon " + id + " in the database"};
   }
 
