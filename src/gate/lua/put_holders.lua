@@ -1,4 +1,6 @@
--- Makes users holders of a coupon that is shut, and counts them.
+#!lua flags=allow-oom
+-- Makes users holders of a coupon that is shut, and counts them. A full server must not keep it shut: what would make room
+-- is its own outbox.
 --
 -- KEYS  state, holders
 -- ARGV  token, 1 to forget all holders first, then user, "SEQUENCE:ISSUED_AT_MS", ...

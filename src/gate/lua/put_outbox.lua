@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- KEYS  state, outbox
 -- ARGV  token, 1 to empty the outbox first, then per entry: last sequence, epoch, issued_at, users joined by ","
 -- Answer: 0, or 2 when the recovery of that token has ended.

@@ -98,6 +98,14 @@ TEST_F(FullRedis, ACouponIsShutAndOpenedAgain) {
   ASSERT_TRUE(remains) << remains.error().message;
   EXPECT_EQ(remains->sequence, last_);
   coupon.epoch = 2;
+  std::vector<Holder> lost;
+  for (int i = 0; i < 1'000; ++i)
+    lost.push_back({"a-holder-that-was-lost-" + std::to_string(i), i + 1, Time{}});
+  const auto put = twin_.recovery().put_holders(coupon.id, "t", lost, false);
+  ASSERT_TRUE(put) << put.error().message;
+  const std::vector<OutboxEntry> entries = {{coupon.id, 2, last_, Time{}, {"a-holder-that-was-lost-1"}}};
+  const auto told = twin_.recovery().put_outbox(coupon.id, "t", entries, true);
+  ASSERT_TRUE(told) << told.error().message;
   const auto opened = twin_.recovery().open(coupon, "t", {last_, 0, last_});
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_EQ(twin_.outbox().progress(ids()).front()->epoch, 2);
