@@ -6,11 +6,12 @@ the fixture `own_redis`, or `with KafkaServer() as kafka:`.
 
 import os
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from harness.process import Process, live
-from harness.seonchak import Seonchak
+from harness.recovery import Sale
+from harness.seonchak import Seonchak, Serve
 from harness.servers import (
     KafkaServer,
     PostgresServer,
@@ -19,6 +20,7 @@ from harness.servers import (
     create_database,
     create_topic,
 )
+from harness.shop import Shop
 from harness.with_servers import VARIABLES
 
 
@@ -77,7 +79,7 @@ def topic(kafka_server: SharedServer, unique: str) -> str:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Seonchak]]:
+def serve() -> Iterator[Serve]:
     """Starts the program with the flags given and returns it ready. It ends with the test."""
     started: list[Seonchak] = []
 
@@ -89,6 +91,18 @@ def serve() -> Iterator[Callable[..., Seonchak]]:
     yield start
     for program in started:
         program.close()
+
+
+@pytest.fixture
+def shop(sale: Sale) -> Shop:
+    """The same, for a test with coupons of its own."""
+    return sale
+
+
+@pytest.fixture
+def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
+    """Processes on a Redis of this test's own, and one coupon."""
+    return Sale(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from harness import coupons
 from harness.closed_coupons import add_closed_coupons
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
 
 LIVE = "live"
 CLOSED = 10_000
@@ -39,9 +39,8 @@ class Past:
 
 
 @pytest.fixture
-def past(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Past:
-    log = f"kafka://{kafka_server.address}/{topic}"
-    return Past(sale_of(serve, own_redis.address, log, database, topic), own_redis)
+def past(sale: Sale, own_redis: RedisServer) -> Past:
+    return Past(sale, own_redis)
 
 
 @pytest.mark.timeout(240)
