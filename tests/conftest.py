@@ -1,7 +1,7 @@
 """Fixtures: shared servers, servers of one test's own, and names nobody else uses.
 
-A shared server must not be stopped or filled by a test. One that is to be killed is the test's own:
-the fixture `own_redis`, or `with KafkaServer() as kafka:`.
+A shared server must not be stopped or filled by a test. One that is to be killed is the test's own, as
+`own_redis` is, or one of `parts`.
 """
 
 import os
@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
+from harness.parts import Parts
 from harness.process import Process, live
 from harness.recovery import Sale
 from harness.seonchak import Seonchak, Serve
@@ -57,6 +58,29 @@ def own_redis() -> Iterator[RedisServer]:
     """An empty Redis of this test's own, to be killed, paused or filled."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def all_parts() -> Iterator[Parts]:
+    """For the fixture `parts` alone."""
+    made = Parts(RedisServer(), KafkaServer(), PostgresServer())
+    yield made
+    for part in made:
+        part.close()
+
+
+@pytest.fixture
+def parts(all_parts: Parts) -> Parts:
+    """A Redis without data, a Kafka and a PostgreSQL that this test may pause and kill."""
+    all_parts.mend()
+    return all_parts
+
+
+@pytest.fixture
+def shop_on_parts(serve: Serve, parts: Parts, unique: str) -> Shop:
+    """An installation on them, whose topic does not exist yet."""
+    database = create_database(parts.postgres.address, unique)
+    return Shop(serve, parts.redis.address, f"kafka://{parts.kafka.address}/{unique}", database, unique)
 
 
 @pytest.fixture
