@@ -104,7 +104,7 @@ def topic(kafka_server: SharedServer, unique: str) -> str:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts the program with the flags given and returns it ready. It ends with the test."""
+    """Starts the program with the flags given and returns it ready. It is killed with the test."""
     started: list[Seonchak] = []
 
     def start(*flags: str, variables: dict[str, str] | None = None) -> Seonchak:
@@ -114,6 +114,7 @@ def serve() -> Iterator[Serve]:
 
     yield start
     for program in started:
+        program.kill()  # an end in order takes seconds, and test_stop.py has it
         program.close()
 
 
