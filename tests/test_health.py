@@ -60,29 +60,23 @@ def test_a_recovery_that_hangs_shows(sale: Sale, own_redis: RedisServer) -> None
     assert other.metrics()["seonchak_recovery_age_seconds"] == 0
 
 
-def test_a_consumer_that_stands_still_shows(sale: Sale) -> None:
+def test_a_consumer_that_stands_still_and_a_relay_that_cannot_lease_show(
+    sale: Sale, own_redis: RedisServer
+) -> None:
+    """At the same time: each is told after ten seconds."""
     server = sale.start()
     coupons.create(server, COUPON)
-    with psycopg.connect(sale.database) as locked:
+    with own_redis.client() as client, psycopg.connect(sale.database) as locked:
         locked.execute("LOCK TABLE user_coupon IN ACCESS EXCLUSIVE MODE")
         issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
-        wait_metric(server, "seonchak_consumer_stalled_seconds", STUCK_S)
-        coupons.wait_degraded(server, "consumer", TOLD_S)
-        locked.rollback()
-    coupons.wait_for_rows(sale.database, COUPON, issued)
-    wait_well(server)
-
-
-def test_a_relay_that_cannot_lease_shows(sale: Sale, own_redis: RedisServer) -> None:
-    server = sale.start()
-    coupons.create(server, COUPON)
-    issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
-    coupons.wait_for_rows(sale.database, COUPON, issued)
-    with own_redis.client() as client:
+        eventually(lambda: coupons.view(server, COUPON)["published"] == 20, "they are in the log")
         client.delete(LEASE)
         client.hset(LEASE, "foreign", "key")
         issued |= coupons.issue_to(server, COUPON, coupons.users("behind", 20))
+        wait_metric(server, "seonchak_consumer_stalled_seconds", STUCK_S)
+        coupons.wait_degraded(server, "consumer", TOLD_S)
         coupons.wait_degraded(server, "relay", TOLD_S)
+        locked.rollback()
         client.delete(LEASE)
     coupons.wait_for_rows(sale.database, COUPON, issued)
     wait_well(server)
