@@ -1,16 +1,18 @@
 """Fixtures: shared servers, servers of one test's own, and names nobody else uses.
 
-A shared server must not be stopped or filled by a test. One that is to be killed is the test's own:
-the fixture `own_redis`, or `with KafkaServer() as kafka:`.
+A shared server must not be stopped or filled by a test. One that is to be killed is the test's own, as
+`own_redis` is, or one of `parts`.
 """
 
 import os
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
+from harness.parts import Parts
 from harness.process import Process, live
-from harness.seonchak import Seonchak
+from harness.recovery import Sale
+from harness.seonchak import Seonchak, Serve
 from harness.servers import (
     KafkaServer,
     PostgresServer,
@@ -19,6 +21,7 @@ from harness.servers import (
     create_database,
     create_topic,
 )
+from harness.shop import Shop
 from harness.with_servers import VARIABLES
 
 
@@ -57,6 +60,29 @@ def own_redis() -> Iterator[RedisServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def all_parts() -> Iterator[Parts]:
+    """For the fixture `parts` alone."""
+    made = Parts(RedisServer(), KafkaServer(), PostgresServer())
+    yield made
+    for part in made:
+        part.close()
+
+
+@pytest.fixture
+def parts(all_parts: Parts) -> Parts:
+    """A Redis without data, a Kafka and a PostgreSQL that this test may pause and kill."""
+    all_parts.mend()
+    return all_parts
+
+
+@pytest.fixture
+def shop_on_parts(serve: Serve, parts: Parts, unique: str) -> Shop:
+    """An installation on them, whose topic does not exist yet."""
+    database = create_database(parts.postgres.address, unique)
+    return Shop(serve, parts.redis.address, f"kafka://{parts.kafka.address}/{unique}", database, unique)
+
+
 @pytest.fixture
 def unique() -> str:
     """A name nobody else has: letters and digits."""
@@ -77,8 +103,8 @@ def topic(kafka_server: SharedServer, unique: str) -> str:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Seonchak]]:
-    """Starts the program with the flags given and returns it ready. It ends with the test."""
+def serve() -> Iterator[Serve]:
+    """Starts the program with the flags given and returns it ready. It is killed with the test."""
     started: list[Seonchak] = []
 
     def start(*flags: str, variables: dict[str, str] | None = None) -> Seonchak:
@@ -88,7 +114,20 @@ def serve() -> Iterator[Callable[..., Seonchak]]:
 
     yield start
     for program in started:
+        program.kill()  # an end in order takes seconds, and test_stop.py has it
         program.close()
+
+
+@pytest.fixture
+def shop(sale: Sale) -> Shop:
+    """The same, for a test with coupons of its own."""
+    return sale
+
+
+@pytest.fixture
+def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
+    """Processes on a Redis of this test's own, and one coupon."""
+    return Sale(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,24 +3,20 @@
 import json
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from confluent_kafka import Producer
-from harness import http
+from harness import coupons, http
 from harness.process import free_port
-from harness.recovery import COUPON, STOCK, Sale, sale_of
+from harness.recovery import COUPON, STOCK, Sale
 from harness.seonchak import Seonchak, Serve, run_command
 from harness.servers import RedisServer, SharedServer
 
 ISSUED = 20
 HOLDERS = "{coupon:c}:holders"
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def audit(sale: Sale, *more: str) -> "subprocess.CompletedProcess[str]":
@@ -164,10 +160,8 @@ def test_at_rest_a_gate_that_forgot_is_a_breach(sale: Sale, own_redis: RedisServ
 def test_the_embedded_file_is_read_at_rest_alone(serve: Serve) -> None:
     server = serve("--store", "sqlite:shop.db")
     for name, stock in (("a", 3), ("b", 1)):
-        body = {"id": name, "name": "Test", "stock": stock}
-        assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
-        reply = http.call(server.address, "POST", f"/v1/coupons/{name}/issue", {"X-User-Id": "kim"})
-        assert reply.status == 201, reply.text
+        coupons.create(server, name, stock)
+        coupons.issue_to(server, name, ["kim"])
     flags = ("audit", "--store", f"sqlite:{server.folder}/shop.db")
     running = run_command(*flags)
     assert running.returncode == 2
@@ -186,12 +180,8 @@ def test_the_embedded_file_is_read_at_rest_alone(serve: Serve) -> None:
     assert "breach rows_above_stock: coupon b" in over.stdout
 
 
-def test_what_cannot_be_read_says_what_to_change(sale: Sale, database: str, tmp_path: Path) -> None:
+def test_what_cannot_be_read_says_what_to_change(sale: Sale, tmp_path: Path) -> None:
     nobody = free_port()
-    gate = run_command("audit", *sale.flags, "--gate", f"redis://:hunter2@127.0.0.1:{nobody}/0", cwd=tmp_path)
-    assert gate.returncode == 2
-    assert "--gate" in gate.stderr
-    assert "hunter2" not in gate.stderr
     empty = audit(sale)
     assert (empty.returncode, "start `seonchak serve`" in empty.stderr) == (2, True), empty.stderr
     missing = run_command("audit", "--store", f"sqlite:{tmp_path}/none.db")
@@ -200,5 +190,9 @@ def test_what_cannot_be_read_says_what_to_change(sale: Sale, database: str, tmp_
     server = sale.start()
     sale.create(server)
     assert "there is no coupon nope" in audit(sale, "--coupon", "nope").stderr
-    log = audit(sale, "--log", f"kafka://127.0.0.1:{nobody}/t")
+    gate = audit(replace(sale, gate=f"redis://:hunter2@127.0.0.1:{nobody}/0"))
+    assert gate.returncode == 2
+    assert "--gate" in gate.stderr
+    assert "hunter2" not in gate.stderr
+    log = audit(replace(sale, log=f"kafka://127.0.0.1:{nobody}/t"))
     assert (log.returncode, "--log" in log.stderr) == (2, True), log.stderr

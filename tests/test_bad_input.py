@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from harness import http
+from harness import coupons, http
 from harness.seonchak import Seonchak, Serve
 
 IDLE_CONNECTIONS = 10_000
@@ -16,8 +16,7 @@ ISSUE = "POST /v1/coupons/c/issue HTTP/1.1\r\n"
 @pytest.fixture
 def server(serve: Serve) -> Seonchak:
     program = serve("--store", "sqlite:bad.db")
-    reply = http.call(program.address, "POST", "/v1/coupons", body={"id": "c", "name": "C", "stock": 10})
-    assert reply.status == 201
+    coupons.create(program, "c", 10)
     return program
 
 
@@ -55,7 +54,7 @@ def status_of(answer: bytes) -> int:
 )
 def test_malformed_requests_get_their_error(server: Seonchak, what: str, data: str, status: int) -> None:
     assert status_of(http.raw(server.address, data.encode("latin-1"))) == status, what
-    assert http.call(server.address, "POST", "/v1/coupons/c/issue", {"X-User-Id": "a"}).status == 201
+    assert coupons.issue(server, "c", "a").status == 201
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_ten_thousand_idle_connections_disturb_nobody(server: Seonchak) -> None:
         with ExitStack() as stack:
             for _ in range(IDLE_CONNECTIONS):
                 stack.enter_context(socket.create_connection(server.address, timeout=10))
-            reply = http.call(server.address, "POST", "/v1/coupons/c/issue", {"X-User-Id": "a"})
+            reply = coupons.issue(server, "c", "a")
             assert (reply.status, reply.json()["sequence"]) == (201, 1)
             assert "seonchak_http_connections 100" in http.call(server.address, "GET", "/metrics").text
     finally:

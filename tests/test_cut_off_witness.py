@@ -1,13 +1,13 @@
 """A process whose own link to Redis hangs still says what it has answered, in time for who recovers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from harness import coupons
 from harness.proxy import Mode, Proxy
-from harness.recovery import COUPON, Sale, sale_of
-from harness.seonchak import Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import COUPON, Sale
+from harness.servers import RedisServer
 
 LINK = "redis"
 LARGE = "large"
@@ -21,25 +21,12 @@ def proxy(own_redis: RedisServer) -> Iterator[Proxy]:
         yield started
 
 
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
 @pytest.mark.parametrize("mode", ["cut", "stall", "mute"])
 def test_what_a_cut_off_process_has_answered_survives_a_lost_gate(
-    sale: Sale,
-    serve: Serve,
-    own_redis: RedisServer,
-    proxy: Proxy,
-    kafka_server: SharedServer,
-    topic: str,
-    mode: Mode,
+    sale: Sale, own_redis: RedisServer, proxy: Proxy, mode: Mode
 ) -> None:
     """No relay runs, so that only the process itself knows whom it gave a coupon."""
-    log = f"kafka://{kafka_server.address}/{topic}"
-    gate = f"redis://127.0.0.1:{proxy.ports[LINK]}/0"
-    cut_off = sale_of(serve, gate, log, sale.database, topic).start("api")
+    cut_off = replace(sale, gate=f"redis://127.0.0.1:{proxy.ports[LINK]}/0").start("api")
     other = sale.start("api")
     sale.create(other)
     coupons.create(other, LARGE, 2 * CLAIMS)

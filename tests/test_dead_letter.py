@@ -1,25 +1,18 @@
 """`seonchak dead-letter`: what could not be saved is shown, given up, or sent again."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from harness import http
+from harness import coupons
 from harness.process import free_port
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Serve, run_command
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import Sale
+from harness.seonchak import run_command
+from harness.servers import SharedServer
+from harness.wait import eventually
 
 POISON = b"\xff not json"
-SETTLE_S = 30.0
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 @pytest.fixture
@@ -31,14 +24,6 @@ def letters(flags: list[str], *more: str) -> list[dict[str, Any]]:
     done = run_command("dead-letter", "list", "--json", *flags, *more)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["letters"]
-
-
-def eventually(check: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SETTLE_S
-    while not (result := check()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return result
 
 
 def send(kafka: SharedServer, topic: str, *values: bytes) -> None:
@@ -53,7 +38,7 @@ def test_a_letter_is_listed_and_dropped(
 ) -> None:
     sale.start()
     send(kafka_server, topic, POISON, b"{}", b"[]")
-    first, second, _ = eventually(lambda: len(found := letters(flags)) == 3 and found)
+    first, second, _ = eventually(lambda: len(found := letters(flags)) == 3 and found, "three letters")
     assert (first["partition"], first["offset"]) == (0, 0)
     assert (first["originalTopic"], first["originalPartition"], first["originalOffset"]) == (topic, 0, 0)
     assert first["value"].startswith("\\xff")
@@ -77,13 +62,13 @@ def test_a_letter_is_saved_when_it_is_replayed_after_its_cause_is_mended(
 ) -> None:
     server = sale.start()
     send(kafka_server, topic, b'{"couponId":"c","userId":"early"}')
-    (letter,) = eventually(lambda: letters(flags))
+    (letter,) = eventually(lambda: letters(flags), "a letter")
     assert letter["reason"] == "coupon_not_found"
 
     # Its cause is still there: it comes back as a new letter.
     again = run_command("dead-letter", "replay", *flags, "--all")
     assert (again.returncode, again.stdout) == (0, "1 replayed, 0 refused\n"), again.stderr
-    (letter,) = eventually(lambda: letters(flags))
+    (letter,) = eventually(lambda: letters(flags), "a letter")
     assert letter["offset"] == 1
     assert letter["headers"] == {"trace": "abc"}
 
@@ -92,7 +77,7 @@ def test_a_letter_is_saved_when_it_is_replayed_after_its_cause_is_mended(
     assert run_command("dead-letter", "replay", *flags, *one).returncode == 0
     sale.wait_for_rows({"early": 1})
     assert letters(flags) == []
-    assert http.call(server.address, "GET", "/v1/coupons/c").json()["issued"] == 1
+    assert coupons.view(server, "c")["issued"] == 1
 
 
 def test_what_cannot_be_done_says_so(flags: list[str], kafka_server: SharedServer, topic: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from harness.recovery import Sale, sale_of
+from harness.recovery import Sale
 from harness.sentinel import MASTER_NAME, ReplicatedRedis, Sentinel
 from harness.seonchak import Serve
 from harness.servers import SharedServer
@@ -23,7 +23,7 @@ def sentinel() -> Iterator[Sentinel]:
 
 @pytest.fixture
 def sale(serve: Serve, sentinel: Sentinel, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, sentinel.gate, f"kafka://{kafka_server.address}/{topic}", database, topic)
+    return Sale(serve, sentinel.gate, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def test_a_master_that_dies_is_replaced(sale: Sale, sentinel: Sentinel) -> None:

@@ -1,13 +1,12 @@
 """Rows of coupons that are deleted, or are what they were before, while the processes run."""
 
 import time
-from dataclasses import dataclass
 
 import psycopg
 import pytest
 from harness import coupons, http
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.seonchak import Seonchak
+from harness.shop import Shop
 from harness.wait import eventually
 
 TABLES = ("coupon", "user_coupon", "log_position", "testimony", "recording", "late_claim", "lease")
@@ -17,62 +16,36 @@ NOTICED_S = 20.0
 STOCK = 30
 
 
-@dataclass
-class Shop:
-    """Processes on one Redis, topic and database."""
-
-    serve: Serve
-    redis: RedisServer
-    log: str
-    database: str
-    group: str
-
-    def start(self, roles: str = "api,relay,consumer") -> Seonchak:
-        return self.serve(
-            *("--gate", self.redis.address, "--log", self.log, "--store", self.database),
-            *("--log-group", self.group, "--roles", roles),
-        )
-
-    def forget_gate(self) -> None:
-        with self.redis.client() as client:
-            client.flushall()
-
-    def execute(self, sql: str, *values: object) -> None:
-        with psycopg.connect(self.database) as connection:
-            connection.execute(sql, values)
-
-    def row(self, coupon: str) -> tuple[int, int, str]:
-        """Revision, stock and status."""
-        query = "SELECT revision, stock, status FROM coupon WHERE id = %s"
-        with psycopg.connect(self.database) as connection:
-            row = connection.execute(query, [coupon]).fetchone()
-        assert row is not None
-        return row
-
-    def set_back(self, coupon: str, row: tuple[int, int, str]) -> None:
-        self.execute("UPDATE coupon SET revision = %s, stock = %s, status = %s WHERE id = %s", *row, coupon)
-
-    def dump(self) -> dict[str, bytes]:
-        """Of one moment."""
-        with psycopg.connect(self.database) as connection:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            tables = {}
-            for table in TABLES:
-                with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
-                    tables[table] = b"".join(copy)
-        return tables
-
-    def restore(self, tables: dict[str, bytes]) -> None:
-        with psycopg.connect(self.database) as connection:
-            connection.execute(f"TRUNCATE {', '.join(tables)}")
-            for table, rows in tables.items():
-                with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
-                    copy.write(rows)
+def row(shop: Shop, coupon: str) -> tuple[int, int, str]:
+    """Revision, stock and status."""
+    query = "SELECT revision, stock, status FROM coupon WHERE id = %s"
+    with psycopg.connect(shop.database) as connection:
+        found = connection.execute(query, [coupon]).fetchone()
+    assert found is not None
+    return found
 
 
-@pytest.fixture
-def shop(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Shop:
-    return Shop(serve, own_redis, f"kafka://{kafka_server.address}/{topic}", database, topic)
+def set_back(shop: Shop, coupon: str, row: tuple[int, int, str]) -> None:
+    shop.execute("UPDATE coupon SET revision = %s, stock = %s, status = %s WHERE id = %s", *row, coupon)
+
+
+def dump_of(shop: Shop) -> dict[str, bytes]:
+    """All its tables at one moment."""
+    with psycopg.connect(shop.database) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        tables = {}
+        for table in TABLES:
+            with connection.cursor().copy(f"COPY {table} TO STDOUT") as copy:
+                tables[table] = b"".join(copy)
+    return tables
+
+
+def restore(shop: Shop, tables: dict[str, bytes]) -> None:
+    with psycopg.connect(shop.database) as connection:
+        connection.execute(f"TRUNCATE {', '.join(tables)}")
+        for table, rows in tables.items():
+            with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+                copy.write(rows)
 
 
 def patch(server: Seonchak, coupon: str, stock: int) -> None:
@@ -145,11 +118,11 @@ def test_a_change_has_effect_when_its_row_was_set_back(shop: Shop) -> None:
     one, two = shop.start(), shop.start("api")
     for coupon in ("lowered", "closed"):
         coupons.create(one, coupon, 10)
-        before = shop.row(coupon)
+        before = row(shop, coupon)
         for stock in (20, 19, 18):
             patch(one, coupon, stock)
         coupons.issue_to(one, coupon, coupons.users("u", 3))
-        shop.set_back(coupon, before)
+        set_back(shop, coupon, before)
     patch(one, "lowered", 4)
     assert http.call(one.address, "POST", "/v1/coupons/closed/close").status == 200
     statuses = [coupons.answer(two, "lowered", user).status for user in coupons.users("late", 3)]
@@ -162,13 +135,13 @@ def test_a_change_has_effect_when_its_row_was_set_back(shop: Shop) -> None:
 def test_what_is_issued_stays_when_its_stock_was_set_back(shop: Shop) -> None:
     one, two = shop.start(), shop.start("api")
     coupons.create(one, "c", 5)
-    before = shop.row("c")
+    before = row(shop, "c")
     patch(one, "c", 12)
     issued = coupons.issue_to(one, "c", coupons.users("u", 9))
     coupons.wait_for_rows(shop.database, "c", issued)
-    shop.set_back("c", before)
+    set_back(shop, "c", before)
 
-    eventually(lambda: shop.row("c")[1] == 9, "the stock is what was issued", NOTICED_S)
+    eventually(lambda: row(shop, "c")[1] == 9, "the stock is what was issued", NOTICED_S)
     assert coupons.answer(two, "c", "late").json()["code"] == "sold_out"
     shop.forget_gate()
     assert_kept([one, two], "c", issued)
@@ -183,7 +156,7 @@ def test_a_dump_is_restored_while_the_processes_run(shop: Shop, recovered: bool)
     coupons.create(one, "a", STOCK)
     issued = coupons.issue_to(one, "a", coupons.users("first", 5))
     coupons.wait_for_rows(shop.database, "a", issued)
-    dump = shop.dump()
+    dump = dump_of(shop)
 
     if recovered:
         shop.forget_gate()
@@ -192,7 +165,7 @@ def test_a_dump_is_restored_while_the_processes_run(shop: Shop, recovered: bool)
     coupons.create(one, "b", STOCK)
     coupons.issue_to(one, "b", coupons.users("first", 5))
     coupons.wait_for_rows(shop.database, "a", issued)
-    shop.restore(dump)
+    restore(shop, dump)
     coupons.wait_for_rows(shop.database, "a", issued)
 
     third = {user: coupons.answer(one, "a", user).json()["sequence"] for user in coupons.users("third", 5)}

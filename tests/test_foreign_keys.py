@@ -9,8 +9,8 @@ import pytest
 import redis
 from confluent_kafka import Producer
 from harness import coupons
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve, run_command
+from harness.recovery import Sale
+from harness.seonchak import Seonchak, run_command
 from harness.servers import RedisServer, SharedServer
 from harness.wait import eventually
 
@@ -32,11 +32,6 @@ POISONS: dict[str, Callable[[redis.Redis], None]] = {
     "outbox": foreign_text(OUTBOX),
     "a-number": unreadable_sequence,
 }
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """A Redis without memory refuses new coupons, and issues again once what it holds is saved."""
 
 from confluent_kafka import Producer
-from harness import http
-from harness.recovery import COUPON, sale_of
-from harness.seonchak import Seonchak, Serve
+from harness import coupons, http
+from harness.recovery import COUPON, Sale
+from harness.seonchak import Seonchak
 from harness.servers import RedisServer, SharedServer
 
 STOCK = 1_000_000
@@ -30,13 +30,10 @@ def fill(server: Seonchak, redis: RedisServer) -> tuple[int, set[str]]:
 
 
 def test_a_full_redis_issues_again_once_its_outbox_is_saved(
-    serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str
+    sale: Sale, own_redis: RedisServer, kafka_server: SharedServer, topic: str
 ) -> None:
-    log = f"kafka://{kafka_server.address}/{topic}"
-    sale = sale_of(serve, own_redis.address, log, database, topic)
     server = sale.start("api")
-    body = {"id": COUPON, "name": "Test", "stock": STOCK}
-    assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
+    coupons.create(server, COUPON, STOCK)
     issued, reasons = fill(server, own_redis)
 
     producer = Producer({"bootstrap.servers": kafka_server.address})

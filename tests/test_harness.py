@@ -15,8 +15,9 @@ import pytest
 import redis
 from confluent_kafka import Consumer, Producer
 from harness import http
+from harness.parts import Parts
 from harness.process import ROOT, Process
-from harness.servers import KafkaServer, PostgresServer, RedisServer, SharedServer
+from harness.servers import RedisServer, SharedServer, create_database
 
 KAFKA_TIMEOUT_S = 30
 GONE_TIMEOUT_S = 10
@@ -42,29 +43,30 @@ def test_a_paused_redis_keeps_connections_and_does_not_answer(own_redis: RedisSe
         assert client.get("key") == b"1"
 
 
-def test_postgres_keeps_its_data_over_a_kill_and_a_pause() -> None:
-    with PostgresServer() as server:
-        with psycopg.connect(server.address) as connection:
-            connection.execute("CREATE TABLE t AS SELECT 7 AS n")
-        server.kill()
-        server.start()
-        with psycopg.connect(server.address) as connection:
-            server.pause()
-            threading.Timer(0.3, server.resume).start()
-            began = time.monotonic()
-            assert connection.execute("SELECT n FROM t").fetchone() == (7,)
-            assert time.monotonic() - began >= 0.25
-        assert server.restart().running
+def test_postgres_keeps_its_data_over_a_kill_and_a_pause(parts: Parts, unique: str) -> None:
+    server = parts.postgres
+    database = create_database(server.address, unique)
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 7 AS n")
+    server.kill()
+    server.start()
+    with psycopg.connect(database) as connection:
+        server.pause()
+        threading.Timer(0.3, server.resume).start()
+        began = time.monotonic()
+        assert connection.execute("SELECT n FROM t").fetchone() == (7,)
+        assert time.monotonic() - began >= 0.25
+    assert server.restart().running
 
 
-def test_kafka_keeps_its_messages_over_a_kill() -> None:
-    with KafkaServer() as server:
-        server.create_topic("kept", partitions=2)
-        _produce(server.address, "kept", b"one")
-        server.kill()
-        server.start()
-        _produce(server.address, "kept", b"two")
-        assert _consume(server.address, "kept", 2) == {b"one", b"two"}
+def test_kafka_keeps_its_messages_over_a_kill(parts: Parts, unique: str) -> None:
+    server = parts.kafka
+    server.create_topic(unique, partitions=2)
+    _produce(server.address, unique, b"one")
+    server.kill()
+    server.start()
+    _produce(server.address, unique, b"two")
+    assert _consume(server.address, unique, 2) == {b"one", b"two"}
 
 
 def test_the_shared_servers_give_each_test_its_own_names(

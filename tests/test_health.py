@@ -5,10 +5,11 @@ import time
 import psycopg
 import pytest
 from harness import coupons, http
-from harness.process import start_all
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import KafkaServer, PostgresServer, RedisServer, SharedServer
+from harness.parts import Parts
+from harness.recovery import Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
+from harness.shop import Shop
 from harness.wait import eventually
 
 COUPON = "c"
@@ -18,11 +19,6 @@ TOLD_S = 40.0
 TOLD_OF_A_PART_S = 12.0
 BEING_ASKED_S = 2.5
 READINESS_S = 2.0
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def wait_metric(server: Seonchak, name: str, least: float) -> None:
@@ -64,49 +60,39 @@ def test_a_recovery_that_hangs_shows(sale: Sale, own_redis: RedisServer) -> None
     assert other.metrics()["seonchak_recovery_age_seconds"] == 0
 
 
-def test_a_consumer_that_stands_still_shows(sale: Sale) -> None:
+def test_a_consumer_that_stands_still_and_a_relay_that_cannot_lease_show(
+    sale: Sale, own_redis: RedisServer
+) -> None:
+    """At the same time: each is told after ten seconds."""
     server = sale.start()
     coupons.create(server, COUPON)
-    with psycopg.connect(sale.database) as locked:
+    with own_redis.client() as client, psycopg.connect(sale.database) as locked:
         locked.execute("LOCK TABLE user_coupon IN ACCESS EXCLUSIVE MODE")
         issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
-        wait_metric(server, "seonchak_consumer_stalled_seconds", STUCK_S)
-        coupons.wait_degraded(server, "consumer", TOLD_S)
-        locked.rollback()
-    coupons.wait_for_rows(sale.database, COUPON, issued)
-    wait_well(server)
-
-
-def test_a_relay_that_cannot_lease_shows(sale: Sale, own_redis: RedisServer) -> None:
-    server = sale.start()
-    coupons.create(server, COUPON)
-    issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
-    coupons.wait_for_rows(sale.database, COUPON, issued)
-    with own_redis.client() as client:
+        eventually(lambda: coupons.view(server, COUPON)["published"] == 20, "they are in the log")
         client.delete(LEASE)
         client.hset(LEASE, "foreign", "key")
         issued |= coupons.issue_to(server, COUPON, coupons.users("behind", 20))
+        wait_metric(server, "seonchak_consumer_stalled_seconds", STUCK_S)
+        coupons.wait_degraded(server, "consumer", TOLD_S)
         coupons.wait_degraded(server, "relay", TOLD_S)
+        locked.rollback()
         client.delete(LEASE)
     coupons.wait_for_rows(sale.database, COUPON, issued)
     wait_well(server)
 
 
 @pytest.mark.timeout(180)
-def test_an_outbox_that_is_not_emptied_shows(
-    serve: Serve, own_redis: RedisServer, database: str, unique: str
-) -> None:
-    with KafkaServer() as kafka:
-        sale = sale_of(serve, own_redis.address, f"kafka://{kafka.address}/{unique}", database, unique)
-        server = sale.start()
-        coupons.create(server, COUPON)
-        kafka.pause()
-        issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
-        wait_metric(server, "seonchak_outbox_age_seconds", STUCK_S)
-        coupons.wait_degraded(server, "relay", TOLD_S)
-        kafka.resume()
-        coupons.wait_for_rows(database, COUPON, issued)
-        wait_well(server)
+def test_an_outbox_that_is_not_emptied_shows(shop_on_parts: Shop, parts: Parts) -> None:
+    server = shop_on_parts.start()
+    coupons.create(server, COUPON)
+    parts.kafka.pause()
+    issued = coupons.issue_to(server, COUPON, coupons.users("u", 20))
+    wait_metric(server, "seonchak_outbox_age_seconds", STUCK_S)
+    coupons.wait_degraded(server, "relay", TOLD_S)
+    parts.kafka.resume()
+    coupons.wait_for_rows(shop_on_parts.database, COUPON, issued)
+    wait_well(server)
 
 
 def wait_part(server: Seonchak, part: str, state: str) -> None:
@@ -122,37 +108,31 @@ def wait_part(server: Seonchak, part: str, state: str) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_a_part_that_hangs_delays_nothing_that_is_said_of_another(serve: Serve, unique: str) -> None:
-    redis, kafka, postgres = RedisServer(), KafkaServer(), PostgresServer()
-    parts = {"store": postgres, "gate": redis, "log": kafka}
-    start_all(list(parts.values()))
-    sale = sale_of(serve, redis.address, f"kafka://{kafka.address}/{unique}", postgres.address, unique)
-    servers = [sale.start(), sale.start("consumer")]
+def test_a_part_that_hangs_delays_nothing_that_is_said_of_another(shop_on_parts: Shop, parts: Parts) -> None:
+    servers = [shop_on_parts.start(), shop_on_parts.start("consumer")]
     for server in servers:
         wait_well(server)
     # Whoever asks PostgreSQL has a connection after this, and waits for an answer on it from then on.
-    postgres.pause()
+    parts.postgres.pause()
     time.sleep(BEING_ASKED_S)
-    postgres.resume()
+    parts.postgres.resume()
     for server in servers:
         wait_well(server)
     # While the first is being waited for, the next must be noticed.
-    for server_of_part in parts.values():
-        server_of_part.pause()
+    for part in parts.named("postgres,redis,kafka"):
+        part.pause()
         time.sleep(BEING_ASKED_S)
     for part in ("gate", "log", "store"):
         for server in servers:
             wait_part(server, part, "down")
-    redis.resume()
+    parts.redis.resume()
     for server in servers:
         wait_part(server, "gate", "up")
         assert coupons.readiness(server)[2]["store"] == "down"
-    kafka.resume()
-    postgres.resume()
+    parts.kafka.resume()
+    parts.postgres.resume()
     for server in servers:
         wait_well(server)
-    for server_of_part in parts.values():
-        server_of_part.close()
 
 
 def test_a_coupon_that_cannot_be_opened_shows(sale: Sale, own_redis: RedisServer) -> None:

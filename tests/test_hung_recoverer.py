@@ -4,19 +4,14 @@ import time
 
 import pytest
 from harness import coupons
-from harness.recovery import COUPON, Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import COUPON, Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
 from harness.wait import eventually
 
 BEGUN = "recovering it"
 TAKE_OVER_S = 25.0
 AWAKE_S = 5.0
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def recoverer_of(servers: list[Seonchak]) -> Seonchak:

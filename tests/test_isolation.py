@@ -2,17 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from harness import http
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve, run_command
+from harness import coupons, http
+from harness.recovery import Sale
+from harness.seonchak import run_command
 from harness.servers import RedisServer, SharedServer
+from harness.wait import eventually
 
-SETTLE_S = 30.0
 REST_COUPONS = 300
 FIRST_ROUND_S = 4.0
 WATCH_S = 5.0
@@ -21,30 +20,12 @@ GIVEN_BACK_S = 6.0
 NOTICED_S = 1.0  # far above what it takes, far below what a sweep would
 
 
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
-def create(server: Seonchak, coupon: str, **more: Any) -> None:
-    body = {"id": coupon, "name": coupon, "stock": 10, **more}
-    assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
-
-
-def eventually(check: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SETTLE_S
-    while not (result := check()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return result
-
-
 def test_a_bare_message_for_an_unusable_coupon_stops_nobody(
     sale: Sale, own_redis: RedisServer, kafka_server: SharedServer, topic: str
 ) -> None:
     server = sale.start()
     sale.create(server)
-    create(server, "sick")
+    coupons.create(server, "sick")
     with own_redis.client() as client:
         client.set("{coupon:sick}:state", "somebody else's")
     producer = Producer({"bootstrap.servers": kafka_server.address})
@@ -57,13 +38,13 @@ def test_a_bare_message_for_an_unusable_coupon_stops_nobody(
     def letters() -> list[dict[str, Any]]:
         return json.loads(run_command("dead-letter", "list", "--json", *flags).stdout)["letters"]
 
-    assert eventually(letters)[0]["reason"] == "gate_unusable"
+    assert eventually(letters, "a letter")[0]["reason"] == "gate_unusable"
 
 
 def test_a_relay_without_work_asks_for_next_to_nothing(sale: Sale, own_redis: RedisServer) -> None:
     api = sale.start("api")
     for number in range(REST_COUPONS):
-        create(api, f"rest-{number}")
+        coupons.create(api, f"rest-{number}")
     api.stop()
     relay = sale.start("relay")
     time.sleep(FIRST_ROUND_S)
@@ -83,12 +64,12 @@ def test_the_first_claim_after_a_pause_is_noticed_soon(sale: Sale, ack: str) -> 
         api = sale.start(api_roles)
         other = sale.start(other_roles)
         coupon = f"{ack}-{len(api_roles)}"
-        create(api, coupon, ack=ack)
+        coupons.create(api, coupon, ack=ack)
         waits = []
         for user in range(2):
             time.sleep(GIVEN_BACK_S if user else 0)
             began = time.monotonic()
-            reply = http.call(api.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": f"u{user}"})
+            reply = coupons.issue(api, coupon, f"u{user}")
             waits.append(time.monotonic() - began)
             assert reply.status == 201, reply.text
         assert min(waits) < NOTICED_S, waits

@@ -3,13 +3,15 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from harness import http
+from harness import coupons, http
 from harness.proxy import Proxy
-from harness.recovery import COUPON, SETTLE_S, STOCK, Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import COUPON, STOCK, Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
+from harness.wait import SETTLE_S
 
 USERS = 8
 ACK_TIMEOUT_MS = 2_500
@@ -20,11 +22,6 @@ def proxy(own_redis: RedisServer) -> Iterator[Proxy]:
     """The way of the process that is to sleep to Redis."""
     with Proxy({"gate": own_redis.port}) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 class Crowd:
@@ -46,16 +43,10 @@ class Crowd:
         return self.replies
 
 
-def create(sale: Sale, server: Seonchak, ack: str) -> None:
-    body = {"id": COUPON, "name": "Test", "stock": STOCK, "ack": ack}
-    assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
-
-
-def through(sale: Sale, proxy: Proxy) -> Sale:
-    """The same sale, for a process whose way to Redis leads through the proxy."""
-    _, _, *others = sale.flags
+def start_through(proxy: Proxy, sale: Sale) -> Seonchak:
+    """A process whose way to Redis leads through the proxy."""
     gate = f"redis://127.0.0.1:{proxy.ports['gate']}/0"
-    return Sale(sale.serve, ("--gate", gate, *others, "--ack-timeout-ms", str(ACK_TIMEOUT_MS)), sale.database)
+    return replace(sale, gate=gate).start("api", "--ack-timeout-ms", str(ACK_TIMEOUT_MS))
 
 
 def wait_for_holders(redis: RedisServer, count: int) -> None:
@@ -77,8 +68,8 @@ def lose_everything_and_recover(sale: Sale, redis: RedisServer, server: Seonchak
 def test_replies_in_the_socket_of_a_stopped_process_are_not_told(
     sale: Sale, own_redis: RedisServer, proxy: Proxy, turn: int
 ) -> None:
-    sleeper, other = through(sale, proxy).start("api"), sale.start("api")
-    create(sale, other, "gate")
+    sleeper, other = start_through(proxy, sale), sale.start("api")
+    coupons.create(other, COUPON, STOCK, ack="gate")
     assert sale.answer(sleeper, "first").status == 201
     proxy.set("gate", "mute")
     crowd = Crowd(sale, sleeper)
@@ -98,23 +89,19 @@ def test_replies_in_the_socket_of_a_stopped_process_are_not_told(
 
 def test_a_process_that_slept_calls_nothing_pending(sale: Sale, own_redis: RedisServer, proxy: Proxy) -> None:
     """Nobody carries the coupons on, so their users wait; then the process sleeps until their time is up."""
-    sleeper, other = through(sale, proxy).start("api"), sale.start("api")
-    create(sale, other, "store")
+    sleeper, other = start_through(proxy, sale), sale.start("api")
+    coupons.create(other, COUPON, STOCK, ack="store")
     crowd = Crowd(sale, sleeper)
     wait_for_holders(own_redis, USERS)
     sleeper.pause()
     own_redis.client().flushall()
-    began = time.monotonic()
-    while (reply := sale.issue(other, "other")).status == 503:
-        assert time.monotonic() < began + SETTLE_S
-        time.sleep(0.05)
-    assert reply.status == 202
+    assert sale.answer(other, "other").status == 202
     sleeper.resume()
     for user, late in crowd.answers().items():
         assert late.status == 503, (user, late.status, late.text)
 
 
 def test_a_process_that_is_awake_calls_them_pending(sale: Sale, own_redis: RedisServer, proxy: Proxy) -> None:
-    server = through(sale, proxy).start("api")
-    create(sale, server, "store")
+    server = start_through(proxy, sale)
+    coupons.create(server, COUPON, STOCK, ack="store")
     assert {reply.status for reply in Crowd(sale, server).answers().values()} == {202}

@@ -3,11 +3,10 @@
 import threading
 import time
 
-import pytest
-from harness import http
-from harness.recovery import COUPON, STOCK, Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness import coupons, http
+from harness.recovery import COUPON, STOCK, Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
 
 LEARNED_S = 10.0
 IN_FORCE_S = 10.0
@@ -16,12 +15,6 @@ REFILLS = 6
 # Of strangers the filter lets about one in five hundred ask, and of all who ask one a second and process;
 # beside them only what watches the server calls.
 CLAIMS_MAX = CROWD // 50
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    log = f"kafka://{kafka_server.address}/{topic}"
-    return sale_of(serve, own_redis.address, log, database, topic)
 
 
 def refused_from_memory(server: Seonchak) -> float:
@@ -69,14 +62,13 @@ def test_a_closed_coupon_and_one_that_is_not_open_are_refused_from_memory(sale: 
     server = sale.start()
     sale.create(server)
     assert http.call(server.address, "POST", f"/v1/coupons/{COUPON}/close").status == 200
-    body = {"id": "later", "name": "Later", "stock": 1, "opensAt": "2999-01-01T00:00:00Z"}
-    assert http.call(server.address, "POST", "/v1/coupons", body=body).status == 201
+    coupons.create(server, "later", 1, opensAt="2999-01-01T00:00:00Z")
     for coupon, code in ((COUPON, "closed"), ("later", "not_open")):
         before = refused_from_memory(server)
         deadline = time.monotonic() + LEARNED_S
         while refused_from_memory(server) == before:
             assert time.monotonic() < deadline
-            reply = http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": "u"})
+            reply = coupons.issue(server, coupon, "u")
             assert (reply.status, reply.json()["code"]) == (403, code)
 
 

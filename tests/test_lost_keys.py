@@ -1,9 +1,8 @@
 """A key of a coupon, or a field of its state, is lost in Redis: nobody gets two, and nobody loses one."""
 
 import pytest
-from harness.recovery import COUPON, Sale, sale_of
-from harness.seonchak import Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import COUPON, Sale
+from harness.servers import RedisServer
 
 KEYS = ["state", "holders", "outbox", "relay"]
 STATE = f"{{coupon:{COUPON}}}:state"
@@ -12,11 +11,6 @@ FIELDS = [
     *("revision", "created_at", "published", "persisted", "holders"),
 ]
 REBUILT_FIELDS = ["rebuilt", "pending"]
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def lose(redis: RedisServer, key: str) -> None:

@@ -1,7 +1,7 @@
 """Redis refuses a command in the middle of a script: that is an outage, and heals once it is allowed."""
 
 import pytest
-from harness.recovery import Sale, sale_of
+from harness.recovery import Sale
 from harness.seonchak import Seonchak, Serve
 from harness.servers import RedisServer, SharedServer
 
@@ -24,7 +24,7 @@ def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic
     own_redis.client().acl_setuser(USER, enabled=True, passwords=[f"+{PASSWORD}"])
     allow(own_redis, *RULES)
     gate = f"redis://{USER}:{PASSWORD}@127.0.0.1:{own_redis.port}/0"
-    return sale_of(serve, gate, f"kafka://{kafka_server.address}/{topic}", database, topic)
+    return Sale(serve, gate, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def allow(redis: RedisServer, *rules: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from harness.recovery import COUPON, Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import COUPON, Sale
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
 
 OUTBOX = f"{{coupon:{COUPON}}}:outbox"
 ISSUED = 5
@@ -17,11 +17,6 @@ DELETIONS: dict[str, Callable[[redis.Redis], int]] = {
     "last": lambda client: client.xdel(OUTBOX, f"{ISSUED}-0"),
     "all": lambda client: client.xtrim(OUTBOX, maxlen=0, approximate=False),
 }
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def sell(sale: Sale, server: Seonchak) -> dict[str, int]:

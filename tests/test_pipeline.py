@@ -3,46 +3,21 @@
 import json
 import struct
 import time
-from collections.abc import Callable
-from typing import Any
 
-import psycopg
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from harness import http
-from harness.seonchak import Seonchak, Serve, run_command
-from harness.servers import RedisServer, SharedServer
+from harness.coupons import create, issue, rows, view
+from harness.seonchak import Seonchak, run_command
+from harness.servers import SharedServer
+from harness.shop import Shop
+from harness.wait import eventually
 
 SETTLE_S = 15.0
 
 
-@pytest.fixture
-def flags(own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> list[str]:
-    return [
-        *("--gate", own_redis.address, "--log", f"kafka://{kafka_server.address}/{topic}"),
-        *("--store", database, "--log-group", topic),
-    ]
-
-
-def create(server: Seonchak, **fields: Any) -> None:
-    reply = http.call(server.address, "POST", "/v1/coupons", body={"name": "Test", **fields})
-    assert reply.status == 201, reply.text
-
-
-def issue(server: Seonchak, coupon: str, user: str) -> http.Reply:
-    return http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user})
-
-
-def show(server: Seonchak, coupon: str) -> dict[str, Any]:
-    return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
-
-
-def eventually(check: Callable[[], Any], message: str = "") -> Any:
-    deadline = time.monotonic() + SETTLE_S
-    while not (result := check()):
-        assert time.monotonic() < deadline, message or "it did not happen in time"
-        time.sleep(0.05)
-    return result
+def wait_persisted(server: Seonchak, coupon: str, sequence: int) -> None:
+    eventually(lambda: view(server, coupon)["persisted"] == sequence, f"{sequence} are saved", SETTLE_S)
 
 
 def read_topic(brokers: str, topic: str, count: int) -> list[Message]:
@@ -64,10 +39,10 @@ def send(brokers: str, topic: str, *values: str) -> None:
 
 
 def test_the_message_is_what_the_formats_page_says(
-    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str
+    shop: Shop, kafka_server: SharedServer, topic: str
 ) -> None:
-    server = serve(*flags)
-    create(server, id="c-1", stock=5)
+    server = shop.start()
+    create(server, "c-1", 5)
     answer = issue(server, "c-1", "kim@example.com").json()
     (message,) = read_topic(kafka_server.address, topic, 1)
     assert message.key() == b"c-1"
@@ -90,24 +65,22 @@ def test_the_message_is_what_the_formats_page_says(
 
 
 def test_a_bare_message_gets_its_sequence_from_the_gate(
-    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str, database: str
+    shop: Shop, kafka_server: SharedServer, topic: str
 ) -> None:
-    server = serve(*flags)
-    create(server, id="1", stock=2)
+    server = shop.start()
+    create(server, "1", 2)
     send(kafka_server.address, topic, '{"couponId":1,"userId":42}', '{"couponId":"1","userId":"43"}')
-    eventually(lambda: show(server, "1")["persisted"] == 2)
-    with psycopg.connect(database) as connection:
-        rows = connection.execute("SELECT user_id, sequence FROM user_coupon ORDER BY sequence").fetchall()
-    assert rows == [("42", 1), ("43", 2)]
+    wait_persisted(server, "1", 2)
+    assert rows(shop.database, "1") == {"42": 1, "43": 2}
     again = issue(server, "1", "42")
     assert (again.status, again.json()["sequence"]) == (200, 1)
 
 
 def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(
-    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str
+    shop: Shop, kafka_server: SharedServer, topic: str
 ) -> None:
-    server = serve(*flags)
-    create(server, id="1", stock=1)
+    server = shop.start()
+    create(server, "1", 1)
     assert issue(server, "1", "winner").status == 201
     send(
         kafka_server.address,
@@ -134,54 +107,53 @@ def test_what_can_never_be_saved_is_dead_lettered_with_its_reason(
         assert struct.unpack(">q", headers["kafka_dlt-original-offset"])[0] >= 0
         assert letter.partition() == 0
     # The pipe is not blocked by them.
-    create(server, id="2", stock=1)
+    create(server, "2", 1)
     assert issue(server, "2", "next").status == 201
-    eventually(lambda: show(server, "2")["persisted"] == 1)
+    wait_persisted(server, "2", 1)
 
 
 @pytest.mark.parametrize("ack", ["gate", "log", "store"])
 def test_the_answer_comes_when_the_ack_stage_has_the_coupon(
-    serve: Serve, flags: list[str], kafka_server: SharedServer, topic: str, database: str, ack: str
+    shop: Shop, kafka_server: SharedServer, topic: str, ack: str
 ) -> None:
-    server = serve(*flags)
-    create(server, id="c", stock=3, ack=ack)
+    server = shop.start()
+    create(server, "c", 3, ack=ack)
     reply = issue(server, "c", "kim")
     assert (reply.status, reply.json()["result"]) == (201, "issued")
     if ack == "log":
         assert len(read_topic(kafka_server.address, topic, 1)) == 1
     if ack == "store":
-        with psycopg.connect(database) as connection:
-            assert connection.execute("SELECT user_id, sequence FROM user_coupon").fetchall() == [("kim", 1)]
+        assert rows(shop.database, "c") == {"kim": 1}
 
 
-def test_roles_split_over_processes(serve: Serve, flags: list[str]) -> None:
-    api = serve(*flags, "--roles", "api")
-    create(api, id="waiting", stock=1, ack="store")
-    serve(*flags, "--roles", "relay")
-    serve(*flags, "--roles", "consumer")
+def test_roles_split_over_processes(shop: Shop) -> None:
+    api = shop.start("api")
+    create(api, "waiting", 1, ack="store")
+    shop.start("relay")
+    shop.start("consumer")
     reply = issue(api, "waiting", "kim")
     assert (reply.status, reply.json()["result"]) == (201, "issued")
-    eventually(lambda: show(api, "waiting")["persisted"] == 1)
+    wait_persisted(api, "waiting", 1)
 
 
-def test_without_a_relay_the_answer_is_pending_after_the_deadline(serve: Serve, flags: list[str]) -> None:
-    api = serve(*flags, "--roles", "api", "--ack-timeout-ms", "200")
-    create(api, id="slow", stock=1, ack="log")
+def test_without_a_relay_the_answer_is_pending_after_the_deadline(shop: Shop) -> None:
+    api = shop.start("api", "--ack-timeout-ms", "200")
+    create(api, "slow", 1, ack="log")
     reply = issue(api, "slow", "kim")
     assert reply.status == 202
     assert reply.json()["state"] == "pending"
     assert reply.json()["sequence"] == 1
     held = http.call(api.address, "GET", "/v1/users/kim/coupons").json()["coupons"]
     assert [(coupon["couponId"], coupon["state"]) for coupon in held] == [("slow", "pending")]
-    serve(*flags, "--roles", "relay,consumer")
-    eventually(lambda: show(api, "slow")["persisted"] == 1)
+    shop.start("relay,consumer")
+    wait_persisted(api, "slow", 1)
     held = http.call(api.address, "GET", "/v1/users/kim/coupons").json()["coupons"]
     assert [(coupon["couponId"], coupon["state"]) for coupon in held] == [("slow", "persisted")]
 
 
-def test_changes_are_in_force_in_every_api_process(serve: Serve, flags: list[str]) -> None:
-    one, two = serve(*flags), serve(*flags)
-    create(one, id="c", stock=1)
+def test_changes_are_in_force_in_every_api_process(shop: Shop) -> None:
+    one, two = shop.start(), shop.start()
+    create(one, "c", 1)
     assert issue(two, "c", "a").status == 201
     assert issue(two, "c", "b").json()["code"] == "sold_out"
     raised = http.call(one.address, "PATCH", "/v1/coupons/c", body={"stock": 2})
@@ -189,14 +161,14 @@ def test_changes_are_in_force_in_every_api_process(serve: Serve, flags: list[str
     assert issue(two, "c", "b").status == 201
     lowered = http.call(two.address, "PATCH", "/v1/coupons/c", body={"stock": 1})
     assert (lowered.status, lowered.json()["code"]) == (409, "stock_below_issued")
-    assert show(one, "c")["stock"] == 2
+    assert view(one, "c")["stock"] == 2
     assert http.call(two.address, "POST", "/v1/coupons/c/close").status == 200
     assert issue(one, "c", "z").json()["code"] == "closed"
     assert issue(one, "c", "a").json()["result"] == "already_issued"
 
 
-def test_the_command_line_manages_coupons(serve: Serve, flags: list[str]) -> None:
-    server = serve(*flags, "--admin-key", "secret")
+def test_the_command_line_manages_coupons(shop: Shop) -> None:
+    server = shop.start("api,relay,consumer", "--admin-key", "secret")
     target = ["--url", server.url, "--admin-key", "secret"]
     created = run_command("coupon", "create", "--id", "cli", "--name", "By hand", "--stock", "3", *target)
     assert created.returncode == 0, created.stderr

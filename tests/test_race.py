@@ -11,12 +11,12 @@ from collections import Counter
 from http.client import HTTPException
 from typing import Any
 
-import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from harness import http
+from harness import coupons, http
 from harness.seonchak import Seonchak, Serve
 from harness.servers import RedisServer, SharedServer
+from harness.shop import Shop
 
 USERS = 50_000
 STOCK = 1_000
@@ -34,19 +34,9 @@ def requests_of_a_crowd(coupon: str, users: int, seed: int) -> tuple[list[str], 
     return asking, [http.issue(coupon, user) for user in asking]
 
 
-def create_coupon(server: Seonchak, **fields: Any) -> dict[str, Any]:
-    reply = http.call(server.address, "POST", "/v1/coupons", body={"name": "Race", **fields})
-    assert reply.status == 201, reply.text
-    return reply.json()
-
-
-def coupon_of(server: Seonchak, coupon: str) -> dict[str, Any]:
-    return http.call(server.address, "GET", f"/v1/coupons/{coupon}").json()
-
-
 def wait_persisted(server: Seonchak, coupon: str, sequences: int) -> dict[str, Any]:
     deadline = time.monotonic() + SETTLE_S
-    while (view := coupon_of(server, coupon))["persisted"] < sequences:
+    while (view := coupons.view(server, coupon))["persisted"] < sequences:
         assert time.monotonic() < deadline, view
         time.sleep(0.05)
     return view
@@ -87,15 +77,12 @@ def events_in_log(brokers: str, topic: str, count: int) -> list[tuple[str, dict[
 
 @pytest.mark.timeout(240)
 def test_fifty_thousand_users_race_for_a_thousand_coupons(
-    serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str
+    serve: Serve, shop: Shop, own_redis: RedisServer, kafka_server: SharedServer, topic: str
 ) -> None:
-    """Two API processes, one Redis, Kafka and PostgreSQL."""
-    flags = [
-        *("--gate", own_redis.address, "--log", f"kafka://{kafka_server.address}/{topic}"),
-        *("--store", database, "--log-group", topic),
-    ]
-    servers = [serve(*flags), serve(*flags)]
-    coupon = create_coupon(servers[0], id="race", stock=STOCK)["id"]
+    """Two API processes, one Redis, Kafka and PostgreSQL; their roles are those that nobody named."""
+    servers = [serve(*shop.flags), serve(*shop.flags)]
+    coupon = "race"
+    coupons.create(servers[0], coupon, STOCK)
     asked, requests = requests_of_a_crowd(coupon, USERS, seed=1)
     half = len(requests) // 2
 
@@ -123,12 +110,8 @@ def test_fifty_thousand_users_race_for_a_thousand_coupons(
         "sold_out",
     )
 
-    with psycopg.connect(database) as connection:
-        rows = connection.execute(
-            "SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s", [coupon]
-        ).fetchall()
-    assert dict(rows) == holders
-    assert len(rows) == STOCK
+    assert coupons.rows(shop.database, coupon) == holders
+    assert shop.saved(coupon) == STOCK
 
     gate = own_redis.client()
     assert {
@@ -146,7 +129,8 @@ def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve: Ser
     """Half the crowd, kill -9, the other half: the file holds exactly what was answered."""
     server = serve("--store", "sqlite:race.db")
     stock = 400
-    coupon = create_coupon(server, id="race", stock=stock)["id"]
+    coupon = "race"
+    coupons.create(server, coupon, stock)
     first_asked, first = requests_of_a_crowd(coupon, 300, seed=2)
     before = holders_by_answers(first_asked, http.load(server.address, first))
     assert sorted(before.values()) == list(range(1, 301))
@@ -157,7 +141,7 @@ def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve: Ser
     after = holders_by_answers_with(before, asked, http.load(server.address, requests))
     assert sorted(after.values()) == list(range(1, stock + 1))
     assert before.items() <= after.items()
-    view = coupon_of(server, coupon)
+    view = coupons.view(server, coupon)
     assert (view["issued"], view["persisted"], view["status"]) == (stock, stock, "sold_out")
 
     server.stop()
@@ -169,14 +153,15 @@ def test_the_embedded_composition_tells_the_same_story_over_a_restart(serve: Ser
 
 def test_a_kill_in_the_middle_of_a_crowd_leaves_a_sound_file_with_everyone_told(serve: Serve) -> None:
     server = serve("--store", "sqlite:race.db")
-    coupon = create_coupon(server, id="race", stock=1_000_000)["id"]
+    coupon = "race"
+    coupons.create(server, coupon, 1_000_000)
     told: list[dict[str, int]] = [{} for _ in range(8)]
 
     def ask(which: int) -> None:
         with contextlib.suppress(OSError, HTTPException):
             for number in itertools.count():
                 user = f"u{which}-{number}"
-                answer = http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user})
+                answer = coupons.issue(server, coupon, user)
                 if answer.status == 201:
                     told[which][user] = answer.json()["sequence"]
 

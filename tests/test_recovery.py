@@ -5,14 +5,8 @@ import time
 
 import pytest
 from harness import http
-from harness.recovery import STOCK, Sale, sale_of
-from harness.seonchak import Serve
-from harness.servers import RedisServer, SharedServer
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
+from harness.recovery import STOCK, Sale
+from harness.servers import RedisServer
 
 
 def test_everything_forgotten_comes_back_from_the_database(sale: Sale, own_redis: RedisServer) -> None:

@@ -1,25 +1,20 @@
 """A gate that is lost while millions of events are unread comes back without waiting for their readers."""
 
 import json
+from dataclasses import replace
 
 import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness import coupons
 from harness.record_batch import produce_copies
-from harness.recovery import COUPON, Sale, sale_of
-from harness.seonchak import Serve
+from harness.recovery import COUPON, Sale
 from harness.servers import RedisServer, SharedServer
 
 # More than version 0.1.0 was ready to read.
 BACKLOG = 5_020_000
 RECOVERED_S = 120.0
 KAFKA_TIMEOUT_S = 30.0
-
-
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
 
 
 def repeat_the_last(brokers: str, topic: str) -> int:
@@ -56,7 +51,7 @@ def test_a_lost_gate_does_not_wait_for_a_consumer_with_a_backlog(
 
 @pytest.mark.timeout(300)
 def test_a_lost_gate_does_not_read_again_what_another_group_has_saved(
-    sale: Sale, serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str
+    sale: Sale, own_redis: RedisServer, kafka_server: SharedServer, topic: str
 ) -> None:
     server = sale.start()
     sale.create(server)
@@ -68,9 +63,7 @@ def test_a_lost_gate_does_not_read_again_what_another_group_has_saved(
     with psycopg.connect(sale.database) as connection:
         moved = connection.execute("UPDATE log_position SET next_offset = %s WHERE topic = %s", [end, topic])
         assert moved.rowcount == 1
-    log = f"kafka://{kafka_server.address}/{topic}"
-    renamed = sale_of(serve, own_redis.address, log, sale.database, f"{topic}-renamed")
-    server = renamed.start("api")
+    server = replace(sale, group=f"{topic}-renamed").start("api")
     own_redis.client().flushall()
     assert coupons.answer(server, COUPON, "u0", RECOVERED_S).json()["sequence"] == issued["u0"]
-    renamed.sell_the_rest(server, issued)
+    sale.sell_the_rest(server, issued)

@@ -2,11 +2,13 @@
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.process import ROOT
 
 SIMULATOR = ROOT / "build" / "release" / "seonchak-sim"
 SCHEDULES = 20_000
+PARTS = 2
 TIMEOUT_S = 600
 
 
@@ -15,11 +17,20 @@ def play(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_schedule_breaks_a_promise() -> None:
-    run = play("--schedules", str(SCHEDULES), "--seed", "1")
-    assert run.returncode == 0, run.stdout
-    assert f"schedules {SCHEDULES} " in run.stdout
-    recoveries = re.search(r"recoveries (\d+)", run.stdout)
-    assert recoveries and int(recoveries[1]) > SCHEDULES // 10, "the faults must be there"
+    """In parts, side by side: the simulator has one thread."""
+    part = SCHEDULES // PARTS
+    with ThreadPoolExecutor(PARTS) as pool:
+        firsts = range(1, SCHEDULES + 1, part)
+        runs = list(pool.map(lambda first: play("--schedules", str(part), "--seed", str(first)), firsts))
+    assert len(runs) == PARTS
+    recoveries = 0
+    for run in runs:
+        assert run.returncode == 0, run.stdout
+        assert f"schedules {part} " in run.stdout
+        counted = re.search(r"recoveries (\d+)", run.stdout)
+        assert counted
+        recoveries += int(counted[1])
+    assert recoveries > SCHEDULES // 10, "the faults must be there"
 
 
 def test_a_seed_says_everything() -> None:

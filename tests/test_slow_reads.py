@@ -5,23 +5,17 @@ import time
 
 import psycopg
 from harness import http
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Serve
-from harness.servers import RedisServer, SharedServer
+from harness.recovery import Sale
 
 READERS = 16
 PROMPT_S = 5.0
 STUCK_S = 1.0
 
 
-def test_operators_are_served_while_all_readers_are_stuck(
-    serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str
-) -> None:
-    log = f"kafka://{kafka_server.address}/{topic}"
-    sale: Sale = sale_of(serve, own_redis.address, log, database, topic)
+def test_operators_are_served_while_all_readers_are_stuck(sale: Sale) -> None:
     server = sale.start("api")
     sale.create(server)
-    with psycopg.connect(database) as blocker:
+    with psycopg.connect(sale.database) as blocker:
         blocker.execute("LOCK TABLE user_coupon IN ACCESS EXCLUSIVE MODE")
         readers = [
             threading.Thread(target=http.call, args=(server.address, "GET", "/v1/users/u/coupons"))

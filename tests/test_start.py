@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from harness import http
-from harness.process import Process, free_port, start_all
+from harness.parts import Parts
+from harness.process import Process, free_port
 from harness.seonchak import Seonchak, Serve, run_command
-from harness.servers import KafkaServer, PostgresServer, RedisServer
+from harness.servers import RedisServer
+from harness.shop import Shop
 
 SAYS_WHAT_HANGS_WITHIN_S = 20.0
 BEGUN_S = 1.0
@@ -79,13 +81,12 @@ def test_an_unreachable_log_is_named_and_nobody_is_served(own_redis: RedisServer
 
 
 @pytest.mark.timeout(180)
-def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(unique: str) -> None:
+def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(
+    shop_on_parts: Shop, parts: Parts
+) -> None:
     """Whoever is told to stop meanwhile need not wait for it."""
-    redis, kafka, postgres = RedisServer(), KafkaServer(), PostgresServer()
-    named: dict[str, Process] = {"Kafka": kafka, "PostgreSQL": postgres, "redis": redis}
-    start_all(list(named.values()))
-    server = Seonchak("--gate", redis.address, "--log", f"kafka://{kafka.address}/{unique}")
-    server.flags += ["--store", postgres.address]
+    named: dict[str, Process] = {"Kafka": parts.kafka, "PostgreSQL": parts.postgres, "redis": parts.redis}
+    server = Seonchak(*shop_on_parts.flags)
     for name, part in named.items():
         part.pause()
         server.launch()
@@ -108,8 +109,6 @@ def test_a_part_that_hangs_at_the_start_is_named_and_the_next_start_succeeds(uni
         server.start()
         assert server.stop() == 0
     server.close()
-    for part in named.values():
-        part.close()
 
 
 def test_a_taken_port_is_named(serve: Serve, tmp_path: Path) -> None:

@@ -7,14 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import psycopg
 import pytest
 from harness import coupons, http
-from harness.process import Process, start_all
+from harness.parts import Parts
 from harness.seonchak import Seonchak, Serve, run_command
-from harness.servers import KafkaServer, PostgresServer, RedisServer, create_database
+from harness.shop import Shop
 from harness.wait import eventually
 
 STOPS_WITHIN_S = 10.0
@@ -23,26 +21,6 @@ HUNG_FOR_S = 1.5
 STOCK = 1_000_000
 CATCH_UP_S = 60.0
 GROUP = 16
-
-
-class Parts(NamedTuple):
-    """Servers of this file's own, which a test may hang."""
-
-    redis: RedisServer
-    kafka: KafkaServer
-    postgres: PostgresServer
-
-    def named(self, names: str) -> list[Process]:
-        return [getattr(self, name) for name in names.split(",")]
-
-
-@pytest.fixture(scope="module")
-def parts() -> Iterator[Parts]:
-    made = Parts(RedisServer(), KafkaServer(), PostgresServer())
-    start_all(list(made))
-    yield made
-    for server in made:
-        server.close()
 
 
 class Crowd:
@@ -120,13 +98,10 @@ def stop_in_time(server: Seonchak) -> None:
     ],
 )
 def test_a_stop_is_in_time_while_a_part_hangs(
-    serve: Serve, parts: Parts, unique: str, hung: str, ack: str
+    shop_on_parts: Shop, parts: Parts, unique: str, hung: str, ack: str
 ) -> None:
     parts.kafka.create_topic(unique)
-    database = create_database(parts.postgres.address, unique)
-    flags = ["--gate", parts.redis.address, "--log", f"kafka://{parts.kafka.address}/{unique}"]
-    flags += ["--store", database, "--log-group", unique]
-    server = serve(*flags)
+    server = shop_on_parts.start()
     coupons.create(server, unique, STOCK, ack=ack)
     crowd = Crowd(server, unique)
     eventually(lambda: len(crowd.told) >= 4 * GROUP, "nobody is told anything")
@@ -143,12 +118,10 @@ def test_a_stop_is_in_time_while_a_part_hangs(
     server.start()
 
     def all_saved() -> bool:
-        with psycopg.connect(database) as connection:
-            query = "SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s"
-            return crowd.told.items() <= dict(connection.execute(query, [unique]).fetchall()).items()
+        return crowd.told.items() <= coupons.rows(shop_on_parts.database, unique).items()
 
     eventually(all_saved, f"the {len(crowd.told)} who were told have their rows", CATCH_UP_S)
-    audited = run_command("audit", *flags, timeout_s=60)
+    audited = run_command("audit", *shop_on_parts.flags, timeout_s=60)
     assert audited.returncode == 0, audited.stdout + audited.stderr
 
 

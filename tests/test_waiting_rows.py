@@ -2,21 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import psycopg
-import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
-from harness import http
-from harness.seonchak import Seonchak, Serve, run_command
-from harness.servers import RedisServer, SharedServer
+from harness import coupons
+from harness.seonchak import Seonchak, run_command
+from harness.servers import SharedServer
+from harness.shop import Shop
+from harness.wait import eventually
 
 # Of a healthy coupon, from the answer to the row. A saver waits 0.2 s for a row that is held.
 ROW_S = 4.0
-SICK_S = 15.0
+SICK_S = 12.0  # a consumer says so when something has waited for 10 s
 SETTLE_S = 40.0
 POISON = b"\xff not json"
 
@@ -30,69 +28,29 @@ CREATE TRIGGER refuse_sick BEFORE INSERT ON user_coupon FOR EACH ROW EXECUTE FUN
 """
 
 
-@dataclass
-class Shop:
-    """Coupons "sick", "well" and "eager", whose users wait for the store, in one partition."""
-
-    serve: Serve
-    flags: tuple[str, ...]
-    database: str
-
-    def start(self) -> Seonchak:
-        return self.serve(*self.flags)
-
-    def open(self) -> Seonchak:
-        server = self.start()
-        for coupon, ack in (("sick", "gate"), ("well", "gate"), ("eager", "store")):
-            body = {"id": coupon, "name": "T", "stock": 10_000, "ack": ack}
-            reply = http.call(server.address, "POST", "/v1/coupons", body=body)
-            assert reply.status == 201, reply.text
-        for coupon in ("sick", "well", "eager"):
-            assert issue(server, coupon, "first") == 201
-        within(SETTLE_S, lambda: self.rows("sick") == self.rows("well") == 1, "nothing is saved at all")
-        return server
-
-    def rows(self, coupon: str) -> int:
-        with psycopg.connect(self.database) as connection:
-            query = "SELECT count(*) FROM user_coupon WHERE coupon_id = %s"
-            return connection.execute(query, [coupon]).fetchone()[0]
-
-    def position(self) -> int:
-        with psycopg.connect(self.database) as connection:
-            return connection.execute("SELECT coalesce(sum(next_offset), 0) FROM log_position").fetchone()[0]
-
-    def run(self, statements: str) -> None:
-        with psycopg.connect(self.database) as connection:
-            connection.execute(statements)
-
-    def is_clean(self) -> None:
-        done = run_command("audit", *self.flags)
-        assert done.returncode == 0, done.stdout + done.stderr
+def open_shop(shop: Shop) -> Seonchak:
+    """With coupons "sick", "well" and "eager", whose users wait for the store, in one partition."""
+    server = shop.start()
+    for coupon, ack in (("sick", "gate"), ("well", "gate"), ("eager", "store")):
+        coupons.create(server, coupon, 10_000, ack=ack)
+        assert issue(server, coupon, "first") == 201
+    shop.wait_saved(1, "sick", "well", within_s=SETTLE_S)
+    return server
 
 
-@pytest.fixture
-def shop(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Shop:
-    log = f"kafka://{kafka_server.address}/{topic}"
-    flags = ("--gate", own_redis.address, "--log", log, "--store", database, "--log-group", topic)
-    return Shop(serve, flags, database)
+def is_clean(shop: Shop) -> None:
+    done = run_command("audit", *shop.flags)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def issue(server: Seonchak, coupon: str, user: str) -> int:
-    return http.call(server.address, "POST", f"/v1/coupons/{coupon}/issue", {"X-User-Id": user}).status
-
-
-def within(limit_s: float, check: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + limit_s
-    while not check():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
+    return coupons.issue(server, coupon, user).status
 
 
 def says_it_waits(server: Seonchak, what: str) -> bool:
     """In /readyz, and for what in the log."""
-    ready = http.call(server.address, "GET", "/readyz").json()
     lines = [line for line in server.log_text().splitlines() if "dependency is down name=consumer" in line]
-    return ready["dependencies"]["consumer"]["status"] == "down" and any(what in line for line in lines)
+    return coupons.readiness(server)[2]["consumer"] == "down" and any(what in line for line in lines)
 
 
 def sell_for(shop: Shop, server: Seonchak, duration_s: float) -> int:
@@ -106,28 +64,27 @@ def sell_for(shop: Shop, server: Seonchak, duration_s: float) -> int:
         began = time.monotonic()
         assert issue(server, "eager", f"u{sold}") == 201, "a user waits for the sick coupon"
         assert time.monotonic() - began < ROW_S
-        all_rows = sold + 1
-        within(ROW_S, lambda rows=all_rows: shop.rows("well") == rows, f"row {all_rows} is not saved")
+        shop.wait_saved(sold + 1, "well", within_s=ROW_S)
         time.sleep(0.2)
     return sold
 
 
 def heals(shop: Shop, server: Seonchak, sold: int) -> None:
-    within(SETTLE_S, lambda: shop.rows("sick") == sold + 1, "the sick coupon's rows are lost")
-    within(SETTLE_S, lambda: shop.position() >= 3 * sold + 3, "the position stays behind")
+    shop.wait_saved(sold + 1, "sick", within_s=SETTLE_S)
+    eventually(lambda: shop.position() >= 3 * sold + 3, "the position comes after", SETTLE_S)
     metrics = server.metrics()
     assert metrics["seonchak_consumer_dead_letters_total"] == 0
-    within(SETTLE_S, lambda: server.metrics()["seonchak_consumer_waiting_records"] == 0, "something waits")
-    shop.is_clean()
+    eventually(lambda: server.metrics()["seonchak_consumer_waiting_records"] == 0, "nothing waits", SETTLE_S)
+    is_clean(shop)
 
 
 def test_a_held_row_stops_no_later_event_of_another_coupon(shop: Shop) -> None:
-    server = shop.open()
+    server = open_shop(shop)
     with psycopg.connect(shop.database) as holder:
         holder.execute("SELECT 1 FROM coupon WHERE id = 'sick' FOR UPDATE")
         before = shop.position()
         sold = sell_for(shop, server, SICK_S)
-        assert shop.rows("sick") == 1
+        assert shop.saved("sick") == 1
         assert shop.position() == before, "a crash would lose the held coupon's events"
         assert says_it_waits(server, "coupon sick")
         assert server.metrics()["seonchak_consumer_waiting_records"] == sold
@@ -136,31 +93,31 @@ def test_a_held_row_stops_no_later_event_of_another_coupon(shop: Shop) -> None:
 
 
 def test_a_trigger_that_refuses_one_coupon_stops_no_other(shop: Shop) -> None:
-    server = shop.open()
-    shop.run(REFUSE_SICK)
+    server = open_shop(shop)
+    shop.execute(REFUSE_SICK)
     sold = sell_for(shop, server, SICK_S)
-    assert shop.rows("sick") == 1
+    assert shop.saved("sick") == 1
     assert says_it_waits(server, "the shop does not want it")
-    shop.run("DROP TRIGGER refuse_sick ON user_coupon")
+    shop.execute("DROP TRIGGER refuse_sick ON user_coupon")
     heals(shop, server, sold)
 
 
 def test_a_trigger_that_hangs_for_one_coupon_stops_no_other(shop: Shop) -> None:
     """A statement's time-out is 10 s: what comes meanwhile waits for it, and no longer."""
-    server = shop.open()
-    shop.run(REFUSE_SICK.replace("RAISE EXCEPTION 'the shop does not want it'", "PERFORM pg_sleep(60)"))
+    server = open_shop(shop)
+    shop.execute(REFUSE_SICK.replace("RAISE EXCEPTION 'the shop does not want it'", "PERFORM pg_sleep(60)"))
     for n in range(5):
         assert [issue(server, coupon, f"u{n}") for coupon in ("sick", "well")] == [201, 201]
-    within(SETTLE_S, lambda: shop.rows("well") == 6, "a trigger of one coupon stops the others")
+    shop.wait_saved(6, "well", within_s=SETTLE_S)
     for n in range(5, 10):
         assert [issue(server, coupon, f"u{n}") for coupon in ("sick", "well")] == [201, 201]
-    within(SETTLE_S, lambda: shop.rows("well") == 11, "a trigger of one coupon stops the others later on")
-    shop.run("DROP TRIGGER refuse_sick ON user_coupon")
-    within(SETTLE_S, lambda: shop.rows("sick") == 11, "the sick coupon's rows are lost")
+    shop.wait_saved(11, "well", within_s=SETTLE_S)
+    shop.execute("DROP TRIGGER refuse_sick ON user_coupon")
+    shop.wait_saved(11, "sick", within_s=SETTLE_S)
 
 
 def test_a_crash_loses_nothing_of_what_waits(shop: Shop) -> None:
-    server = shop.open()
+    server = open_shop(shop)
     with psycopg.connect(shop.database) as holder:
         holder.execute("SELECT 1 FROM coupon WHERE id = 'sick' FOR UPDATE")
         sold = sell_for(shop, server, 5.0)
@@ -178,7 +135,7 @@ def test_a_dead_letter_topic_that_refuses_stops_no_event(
     letters = f"{topic}-dlt"
     tiny = NewTopic(letters, num_partitions=1, replication_factor=1, config={"max.message.bytes": "10"})
     admin.create_topics([tiny])[letters].result(30)
-    server = shop.open()
+    server = open_shop(shop)
     producer = Producer({"bootstrap.servers": kafka_server.address})
     poisons = 0
     stop = threading.Event()
@@ -206,13 +163,13 @@ def test_a_dead_letter_topic_that_refuses_stops_no_event(
     def dead_letters() -> float:
         return server.metrics()["seonchak_consumer_dead_letters_total"]
 
-    within(SETTLE_S, lambda: dead_letters() == poisons, "the records are not dead-lettered once they can be")
-    within(SETTLE_S, lambda: shop.rows("sick") == sold + 1, "a row is missing")
-    within(SETTLE_S, lambda: shop.position() >= 3 * sold + 3 + poisons, "the position stays behind")
+    eventually(lambda: dead_letters() == poisons, "the records are dead-lettered once they can be", SETTLE_S)
+    shop.wait_saved(sold + 1, "sick", within_s=SETTLE_S)
+    eventually(lambda: shop.position() >= 3 * sold + 3 + poisons, "the position comes after", SETTLE_S)
     listed = run_command("dead-letter", "list", "--json", *shop.flags[2:4], *shop.flags[6:8])
     assert listed.returncode == 0, listed.stderr
     assert '"trace"' in listed.stdout
     assert "xff not json" in listed.stdout
     lines = sum("record dead-lettered" in line for line in server.log_text().splitlines())
     assert 1 <= lines < poisons / 5, "a line for each record fills the disk"
-    shop.is_clean()
+    is_clean(shop)

@@ -1,37 +1,24 @@
 """A small sale that must survive what happens to the gate."""
 
 import time
-from dataclasses import dataclass
 
-import psycopg
+from harness import coupons, http
+from harness.seonchak import Seonchak
+from harness.shop import Shop
+from harness.wait import SETTLE_S, eventually
 
-from harness import http
-from harness.seonchak import Seonchak, Serve
-
-SETTLE_S = 30.0
 STOCK = 50
 COUPON = "c"
 
 
-@dataclass
-class Sale:
-    """Processes on one gate, topic and database, and one coupon with STOCK pieces."""
-
-    serve: Serve
-    flags: tuple[str, ...]
-    database: str
-
-    def start(self, roles: str = "api,relay,consumer") -> Seonchak:
-        return self.serve(*self.flags, "--roles", roles)
+class Sale(Shop):
+    """A shop with one coupon of which there are STOCK."""
 
     def create(self, server: Seonchak) -> None:
-        reply = http.call(
-            server.address, "POST", "/v1/coupons", body={"id": COUPON, "name": "Test", "stock": STOCK}
-        )
-        assert reply.status == 201, reply.text
+        coupons.create(server, COUPON, STOCK)
 
     def issue(self, server: Seonchak, user: str) -> http.Reply:
-        return http.call(server.address, "POST", f"/v1/coupons/{COUPON}/issue", {"X-User-Id": user})
+        return coupons.issue(server, COUPON, user)
 
     def issue_all(self, server: Seonchak, first: int, end: int) -> dict[str, int]:
         """Issues to u{first} up to u{end - 1}; their sequences."""
@@ -67,24 +54,14 @@ class Sale:
 
     def wait_until(self, server: Seonchak, stage: str, sequence: int) -> None:
         """Until `published` or `persisted` is there."""
-        deadline = time.monotonic() + SETTLE_S
-        while http.call(server.address, "GET", f"/v1/coupons/{COUPON}").json()[stage] < sequence:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda: coupons.view(server, COUPON)[stage] >= sequence, f"{sequence} are {stage}")
 
     def rows(self) -> dict[str, int]:
         """The sequence of each user in the database."""
-        query = "SELECT user_id, sequence FROM user_coupon WHERE coupon_id = %s"
-        with psycopg.connect(self.database) as connection:
-            return dict(connection.execute(query, [COUPON]).fetchall())
+        return coupons.rows(self.database, COUPON)
 
     def wait_for_rows(self, expected: dict[str, int]) -> None:
         deadline = time.monotonic() + SETTLE_S
         while (found := self.rows()) != expected:
             assert time.monotonic() < deadline, (found, expected)
             time.sleep(0.1)
-
-
-def sale_of(serve: Serve, gate: str, log: str, database: str, group: str) -> Sale:
-    """A sale on these servers; the consumer group is `group`."""
-    return Sale(serve, ("--gate", gate, "--log", log, "--store", database, "--log-group", group), database)

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SETTLE_S = 30.0
-POLL_S = 0.1
+POLL_S = 0.05
 
 
 def eventually(check: Callable[[], T], what: str, within_s: float = SETTLE_S) -> T:
