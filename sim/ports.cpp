@@ -174,6 +174,10 @@ PerCoupon<void> ActorGate::raise_published(std::span<const Watermark> watermarks
   return call_each("raise_published", watermarks.size(),
                    [&](MemoryGate& gate) { return gate.raise_published(watermarks); });
 }
+PerCoupon<void> ActorGate::reject(std::span<const Watermark> sequences) {
+  return call_each("reject", sequences.size(), [&](MemoryGate& gate) { return gate.reject(sequences); });
+}
+
 PerCoupon<void> ActorGate::raise_persisted(std::span<const Watermark> watermarks) {
   return call_each("raise_persisted", watermarks.size(),
                    [&](MemoryGate& gate) { return gate.raise_persisted(watermarks); });

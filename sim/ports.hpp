@@ -95,6 +95,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override;
   PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override;
+  PerCoupon<void> reject(std::span<const Watermark> sequences) override;
   PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override;
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override;

@@ -19,6 +19,10 @@ constexpr std::size_t questions_per_step = 64;
 /// rest of its coupons are left for later, too, so that other batches get their turn.
 constexpr std::size_t in_vain_max = 4;
 
+/// Looking for the rows that the database rejects takes a transaction each and more. After so many of them
+/// in one batch the rest of their coupon is left for later, too.
+constexpr std::size_t rejections_max = 256;
+
 }  // namespace
 
 BatchSaver::BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics)
@@ -34,6 +38,7 @@ void BatchSaver::forget() {
   parts_.clear();
   in_parts_ = false;
   in_vain_ = 0;
+  rejections_ = 0;
   questioned_.clear();
   superseded_.clear();
 }
@@ -128,33 +133,52 @@ BatchSaver::Outcome BatchSaver::saved(ConsumeBatch& batch, const Records& record
 // Somebody holds a coupon's row, or the database refuses it as things are. Whose it is the store does not
 // say: each coupon is tried by itself, and those that are not taken are left aside.
 BatchSaver::Outcome BatchSaver::apart(ConsumeBatch& batch, const Records& records, Error why) {
+  const bool with_position = !rows_.positions.empty();
+  in_parts_ = true;
+  if (split_by_coupon(batch, records, with_position)) return Outcome::split;
+  ++in_vain_;
+  return leave_aside(batch, records, std::move(why));
+}
+
+// False when it is one already.
+bool BatchSaver::split_by_coupon(const ConsumeBatch& batch, const Records& records, bool anew) {
   std::map<std::string_view, Records> by_coupon;
   Records late;  // holds no row
   for (const LogRecord* record : records)
     (batch.fate_of(record) == Fate::late ? late : by_coupon[coupon_of(*record)]).push_back(record);
-  const bool with_position = !rows_.positions.empty();
   if (!parts_.empty()) parts_.pop_back();
-  in_parts_ = true;
   const std::size_t groups = by_coupon.size() + (late.empty() ? 0 : 1);
-  if (groups > 1 || with_position) {
-    for (auto& [coupon_id, own] : by_coupon) parts_.push_back(std::move(own));
-    if (!late.empty()) parts_.push_back(std::move(late));
-    return Outcome::split;
-  }
+  if (groups == 1 && !anew) return false;
+  for (auto& [coupon_id, own] : by_coupon) parts_.push_back(std::move(own));
+  if (!late.empty()) parts_.push_back(std::move(late));
+  return true;
+}
+
+BatchSaver::Outcome BatchSaver::leave_aside(ConsumeBatch& batch, const Records& records, Error why) {
   coupon_ = coupon_of(*records.front());
   why_ = std::move(why);
   for (const LogRecord* record : records) batch.leave_aside(record);
-  if (++in_vain_ < in_vain_max) return Outcome::aside;
-  for (const Records& part : std::exchange(parts_, {}))
-    for (const LogRecord* record : part) batch.leave_aside(record);
+  const bool all = in_vain_ >= in_vain_max;
+  for (const Records& part : std::exchange(parts_, {})) {
+    const bool aside = all || coupon_of(*part.front()) == coupon_;
+    for (const LogRecord* record : part)
+      if (aside) batch.leave_aside(record);
+    if (!aside) parts_.push_back(part);
+  }
   return Outcome::aside;
 }
 
+// Which coupon's, and which row of it. Others are not to wait for that.
 BatchSaver::Outcome BatchSaver::rejected(ConsumeBatch& batch, const Records& records, const Error& error) {
-  if (!parts_.empty()) parts_.pop_back();
+  if (split_by_coupon(batch, records, false)) return Outcome::split;
+  ++rejections_;
   if (records.size() == 1) {
     batch.refuse(records.front(), error.message);
     return Outcome::split;
+  }
+  if (rejections_ > rejections_max) {
+    in_parts_ = true;
+    return leave_aside(batch, records, {Errc::not_now, "many of its rows are rejected: " + error.message});
   }
   const auto middle = records.begin() + static_cast<std::ptrdiff_t>(records.size() / 2);
   parts_.emplace_back(middle, records.end());

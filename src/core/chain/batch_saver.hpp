@@ -41,6 +41,9 @@ class BatchSaver {
   /// that must wait, for why().
   Outcome move(const std::map<std::int32_t, LogPosition>& ends, const Positions& positions);
 
+  /// Whether parts of the batch have not been tried yet.
+  bool in_pieces() const { return !parts_.empty(); }
+
   /// What the last step committed.
   const SaveBatch& committed() const { return rows_; }
 
@@ -59,6 +62,8 @@ class BatchSaver {
   void compose(const Records& records, const ConsumeBatch& batch, const Positions* moved);
   Outcome saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves);
   Outcome apart(ConsumeBatch& batch, const Records& records, Error why);
+  bool split_by_coupon(const ConsumeBatch& batch, const Records& records, bool anew);
+  Outcome leave_aside(ConsumeBatch& batch, const Records& records, Error why);
   Outcome rejected(ConsumeBatch& batch, const Records& records, const Error& error);
   Outcome look_anew(ConsumeBatch& batch, Records records);
   Outcome look_for_the_gone(ConsumeBatch& batch);
@@ -74,6 +79,7 @@ class BatchSaver {
   std::vector<Records> parts_;           // the last one is next; empty: all at once
   bool in_parts_ = false;                // the position is left alone
   std::size_t in_vain_ = 0;              // coupons of this batch that the store does not take now
+  std::size_t rejections_ = 0;           // of this batch
   std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
   Records superseded_;                   // the records whose coupons these are
   bool found_gone_ = false;

@@ -226,7 +226,8 @@ bool Consumer::sort() {
 }
 
 void Consumer::send_letters() {
-  if (batch_->letters().empty() || !waiting_.letters_due()) return;
+  // Together, once it is known which they are.
+  if (batch_->letters().empty() || saver_.in_pieces() || !waiting_.letters_due()) return;
   batch_->sort_letters();
   const auto began = ticker().now();
   if (const auto sent = log_.dead_letter(batch_->letters()); !sent) {
@@ -246,7 +247,10 @@ void Consumer::send_letters() {
     // The dead-letter topic has it now: the outbox need not keep it.
     const auto* event = std::get_if<IssuedEvent>(&record->message);
     const auto coupon = event != nullptr ? catalog_.find(event->coupon_id) : nullptr;
-    if (coupon && coupon->epoch == event->epoch) handled(*event);
+    if (coupon && coupon->epoch == event->epoch) {
+      rejected(*event);
+      handled(*event);
+    }
   }
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/health.hpp"
@@ -89,6 +91,8 @@ class Consumer {
   void after_commit(const SaveBatch& rows);
   void handled(const IssuedEvent& event);
   void raise(const Watermark& watermark);
+  void rejected(const IssuedEvent& event);
+  void tell_rejected();
   std::vector<Watermark> unmarked() const;
   void raise_persisted();
   void repair();
@@ -120,6 +124,8 @@ class Consumer {
   bool tried_again_ = false;           // the last batch was not
   std::optional<std::vector<std::int32_t>> to_resume_;   // partitions to be started at the store's positions
   std::unordered_map<std::string, Watermark> unmarked_;  // committed, the gate not yet told
+  // The gate not yet told of them; before it is, nothing is raised past them.
+  std::map<std::pair<std::string, Epoch>, RejectedSequences> rejected_;
   TimePoint next_poll_{};
   TimePoint next_compare_{};
   Backoff store_and_log_;   // without them nothing goes on

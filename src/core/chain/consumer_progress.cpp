@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/invariant.hpp"
 #include "base/log.hpp"
@@ -44,9 +45,36 @@ std::vector<Watermark> Consumer::unmarked() const {
   return watermarks;
 }
 
+// Whoever waits for its row must not take the watermark for it.
+void Consumer::rejected(const IssuedEvent& event) {
+  RejectedSequences& sequences = rejected_[{event.coupon_id, event.epoch}];
+  sequences.add(event.sequence);
+  watermarks_.rejected(event.coupon_id, event.epoch, sequences);
+}
+
+void Consumer::tell_rejected() {
+  if (rejected_.empty()) return;
+  std::vector<Watermark> sequences;
+  for (const auto& [coupon, rejected] : rejected_)
+    for (const Sequence sequence : rejected.kept)
+      sequences.push_back({coupon.first, sequence, coupon.second});
+  const auto answers = outbox_.reject(sequences);
+  invariant(answers.size() == sequences.size(), one_answer_each);
+  std::set<std::pair<std::string, Epoch>> untold;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!answers[i] && answers[i].error().code == Errc::unavailable)
+      untold.emplace(sequences[i].coupon_id, sequences[i].epoch);
+  }
+  std::erase_if(rejected_, [&](const auto& entry) { return !untold.contains(entry.first); });
+}
+
 void Consumer::raise_persisted() {
+  tell_rejected();
   if (unmarked_.empty()) return;
-  const std::vector<Watermark> watermarks = unmarked();
+  std::vector<Watermark> watermarks = unmarked();
+  std::erase_if(watermarks, [this](const Watermark& watermark) {
+    return rejected_.contains({watermark.coupon_id, watermark.epoch});
+  });
   const auto answers = outbox_.raise_persisted(watermarks);
   invariant(answers.size() == watermarks.size(), one_answer_each);
   for (std::size_t i = 0; i < watermarks.size(); ++i) {

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "core/model/decision.hpp"
 #include "core/model/gate_config.hpp"
+#include "core/model/rejected_sequences.hpp"
 #include "core/ports/per_coupon.hpp"
 
 namespace seonchak {
@@ -205,6 +206,10 @@ class Outbox {
   /// Raises `persisted` to each watermark, as above, and trims the entries that lie wholly at or below it.
   virtual PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) = 0;
 
+  /// Notes sequences that will have no row, one of a coupon each; of another epoch than the present one it
+  /// changes nothing. To be called before `persisted` is raised past them.
+  virtual PerCoupon<void> reject(std::span<const Watermark> sequences) = 0;
+
   /// Becomes, or stays, the one relay of each coupon for `ttl`: whether `owner` leases it now. Another's
   /// lease lasts no longer than `ttl` from now on, unless it is renewed.
   virtual PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
@@ -220,6 +225,7 @@ class Outbox {
     Epoch epoch = 0;       ///< what the watermarks belong to; 0 without a state, and while it is recovered
     Sequence rebuilt = 0;  ///< a recovery wrote what lies up to here: its sequences may have gaps, those
                            ///< above have none
+    RejectedSequences rejected{};
   };
   /// Errors: gate_behind when the next one that waits for the store is not in the outbox, or the state lacks
   /// something that our gates write.

@@ -18,6 +18,7 @@ void ProgressPoller::step() {
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto& found = progress[i];
     if (!found || found->epoch == 0) continue;
+    watermarks_.rejected(ids[i], found->epoch, found->rejected);
     published.push_back({ids[i], found->published, found->epoch});
     persisted.push_back({ids[i], found->persisted, found->epoch});
   }

@@ -35,6 +35,16 @@ Watermarks::Known* Watermarks::known_in(const Watermark& watermark) {
   return &known;
 }
 
+void Watermarks::rejected(const std::string& coupon_id, Epoch epoch, const RejectedSequences& sequences) {
+  if (sequences == RejectedSequences()) return;
+  const MutexLock lock(mutex_);
+  Known* const known = known_in({coupon_id, 0, epoch});
+  if (known == nullptr) return;
+  RejectedSequences& all = known->progress.rejected;
+  all.too_many = all.too_many || sequences.too_many;
+  for (const Sequence sequence : sequences.kept) all.add(sequence);
+}
+
 void Watermarks::shown(std::span<const Watermark> watermarks,
                        std::chrono::steady_clock::time_point asked_at) {
   const MutexLock lock(mutex_);
@@ -122,7 +132,8 @@ void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
   const Outbox::Progress progress = watermarks_.of(watermark.coupon_id);
   const Sequence reached = ack == Ack::log ? progress.published : progress.persisted;
   if (ack == Ack::gate) return done(true);
-  if (watermark.epoch == progress.epoch && watermark.sequence <= reached) return done(true);
+  if (watermark.epoch == progress.epoch && watermark.sequence <= reached)
+    return done(ack == Ack::log || !progress.rejected.may_contain(watermark.sequence));
   if (watermark.epoch < progress.epoch || size_ >= options_.waiters_max) return done(false);
 
   const auto [it, added] = coupons_.try_emplace(watermark.coupon_id);
@@ -135,10 +146,12 @@ void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
   if (!ticking_) tick();
 }
 
-void AckWaiters::release(Queue& queue, Epoch epoch, Sequence reached, Answers& answers) {
+void AckWaiters::release(Queue& queue, Epoch epoch, Sequence reached, const RejectedSequences& rejected,
+                         Answers& answers) {
   const auto end = queue.upper_bound({epoch, reached});
   for (auto it = queue.begin(); it != end; ++it) {
-    (it->first.first == epoch ? answers.yes : answers.no).push_back(std::move(it->second.done));
+    const bool has_it = it->first.first == epoch && !rejected.may_contain(it->first.second);
+    (has_it ? answers.yes : answers.no).push_back(std::move(it->second.done));
   }
   queue.erase(queue.begin(), end);
 }
@@ -164,8 +177,8 @@ void AckWaiters::sweep() {
   Answers answers;
   for (auto it = coupons_.begin(); it != coupons_.end();) {
     const Outbox::Progress progress = watermarks_.of(it->first);
-    release(it->second.log, progress.epoch, progress.published, answers);
-    release(it->second.store, progress.epoch, progress.persisted, answers);
+    release(it->second.log, progress.epoch, progress.published, {}, answers);
+    release(it->second.store, progress.epoch, progress.persisted, progress.rejected, answers);
     drop_if_empty(it++);
   }
   invariant(answers.yes.size() + answers.no.size() <= size_, "whoever is answered was counted as waiting");

@@ -27,6 +27,9 @@ class Watermarks {
   void published(std::span<const Watermark> watermarks) { raise(watermarks, &Outbox::Progress::published); }
   void persisted(std::span<const Watermark> watermarks);
 
+  /// These will have no row, however far `persisted` comes. To be told before that.
+  void rejected(const std::string& coupon_id, Epoch epoch, const RejectedSequences& sequences);
+
   Outbox::Progress of(const std::string& coupon_id) const;
 
   /// The gate, asked at `asked_at`, has shown the coupons of these watermarks in their epochs.
@@ -92,7 +95,8 @@ class AckWaiters {
   AckWaiters& operator=(const AckWaiters&) = delete;
 
   /// Calls `done` once: true as soon as stage `ack` has come to `watermark` in its epoch; false after the
-  /// timeout, or when the coupon is in a later epoch, where the same sequence may be another user's.
+  /// timeout, when the store will not have it, or when the coupon is in a later epoch, where the same
+  /// sequence may be another user's.
   void wait(const Watermark& watermark, Ack ack, Done done);
 
   std::size_t size() const { return size_; }
@@ -115,7 +119,8 @@ class AckWaiters {
     std::vector<Done> yes;
     std::vector<Done> no;
   };
-  void release(Queue& queue, Epoch epoch, Sequence reached, Answers& answers);
+  void release(Queue& queue, Epoch epoch, Sequence reached, const RejectedSequences& rejected,
+               Answers& answers);
   void expire(Queue& queue, std::chrono::steady_clock::time_point now, std::vector<Done>& done);
   void drop_if_empty(std::unordered_map<std::string, Stages>::iterator it);
   void tick();

@@ -35,8 +35,10 @@ RecoveryCoordinator::RecoveryCoordinator(Ports ports, Guard& guard, Catalog& cat
       recovered_(metrics.counter("seonchak_recovered_coupons_total", "Coupons recovered by this process.")),
       holders_added_(metrics.counter("seonchak_recovered_holders_total",
                                      "Holders the gate had lost and was given back.")),
-      holders_lost_(metrics.counter("seonchak_lost_holders_total",
-                                    "Holders that could not be given back: the stock had gone to others.")),
+      holders_lost_(metrics.counter(
+          "seonchak_lost_holders_total",
+          "Holders that could not be given back: the stock had gone to others, or the database "
+          "rejects their rows.")),
       age_(metrics.gauge("seonchak_recovery_age_seconds",
                          "For how long the gate of some coupon has not been the trusted one.")) {}
 
@@ -307,7 +309,7 @@ void RecoveryCoordinator::finish(const RecoveryJob& job) {
   guard_.watch(id);
   recovered_.add();
   holders_added_.add(rebuilt.pending.size());
-  holders_lost_.add(rebuilt.dropped.size());
+  holders_lost_.add(rebuilt.dropped.size() + rebuilt.rejected.size());
   for (const Holder& holder : rebuilt.dropped) {
     log::error("an issued coupon was lost with the gate, and the stock has gone to others meanwhile",
                {{"coupon", id}, {"user", holder.user_id}, {"sequence", holder.sequence}});

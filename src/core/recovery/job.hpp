@@ -115,6 +115,7 @@ class RecoveryJob {
   Result<void> note();
   Result<void> save();
   Result<void> settle();
+  Result<void> leave_out(std::size_t tried, const Error& why);
   Error held(Error error);
   Result<void> write_holders();
   Result<void> write_outbox();
@@ -156,6 +157,7 @@ class RecoveryJob {
   std::unordered_set<std::string> saved_;
   std::vector<KnownClaim> to_note_;
   Rebuilt rebuilt_;
+  std::optional<std::size_t> save_at_once_;  // fewer than a page, to find what the store rejects
   std::vector<OutboxEntry> entries_;
   bool holders_begun_ = false;
   bool open_in_doubt_ = false;

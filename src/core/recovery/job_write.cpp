@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/failpoint.hpp"
+#include "base/log.hpp"
 #include "base/ticker.hpp"
 #include "core/model/gate_config.hpp"
 #include "core/recovery/job.hpp"
@@ -53,8 +54,9 @@ Result<void> RecoveryJob::note() {
 }
 
 Result<void> RecoveryJob::save() {
-  const std::vector<Holder>& pending = rebuilt_.pending;
-  const std::size_t end = std::min(pending.size(), page_ + options_.saved_page);
+  std::vector<Holder>& pending = rebuilt_.pending;
+  const std::size_t most = save_at_once_.value_or(options_.saved_page);
+  const std::size_t end = std::min(pending.size(), page_ + most);
   if (page_ < end) {
     SaveBatch batch;
     batch.epochs.push_back({id_, coupon_.epoch});
@@ -63,12 +65,27 @@ Result<void> RecoveryJob::save() {
       batch.events.push_back({id_, holder.user_id, holder.sequence, holder.issued_at, coupon_.epoch});
     }
     const auto saved = ports_.store.save(batch);
+    if (!saved && saved.error().code == Errc::rejected) return leave_out(end - page_, saved.error());
     if (!saved) return saved.error();
+    save_at_once_.reset();
     if (*saved == SaveOutcome::busy) return held({Errc::row_held, "somebody holds the coupon's row"});
     if (*saved != SaveOutcome::saved) return overtaken();
     page_ = end;
   }
   if (page_ == pending.size()) stage_ = Stage::settle;
+  return {};
+}
+
+// One row that the database rejects must not keep the others from theirs: smaller pieces lead to it.
+Result<void> RecoveryJob::leave_out(std::size_t tried, const Error& why) {
+  save_at_once_ = std::max<std::size_t>(1, tried / 2);
+  if (tried > 1) return {};
+  const auto place = rebuilt_.pending.begin() + static_cast<std::ptrdiff_t>(page_);
+  log::error(
+      "an issued coupon is lost: the database rejects its row",
+      {{"coupon", id_}, {"user", place->user_id}, {"sequence", place->sequence}, {"why", why.message}});
+  rebuilt_.rejected.push_back(*place);
+  rebuilt_.pending.erase(place);
   return {};
 }
 
@@ -142,6 +159,11 @@ Result<void> RecoveryJob::open() {
   if (!opened) {
     open_in_doubt_ = open_in_doubt_ || opened.error().code == Errc::unavailable;
     return opened;
+  }
+  // A gate whose state was trusted keeps them as holders.
+  for (const Holder& holder : rebuilt_.rejected) {
+    const Watermark sequence{id_, holder.sequence, coupon_.epoch};
+    (void)ports_.outbox.reject({&sequence, 1});
   }
   page_ = 0;
   stage_ = late_.empty() ? Stage::done : Stage::forget_late;

@@ -19,10 +19,11 @@ struct KnownHolders {
 
 /// What the gate is to hold besides the store's rows.
 struct Rebuilt {
-  std::vector<Holder> pending;  ///< ascending sequences: the outbox
-  std::vector<Holder> dropped;  ///< candidates the stock has no room for
-  Sequence sequence = 0;        ///< the highest of all
-  Sequence persisted = 0;       ///< every pending sequence lies above
+  std::vector<Holder> pending;     ///< ascending sequences: the outbox
+  std::vector<Holder> dropped;     ///< candidates the stock has no room for
+  std::vector<Holder> rejected{};  ///< pending ones whose rows the store rejected
+  Sequence sequence = 0;           ///< the highest of all
+  Sequence persisted = 0;          ///< every pending sequence lies above
 };
 
 /// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,

@@ -222,6 +222,9 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
     return faults_.run_each("raise_published", watermarks.size(),
                             [&] { return inner_.raise_published(watermarks); });
   }
+  PerCoupon<void> reject(std::span<const Watermark> sequences) override {
+    return faults_.run_each("reject", sequences.size(), [&] { return inner_.reject(sequences); });
+  }
   PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override {
     return faults_.run_each("raise_persisted", watermarks.size(),
                             [&] { return inner_.raise_persisted(watermarks); });

@@ -52,6 +52,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
                           std::chrono::milliseconds wait) override;
   PerCoupon<void> raise_published(std::span<const Watermark> watermarks) override;
   PerCoupon<void> raise_persisted(std::span<const Watermark> watermarks) override;
+  PerCoupon<void> reject(std::span<const Watermark> sequences) override;
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override;
   PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override;
@@ -96,6 +97,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
     std::string token;               ///< of the recovery that has shut it; empty: open
     Sequence pending = 0;            ///< RebuiltWatermarks::pending, ::sequence of the last recovery
     Sequence rebuilt = 0;
+    RejectedSequences rejected;
     std::int64_t counted = -1;  ///< holders after the last write; -1: never opened
 
     bool has_lost_holders() const;

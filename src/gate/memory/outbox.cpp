@@ -65,6 +65,16 @@ PerCoupon<void> MemoryGate::raise_persisted(std::span<const Watermark> watermark
   return PerCoupon<void>(watermarks.size());
 }
 
+PerCoupon<void> MemoryGate::reject(std::span<const Watermark> sequences) {
+  const MutexLock lock(mutex_);
+  for (const Watermark& rejected : sequences) {
+    Entry* const entry = find(rejected.coupon_id);
+    if (entry && entry->token.empty() && entry->state.epoch == rejected.epoch)
+      entry->rejected.add(rejected.sequence);
+  }
+  return PerCoupon<void>(sequences.size());
+}
+
 PerCoupon<bool> MemoryGate::lease(std::span<const std::string> coupon_ids, const std::string& owner,
                                   std::chrono::milliseconds ttl) {
   PerCoupon<bool> leased;
@@ -105,7 +115,7 @@ PerCoupon<Outbox::Progress> MemoryGate::progress(std::span<const std::string> co
       continue;
     }
     progress.emplace_back(Progress{entry->state.published, entry->state.persisted,
-                                   shut ? 0 : entry->state.epoch, entry->rebuilt});
+                                   shut ? 0 : entry->state.epoch, entry->rebuilt, entry->rejected});
   }
   return progress;
 }

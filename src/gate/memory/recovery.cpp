@@ -188,6 +188,7 @@ Result<void> MemoryGate::put_holders(const std::string& coupon_id, const std::st
   if (holders.empty() && !first) return {};
   if (first) {
     (*entry)->holders.clear();
+    (*entry)->rejected = {};
   } else if ((*entry)->has_lost_holders()) {
     return parts_lost(coupon_id);
   }

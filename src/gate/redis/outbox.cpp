@@ -42,6 +42,12 @@ class RedisOutbox final : public Outbox {
     return run_all(calls);
   }
 
+  PerCoupon<void> reject(std::span<const Watermark> sequences) override {
+    std::vector<ScriptCall> calls;
+    for (const Watermark& rejected : sequences) calls.push_back(reject_call(rejected));
+    return run_all(calls);
+  }
+
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override {
     std::vector<ScriptCall> calls;
@@ -62,7 +68,7 @@ class RedisOutbox final : public Outbox {
     std::vector<std::string> commands;
     for (const std::string& id : coupon_ids) {
       commands.push_back(redis_command({"HMGET", CouponKeys(id).state, "published", "persisted", "epoch",
-                                        "sequence", "rebuilt", "pending", "torn"}));
+                                        "sequence", "rebuilt", "pending", "torn", "rejected"}));
     }
     std::vector<std::size_t> waiting;
     const auto read = [&](std::size_t i, const redisReply& reply) -> Result<Progress> {
@@ -108,7 +114,7 @@ class RedisOutbox final : public Outbox {
 
   static Result<Stage> read_stage(const std::string& coupon_id, const redisReply& reply) {
     if (is_error(reply)) return refusal(reply);
-    if (size_of(reply) != 7) return behind(coupon_id);
+    if (size_of(reply) != 8) return behind(coupon_id);
     if (!text_of(element(reply, 2))) return Stage();
     const auto number = [&](std::size_t index) { return count_of(element(reply, index)); };
     const auto published = number(0);
@@ -120,8 +126,23 @@ class RedisOutbox final : public Outbox {
     const std::int64_t sequence = *number(3);
     const std::int64_t rebuilt = number(4).value_or(0);
     const std::int64_t last = sequence <= rebuilt ? number(5).value_or(sequence) : sequence;
-    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch), Sequence(rebuilt)},
+    return Stage{{Sequence(*published), Sequence(*persisted), Epoch(*epoch), Sequence(rebuilt),
+                  rejected_of(text_of(element(reply, 7)))},
                  last > *persisted};
+  }
+
+  /// What reject.lua wrote. Anything else vouches for nobody.
+  static RejectedSequences rejected_of(std::optional<std::string_view> list) {
+    RejectedSequences rejected;
+    if (!list) return rejected;
+    while (!list->empty()) {
+      const std::string_view number = list->substr(0, list->find(','));
+      const auto sequence = parse_integer(number);
+      rejected.too_many = rejected.too_many || !sequence;
+      if (sequence) rejected.kept.insert(Sequence(*sequence));
+      list->remove_prefix(std::min(list->size(), number.size() + 1));
+    }
+    return rejected;
   }
 
   /// Those whose outbox has not what waits next. Coupons at rest cost no question.

@@ -146,6 +146,13 @@ ScriptCall mark_call(const Watermark& watermark, std::string_view field) {
 ScriptCall published_call(const Watermark& watermark) {
   return mark_call(watermark, "published");
 }
+ScriptCall reject_call(const Watermark& rejected) {
+  static const Script script(embedded::k_reject_lua);
+  ScriptCall call(script, {CouponKeys(rejected.coupon_id).state});
+  call.add(rejected.epoch).add(rejected.sequence).add(std::int64_t{RejectedSequences::kept_max});
+  return call;
+}
+
 ScriptCall persisted_call(const Watermark& watermark) {
   return mark_call(watermark, "persisted");
 }

@@ -32,7 +32,8 @@ struct CouponKeys {
   explicit CouponKeys(std::string_view coupon_id);
 
   /// Hash: stock sequence opens_at closes_at closed epoch revision created_at published persisted holders;
-  /// epoch is a number, or "r" and a token during a recovery; after one, rebuilt and pending. torn: a claim
+  /// epoch is a number, or "r" and a token during a recovery; after one, rebuilt and pending. rejected:
+  /// sequences that will have no row, or "*" for any. torn: a claim
   /// has found that an earlier one got no further than its first write.
   std::string state;
   std::string holders;  ///< hash: user -> "SEQUENCE:ISSUED_AT_MS"
@@ -50,6 +51,7 @@ ScriptCall install_call(const GateConfig& config);
 ScriptCall configure_call(const GateConfig& config);
 ScriptCall published_call(const Watermark& watermark);
 ScriptCall persisted_call(const Watermark& watermark);
+ScriptCall reject_call(const Watermark& rejected);
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
