@@ -197,18 +197,21 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence pub
     if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
     if (*saved == entries.size()) continue;
     const OutboxEntry& next = entries[*saved];
-    if (!is_lost(coupon, next) || reader.waits(id)) return {};
+    if (reader.waits(id) || !is_lost(coupon, next, reader)) return {};
     if (auto done = save(next, reader); !done) return done;
   }
   return {};
 }
 
-// A later event has come without it, or nothing comes any more.
-bool Repair::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
+// A later event has come without it, or nothing comes any more. That is for the reader of its partition to
+// say: to any other member of the group a backlog of that one looks the same.
+bool Repair::is_lost(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const {
   if (entry.last_sequence() < coupon.seen) return true;
   const auto time = ticker().now();
-  return entry.last_sequence() <= coupon.awaited && time - coupon.awaited_since >= options_.overdue &&
-         time - *quiet_since_ >= options_.overdue;
+  if (entry.last_sequence() > coupon.awaited || time - coupon.awaited_since < options_.overdue ||
+      time - *quiet_since_ < options_.overdue)
+    return false;
+  return reader.reach(entry.coupon_id) == EventConsumer::Reach::to_end;
 }
 
 Result<void> Repair::save(const OutboxEntry& entry, const Reader& reader) {

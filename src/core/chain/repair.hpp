@@ -24,7 +24,7 @@ struct RepairOptions {
                                               ///< that waits for its dead letter leaves such a gap for long
 
   /// The log is quiet, and an entry that it has confirmed has been seen waiting by this process, for so long:
-  /// it is lost.
+  /// it is lost, if the reader has read all that the log has of its coupon.
   std::chrono::milliseconds overdue{5'000};
   std::chrono::milliseconds forget_after{60'000};  ///< a coupon at rest, of which no event came
   std::size_t active_max = 10'000;                 ///< hints read in one look
@@ -63,11 +63,15 @@ class Repair {
 
   /// Looks, when it is time, for watermarks that lag behind the store (a consumer died between its commit and
   /// the trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to
-  /// read. `reader` is the consumer: what it has of a coupon that `waits` is not lost.
+  /// read. `reader` is the consumer: what it has of a coupon that `waits` is not lost, and nothing is of
+  /// which another member may read, or this one has not read, what the log has.
   struct Reader {
     std::string group;
     std::string topic;
     std::function<bool(const std::string& coupon_id)> waits = [](const std::string&) { return false; };
+    std::function<EventConsumer::Reach(const std::string& coupon_id)> reach = [](const std::string&) {
+      return EventConsumer::Reach::to_end;
+    };
   };
   std::vector<Watermark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
 
@@ -94,7 +98,7 @@ class Repair {
   void ask(const std::vector<std::string>& ids);
   void await(Coupon& coupon, Sequence published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
-  bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
+  bool is_lost(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
   Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
   Result<void> save(const OutboxEntry& entry, const Reader& reader);
 

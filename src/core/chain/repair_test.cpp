@@ -60,16 +60,21 @@ struct Lost : World {
   }
 
   /// Looks for `duration` of the ticker's time, ten times a second. Returns how many coupons were asked for.
-  std::size_t look(Repair& repair, std::chrono::milliseconds duration) {
+  std::size_t look(Repair& repair, std::chrono::milliseconds duration,
+                   EventConsumer::Reach reach = EventConsumer::Reach::to_end) {
+    const auto no = [](const std::string&) { return false; };
+    const auto read = [reach](const std::string&) { return reach; };
     std::size_t asked = 0;
     gate.on_progress = [&](std::size_t count) { asked += count; };
     for (const auto until = time.passed + duration; time.passed < until; time.passed += step) {
-      const auto watermarks = repair.step(*catalog.snapshot(), {"group", "topic"}, true);
+      const auto watermarks = repair.step(*catalog.snapshot(), {"group", "topic", no, read}, true);
       for (const auto& answer : memory_gate.raise_persisted(watermarks)) EXPECT_TRUE(answer);
     }
     gate.on_progress = nullptr;
     return asked;
   }
+
+  std::uint64_t lost() { return metrics.counter("seonchak_consumer_lost_by_log_total", "").value(); }
 
   static constexpr std::chrono::milliseconds step{100};
   HandTime time;
@@ -128,6 +133,18 @@ TEST(Repair, RowsThatAreHeldKeepNoOtherCouponWaiting) {
   world.store.busy_coupons.clear();
   world.look(repair, std::chrono::seconds(60));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(world.saved_sequences("a" + std::to_string(i)), one_to(2));
+}
+
+// Another member reads its partition, or this one is not through.
+TEST(Repair, WhatIsNotReadToItsEndIsNotLost) {
+  Lost world;
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::minutes(10), EventConsumer::Reach::unknown);
+  EXPECT_TRUE(world.saved_sequences("c").empty());
+  EXPECT_EQ(world.lost(), 0U);
+  world.look(repair, std::chrono::seconds(10));
+  EXPECT_EQ(world.saved_sequences("c"), one_to(2));
+  EXPECT_EQ(world.lost(), 4U);
 }
 
 TEST(Repair, GoesOverNoHole) {

@@ -168,6 +168,15 @@ class EventConsumer {
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.
   virtual void committed(std::span<const LogPosition> positions) = 0;
 
+  enum class Reach {
+    unknown,  ///< another member reads it, or this one has not come to its end, or cannot tell
+    to_end    ///< all of it
+  };
+
+  /// How far this member has read what the log has of a coupon. May ask the log, which can take a second when
+  /// that does not answer.
+  virtual Reach reach(const std::string& coupon_id) = 0;
+
   /// Under which names the store keeps the positions.
   virtual const std::string& group() const = 0;
   virtual const std::string& topic() const = 0;

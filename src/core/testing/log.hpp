@@ -100,6 +100,7 @@ class FaultyConsumer final : public EventConsumer {
     return faults_.run("dead_letter", [&] { return inner_->dead_letter(refused); });
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
+  Reach reach(const std::string& coupon_id) override { return inner_->reach(coupon_id); }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 
