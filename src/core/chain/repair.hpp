@@ -33,6 +33,9 @@ struct RepairOptions {
   std::chrono::milliseconds busy_pause{4'000};
   std::chrono::milliseconds busy_pause_max{30'000};
   std::size_t busy_max = 2;  ///< in one look: each costs the consumer a call's time
+
+  /// Of one coupon in one look, where the store rejects a row: which one it is must be found out.
+  std::size_t saves_max = 64;
   OutboxSweepOptions sweep{};
 };
 
@@ -63,8 +66,9 @@ class Repair {
 
   /// Looks, when it is time, for watermarks that lag behind the store (a consumer died between its commit and
   /// the trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to
-  /// read. `reader` is the consumer: what it has of a coupon that `waits` is not lost, and nothing is of
-  /// which another member may read, or this one has not read, what the log has.
+  /// read. An event whose row the store rejects is left out, for good: the log names it. `reader` is the
+  /// consumer: what it has of a coupon that `waits` is not lost, and nothing is of which another member may
+  /// read, or this one has not read, what the log has.
   struct Reader {
     std::string group;
     std::string topic;
@@ -86,6 +90,7 @@ class Repair {
     // Up to `awaited` the log has confirmed everything, as was first seen then.
     Sequence awaited = 0;
     TimePoint awaited_since{};
+    std::set<Sequence> refused{};        // whose rows the store rejects: they stand in nobody's way
     std::chrono::milliseconds pause{0};  // after the store had no time for it
     TimePoint not_before{};
   };
@@ -99,8 +104,9 @@ class Repair {
   void await(Coupon& coupon, Sequence published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
   bool is_lost(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
-  Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
-  Result<void> save(const OutboxEntry& entry, const Reader& reader);
+  Result<std::size_t> saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const;
+  Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader);
+  Result<void> save_rows(Coupon& coupon, SaveBatch batch);
 
   Store& store_;
   Outbox& outbox_;
@@ -115,7 +121,9 @@ class Repair {
   TimePoint next_look_{};
   TimePoint next_gap_look_{};
   std::optional<TimePoint> quiet_since_;  // of the log
+  std::size_t saves_ = 0;                 // of the coupon that is looked at
   Counter& lost_;
+  Counter& rejected_;
 };
 
 }  // namespace seonchak

@@ -147,6 +147,45 @@ TEST(Repair, WhatIsNotReadToItsEndIsNotLost) {
   EXPECT_EQ(world.lost(), 4U);
 }
 
+TEST(Repair, ARejectedRowKeepsNoOtherFromBeingSaved) {
+  Lost world;
+  std::vector<std::string> users;
+  for (int i = 0; i < 500; ++i) users.push_back("kim" + std::to_string(i));
+  for (const int sick : {0, 7, 8, 250, 499}) world.store.rejected_users.insert(users[std::size_t(sick)]);
+  ASSERT_TRUE(world.memory_gate.claim_now({"big", world.create("big", 1'000).epoch, 0, users}));
+  world.issue("big", 2);
+  const Watermark published{"big", 502, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(20));
+  const auto saved = world.saved_sequences("big");
+  EXPECT_EQ(saved.size(), 497U);
+  EXPECT_EQ(saved.back(), 502);
+  EXPECT_EQ(world.metrics.counter("seonchak_consumer_rejected_by_repair_total", "").value(), 5U);
+  EXPECT_EQ(world.progress("big").persisted, 502);
+  for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
+}
+
+// To find out which rows are at fault costs a save for each, but no look takes long for it.
+TEST(Repair, ManyRejectedRowsTakeNoLongTurn) {
+  Lost world;
+  std::vector<std::string> users;
+  for (int i = 0; i < 300; ++i) users.push_back("kim" + std::to_string(i));
+  world.store.rejected_users.insert(users.begin(), users.end());
+  ASSERT_TRUE(world.memory_gate.claim_now({"big", world.create("big", 1'000).epoch, 0, users}));
+  world.issue("big", 1);
+  const Watermark published{"big", 301, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(5));
+  const std::size_t before = world.faults.calls("save");
+  world.look(repair, std::chrono::seconds(10));
+  EXPECT_LE(world.faults.calls("save") - before, 6 * RepairOptions().saves_max);
+  world.look(repair, std::chrono::seconds(60));
+  EXPECT_EQ(world.saved_sequences("big"), (std::vector<Sequence>{301}));
+  EXPECT_EQ(world.metrics.counter("seonchak_consumer_rejected_by_repair_total", "").value(), 300U);
+}
+
 TEST(Repair, GoesOverNoHole) {
   World world;
   HandTime time;
