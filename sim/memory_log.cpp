@@ -149,6 +149,7 @@ class MemoryLog::Consumer final : public EventConsumer {
     const auto end = static_cast<std::int64_t>(shared_->partitions[partition].size());
     return started_ && own != next_.end() && own->second == end ? Reach::to_end : Reach::unknown;
   }
+  std::vector<LogPosition> held_back() override { return {}; }
 
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return topic_; }

@@ -202,8 +202,10 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence pub
     coupon.refused.erase(coupon.refused.begin(), coupon.refused.upper_bound(coupon.through));
     if (*saved == entries.size()) continue;
     const OutboxEntry& next = entries[*saved];
-    if (reader.waits(id) || !is_lost(coupon, next, reader)) return {};
-    if (auto done = save(coupon, next, reader); !done) return done;
+    if (reader.waits(id)) return {};
+    const Missing why = look_for(coupon, next, reader);
+    if (why == Missing::not_yet) return {};
+    if (auto done = save(coupon, next, reader, why); !done) return done;
     if (saves_ >= options_.saves_max) return {};
   }
   return {};
@@ -211,16 +213,24 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence pub
 
 // A later event has come without it, or nothing comes any more. That is for the reader of its partition to
 // say: to any other member of the group a backlog of that one looks the same.
-bool Repair::is_lost(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const {
-  if (entry.last_sequence() < coupon.seen) return true;
+Repair::Missing Repair::look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const {
+  if (entry.last_sequence() < coupon.seen) return Missing::lost;
   const auto time = ticker().now();
   if (entry.last_sequence() > coupon.awaited || time - coupon.awaited_since < options_.overdue ||
       time - *quiet_since_ < options_.overdue)
-    return false;
-  return reader.reach(entry.coupon_id) == EventConsumer::Reach::to_end;
+    return Missing::not_yet;
+  switch (reader.reach(entry.coupon_id)) {
+    case EventConsumer::Reach::unknown:
+      return Missing::not_yet;
+    case EventConsumer::Reach::held_back:
+      return Missing::held_back;
+    case EventConsumer::Reach::to_end:
+      return Missing::lost;
+  }
+  broken_invariant("a reach is one of those there are");
 }
 
-Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader) {
+Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why) {
   SaveBatch batch{reader.group, reader.topic, {}, {}, {{entry.coupon_id, entry.epoch}}};
   for (std::size_t i = 0; i < entry.users.size(); ++i) {
     const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
@@ -234,8 +244,10 @@ Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader
   if (!after) return saved ? Result<void>(after.error()) : saved;
   const std::size_t added = after->size() - std::min(after->size(), before->size());
   if (added == 0) return saved;
-  lost_.add(added);
-  log::warn("events that the log had confirmed did not come out of it: saved from the outbox",
+  if (why == Missing::lost) lost_.add(added);
+  log::warn(why == Missing::lost
+                ? "events that the log had confirmed did not come out of it: saved from the outbox"
+                : "events that the log holds back behind an open transaction are saved from the outbox",
             {{"coupon", entry.coupon_id},
              {"first", entry.first_sequence},
              {"last", entry.last_sequence()},

@@ -103,9 +103,10 @@ class Repair {
   void ask(const std::vector<std::string>& ids);
   void await(Coupon& coupon, Sequence published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
-  bool is_lost(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
+  enum class Missing { not_yet, held_back, lost };
+  Missing look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
   Result<std::size_t> saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const;
-  Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader);
+  Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why);
   Result<void> save_rows(Coupon& coupon, SaveBatch batch);
 
   Store& store_;

@@ -147,6 +147,14 @@ TEST(Repair, WhatIsNotReadToItsEndIsNotLost) {
   EXPECT_EQ(world.lost(), 4U);
 }
 
+TEST(Repair, WhatATransactionHoldsBackIsSavedAndNotLost) {
+  Lost world;
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(10), EventConsumer::Reach::held_back);
+  for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
+  EXPECT_EQ(world.lost(), 0U);
+}
+
 TEST(Repair, ARejectedRowKeepsNoOtherFromBeingSaved) {
   Lost world;
   std::vector<std::string> users;

@@ -169,13 +169,18 @@ class EventConsumer {
   virtual void committed(std::span<const LogPosition> positions) = 0;
 
   enum class Reach {
-    unknown,  ///< another member reads it, or this one has not come to its end, or cannot tell
-    to_end    ///< all of it
+    unknown,   ///< another member reads it, or this one has not come to its end, or cannot tell
+    to_end,    ///< all of it
+    held_back  ///< all that can be read: behind that begins a transaction of somebody else that is open
   };
 
   /// How far this member has read what the log has of a coupon. May ask the log, which can take a second when
   /// that does not answer.
   virtual Reach reach(const std::string& coupon_id) = 0;
+
+  /// The partitions of this member that were read as far as they can be, and have more: somebody else's
+  /// transaction is open. Each with the offset at which that begins. Asks nobody.
+  virtual std::vector<LogPosition> held_back() = 0;
 
   /// Under which names the store keeps the positions.
   virtual const std::string& group() const = 0;

@@ -101,11 +101,13 @@ class FaultyConsumer final : public EventConsumer {
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
   Reach reach(const std::string& coupon_id) override { return inner_->reach(coupon_id); }
+  std::vector<LogPosition> held_back() override { return held; }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 
   std::map<std::int64_t, Message> strange;  ///< by offset: what a reader finds there instead
   std::set<std::int64_t> kept;              ///< offsets
+  std::vector<LogPosition> held;            ///< what held_back() says
   std::size_t bytes_kept_of_each = 1;
 
  private:

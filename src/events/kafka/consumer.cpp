@@ -141,6 +141,11 @@ class KafkaConsumer : public EventConsumer {
     return reading_.reach(client_.get(), partitions_, coupon_id);
   }
 
+  std::vector<LogPosition> held_back() override {
+    if (!client_ || waiting_for_start_) return {};
+    return reading_.held_back(client_.get(), partitions_);
+  }
+
   const std::string& group() const override { return options_.group; }
   const std::string& topic() const override { return target_.topic; }
 

@@ -24,13 +24,19 @@ constexpr milliseconds partitions_settle{60'000};
 }  // namespace
 
 void Reading::saw(const rd_kafka_message_t& message) {
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) next_[message.partition] = message.offset + 1;
-  // Markers of transactions may lie before it, which are never handed out.
-  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) next_[message.partition] = message.offset;
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    next_[message.partition] = message.offset + 1;
+    at_end_.erase(message.partition);
+  } else if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    // Markers of transactions may lie before it, which are never handed out.
+    next_[message.partition] = message.offset;
+    at_end_.insert(message.partition);
+  }
 }
 
 void Reading::clear() {
   next_.clear();
+  at_end_.clear();
   ends_.clear();
 }
 
@@ -42,15 +48,37 @@ Reach Reading::reach(rd_kafka_t* client, std::span<const std::int32_t> owned, co
   const auto own = std::ranges::find(owned, partition_of(coupon_id, *count));
   if (settled) return own == owned.end() ? Reach::unknown : reach(client, *own);
   if (owned.size() < static_cast<std::size_t>(*count)) return Reach::unknown;
-  const bool all = std::ranges::all_of(
-      owned, [&](std::int32_t partition) { return reach(client, partition) == Reach::to_end; });
-  return all ? Reach::to_end : Reach::unknown;
+  auto least = Reach::to_end;
+  for (const std::int32_t partition : owned) {
+    const auto one = reach(client, partition);
+    if (one == Reach::unknown) return one;
+    if (one == Reach::held_back) least = one;
+  }
+  return least;
 }
 
 Reach Reading::reach(rd_kafka_t* client, std::int32_t partition) {
   const auto last = end(client, partition);
   const auto next = next_.find(partition);
-  return last && next != next_.end() && next->second >= *last ? Reach::to_end : Reach::unknown;
+  if (!last || next == next_.end() || next->second < *last) return Reach::unknown;
+  return is_held_back(client, partition) ? Reach::held_back : Reach::to_end;
+}
+
+// The end that comes with what is fetched is the partition's own, that of what can be read another.
+bool Reading::is_held_back(rd_kafka_t* client, std::int32_t partition) const {
+  if (!at_end_.contains(partition)) return false;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  const auto error = rd_kafka_get_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high);
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > next_.at(partition);
+}
+
+std::vector<LogPosition> Reading::held_back(rd_kafka_t* client, std::span<const std::int32_t> owned) const {
+  std::vector<LogPosition> held;
+  for (const std::int32_t partition : owned) {
+    if (is_held_back(client, partition)) held.push_back({partition, next_.at(partition)});
+  }
+  return held;
 }
 
 template <typename T>
@@ -73,7 +101,7 @@ std::optional<std::int64_t> Reading::end(rd_kafka_t* client, std::int32_t partit
   auto& answer = ends_[partition];
   if (fresh(answer)) return answer->value;
   std::int64_t low = 0;
-  std::int64_t high = 0;
+  std::int64_t high = 0;  // of what can be read: the client reads what is committed
   const auto error = rd_kafka_query_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high,
                                                       options_.check_timeout_ms);
   answer = {error == RD_KAFKA_RESP_ERR_NO_ERROR ? std::optional(high) : std::nullopt, SteadyClock::now()};

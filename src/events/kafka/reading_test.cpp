@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 
 #include "events/kafka/partition.hpp"
 #include "events/testing/kafka.hpp"
@@ -39,6 +40,7 @@ TEST(KafkaReading, IsAtItsEndOnceEverythingIsPolled) {
   EXPECT_EQ(member.consumer->reach("c"), Reach::unknown);
   EXPECT_TRUE(comes_to(member, position, at_end));
   EXPECT_EQ(member.records.size(), 1U);
+  EXPECT_TRUE(member.consumer->held_back().empty());
 }
 
 TEST(KafkaReading, IsForTheOwnerOfThePartitionAlone) {
@@ -67,6 +69,34 @@ TEST(KafkaReading, NeedsAllPartitionsAtFirst) {
   write_raw(options, "k", "v", kafka::partition_of("c", 2) == 0 ? 1 : 0);
   std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
   EXPECT_EQ(member.consumer->reach("c"), Reach::unknown);
+}
+
+TEST(KafkaReading, SaysWhatAnOpenTransactionHoldsBack) {
+  const KafkaOptions options = fresh_kafka();
+  const auto target = kafka::parse_url(options.url);
+  Positions position;
+  Member member(options);
+  write_raw(options, "c", "before");
+  const auto stranger =
+      kafka::make_client(kafka::Role::producer, options, target, {{"transactional.id", unique_name("shop")}});
+  ASSERT_EQ(rd_kafka_init_transactions(stranger.get(), 30'000), nullptr);
+  ASSERT_EQ(rd_kafka_begin_transaction(stranger.get()), nullptr);
+  rd_kafka_producev(stranger.get(), RD_KAFKA_V_TOPIC(target.topic.c_str()), RD_KAFKA_V_KEY("c", 1),
+                    RD_KAFKA_V_VALUE(const_cast<char*>("open"), 4), RD_KAFKA_V_END);
+  ASSERT_EQ(rd_kafka_flush(stranger.get(), 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  write_raw(options, "c", "behind");
+  EXPECT_TRUE(comes_to(member, position, [&] { return !member.consumer->held_back().empty(); }));
+  EXPECT_EQ(member.consumer->held_back(), (std::vector<LogPosition>{{0, 1}}));
+  EXPECT_EQ(member.consumer->reach("c"), Reach::held_back);
+  EXPECT_EQ(member.records.size(), 1U);
+  ASSERT_EQ(rd_kafka_abort_transaction(stranger.get(), 30'000), nullptr);
+  const auto well = [&] {
+    return member.consumer->held_back().empty() && member.consumer->reach("c") == Reach::to_end;
+  };
+  // What was aborted is skipped, which Member takes for an offset that is missing.
+  position[0] = 2;
+  EXPECT_TRUE(comes_to(member, position, well));
+  EXPECT_EQ(member.records.size(), 2U);
 }
 
 TEST(KafkaReading, APartitionIsThatOfThePublisher) {

@@ -165,6 +165,7 @@ class MemoryLog::Consumer : public EventConsumer {
     const MutexLock lock(shared_->mutex);
     return started_ && next_offset_ == shared_->end_offset() ? Reach::to_end : Reach::unknown;
   }
+  std::vector<LogPosition> held_back() override { return {}; }
 
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return shared_->topic; }
