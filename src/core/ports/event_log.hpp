@@ -61,7 +61,7 @@ class EventPublisher {
   virtual ~EventPublisher() = default;
 
   /// Queues events, in order, and returns how many were taken: fewer than given when the bounded queue is
-  /// full.
+  /// full, or that share of it which the next one's coupon may have.
   virtual std::size_t publish(std::span<const IssuedEvent> events) = 0;
 
   struct Report {

@@ -24,6 +24,7 @@ class FaultyPublisher final : public EventPublisher {
 
   std::size_t publish(std::span<const IssuedEvent> events) override {
     if (faults_.next("publish") != Fault::none) return 0;
+    if (!events.empty() && no_room_for.contains(events.front().coupon_id)) return 0;
     const std::size_t taken = std::min(events.size(), queue_max_ - queue_.size());
     queue_.insert(queue_.end(), events.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken));
     return taken;
@@ -44,6 +45,8 @@ class FaultyPublisher final : public EventPublisher {
   Result<void> check() override {
     return faults_.run("log_check", [&] { return inner_->check(); });
   }
+
+  std::set<std::string> no_room_for;  ///< coupons of whose events none is taken
 
  private:
   Report lose() {
