@@ -45,8 +45,12 @@ struct MemoryLog::Shared {
   std::int64_t generation GUARDED_BY(mutex) = 1;
   std::vector<DeadLetter> dead_letters GUARDED_BY(mutex);
 
+  std::size_t partition_of(const std::string& coupon_id) const REQUIRES(mutex) {
+    return hash_of(coupon_id) % partitions.size();
+  }
+
   void append(const IssuedEvent& event) REQUIRES(mutex) {
-    partitions[hash_of(event.coupon_id) % partitions.size()].push_back(event);
+    partitions[partition_of(event.coupon_id)].push_back(event);
   }
 
   std::vector<std::int32_t> assigned_to(int id) const REQUIRES(mutex) {
@@ -137,6 +141,16 @@ class MemoryLog::Consumer final : public EventConsumer {
   }
 
   void committed(std::span<const LogPosition>) override {}
+
+  Reach reach(const std::string& coupon_id) override {
+    const MutexLock lock(shared_->mutex);
+    const std::size_t partition = shared_->partition_of(coupon_id);
+    const auto own = next_.find(static_cast<std::int32_t>(partition));
+    const auto end = static_cast<std::int64_t>(shared_->partitions[partition].size());
+    return started_ && own != next_.end() && own->second == end ? Reach::to_end : Reach::unknown;
+  }
+  std::vector<LogPosition> held_back() override { return {}; }
+
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return topic_; }
 

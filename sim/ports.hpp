@@ -168,6 +168,8 @@ class ActorConsumer final : public EventConsumer {
   std::size_t let_go(const LogRecord& record) override { return inner_->let_go(record); }
   Result<void> dead_letter(std::span<const RefusedRecord> refused) override;
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
+  Reach reach(const std::string& coupon_id) override { return inner_->reach(coupon_id); }
+  std::vector<LogPosition> held_back() override { return inner_->held_back(); }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 

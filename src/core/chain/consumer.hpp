@@ -15,6 +15,7 @@
 #include "core/chain/bare_requests.hpp"
 #include "core/chain/batch_saver.hpp"
 #include "core/chain/consume_batch.hpp"
+#include "core/chain/held_back.hpp"
 #include "core/chain/repair.hpp"
 #include "core/chain/waiting_records.hpp"
 #include "core/ports/event_log.hpp"
@@ -33,7 +34,8 @@ struct ConsumerOptions {
   /// While there is nothing to do, or something waits: whether the store's position has fallen back, and what
   /// was saved with it.
   std::chrono::milliseconds compare_period{5'000};
-  std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health
+  std::chrono::milliseconds stalled_after{10'000};  ///< a batch that waits for so long is told to Health,
+                                                    ///< and so is a partition that cannot be read on
   std::chrono::milliseconds tell_again{1'000};      ///< what it is told is repeated after this
   RepairOptions repair{};
   BareRequestOptions bare{};
@@ -117,6 +119,7 @@ class Consumer {
   Repair repair_;
 
   WaitingRecords waiting_;
+  HeldBack held_back_;
 
   BatchSaver::Positions position_;
   std::optional<ConsumeBatch> batch_;  // under way

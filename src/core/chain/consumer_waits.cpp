@@ -50,9 +50,15 @@ void Consumer::tell_health() {
   stalled_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(waited).count());
 
   std::string why;
+  const auto behind = held_back_.longest(log_.held_back());
   if (waited >= options_.stalled_after) {
     why = waits_for_.empty() ? waiting_.why() : waits_for_;
     if (why.empty()) why = position_waits_for_.empty() ? "its turn" : "log position: " + position_waits_for_;
+    why = "the oldest batch read waits: " + why;
+  } else if (behind && behind->waited >= options_.stalled_after) {
+    why = "partition " + std::to_string(behind->partition) +
+          " of the log cannot be read on: a transaction that another program began at offset " +
+          std::to_string(behind->offset) + " is open";
   }
   // Now and then, too: somebody else may have told that this thread hung.
   const auto time = ticker().now();
@@ -62,7 +68,7 @@ void Consumer::tell_health() {
   if (why.empty()) {
     health_.note("consumer", {});
   } else {
-    health_.note("consumer", Error{Errc::unavailable, "the oldest batch read waits: " + why});
+    health_.note("consumer", Error{Errc::unavailable, why});
   }
 }
 

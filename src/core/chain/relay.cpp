@@ -55,21 +55,21 @@ milliseconds Relay::step(milliseconds wait) {
   if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
 
   const bool too_soon = wait.count() > 0 && ticker().now() < next_read_;
-  const bool room = !too_soon && backlog_.empty() && publisher_.in_flight() < options_.in_flight_events_max;
+  const bool room = !too_soon && publisher_.in_flight() < options_.in_flight_events_max;
   std::size_t events = 0;
   if (room) {
-    const bool waits = publisher_.in_flight() == 0;
+    const bool waits = publisher_.in_flight() == 0 && backlogs_.empty();
     auto read =
         read_outbox(waits ? std::min({wait, options_.read_wait_max, until(leases_.due())}) : milliseconds(0));
     if (!read) return back_off(read.error());
     events = *read;
     publish_backlog();
   }
-  idle_ = room && events == 0;
+  idle_ = room && events == 0 && backlogs_.empty();
   // With a backlog and nothing in flight the publisher is full or starting anew: its poll waits for that to
   // change.
-  if (publisher_.in_flight() > 0 || !backlog_.empty()) {
-    take_report(events > 0 && backlog_.empty() ? milliseconds(0) : report_wait);
+  if (publisher_.in_flight() > 0 || !backlogs_.empty()) {
+    take_report(events > 0 ? milliseconds(0) : report_wait);
     if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
   }
   note_trouble();
@@ -77,7 +77,7 @@ milliseconds Relay::step(milliseconds wait) {
 }
 
 milliseconds Relay::come_again(bool too_soon, std::size_t events) const {
-  if (publisher_.in_flight() > 0 || !backlog_.empty() || events > 0) return milliseconds(0);
+  if (publisher_.in_flight() > 0 || !backlogs_.empty() || events > 0) return milliseconds(0);
   const milliseconds due = until(leases_.due());
   if (too_soon) return std::min(due, until(next_read_));
   const bool waits_in_read = !positions_.empty() && options_.read_wait_max.count() > 0;
@@ -145,7 +145,6 @@ Result<void> Relay::look_after_leases(bool all_now) {
       positions_.erase(id);
     }
   }
-  if (!changes->empty() && !backlog_.empty()) keep_own_backlog();
   return {};
 }
 
@@ -172,13 +171,6 @@ void Relay::adopt(const std::string& coupon_id, const Outbox::Progress& progress
   next_read_ = {};
 }
 
-void Relay::keep_own_backlog() {
-  std::erase_if(backlog_, [this](const IssuedEvent& event) {
-    const auto position = positions_.find(event.coupon_id);
-    return position == positions_.end() || position->second.epoch != event.epoch;
-  });
-}
-
 void Relay::take_report(milliseconds wait) {
   const EventPublisher::Report report = publisher_.poll(wait);
   for (const Watermark& watermark : report.confirmed) {
@@ -199,8 +191,11 @@ void Relay::rewind() {
   log::warn("the publisher lost its queue: reading the outbox again");
   replays_.add();
   idle_ = false;
-  backlog_.clear();
-  for (auto& [id, position] : positions_) position.read = position.confirmed;
+  backlogs_.clear();
+  for (auto& [id, position] : positions_) {
+    position.backlog.clear();
+    position.read = position.confirmed;
+  }
 }
 
 Result<void> Relay::mark_confirmed() {
@@ -221,10 +216,12 @@ Result<void> Relay::mark_confirmed() {
 }
 
 Result<std::size_t> Relay::read_outbox(milliseconds wait) {
-  if (positions_.empty()) return std::size_t{0};
   std::vector<Watermark> after;
   after.reserve(positions_.size());
-  for (const auto& [id, position] : positions_) after.push_back({id, position.read, position.epoch});
+  for (const auto& [id, position] : positions_) {
+    if (position.backlog.empty()) after.push_back({id, position.read, position.epoch});
+  }
+  if (after.empty()) return std::size_t{0};
   auto read = outbox_.read(after, options_.entries_max, wait);
   if (!read) return read.error();
 
@@ -257,7 +254,6 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     positions_.erase(id);
   }
   for (const OutboxEntry* entry : after_holes) stop_at_hole(*entry);
-  if (!read->failed.empty()) keep_own_backlog();
   const bool all_was_read = !any_full(read->entries, options_.entries_max);
   if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;
@@ -268,7 +264,9 @@ std::size_t Relay::take(OutboxEntry& entry, Position& position) {
   for (std::size_t i = 0; i < entry.users.size(); ++i) {
     const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
     if (sequence <= position.read) continue;
-    backlog_.push_back({entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
+    if (position.backlog.empty()) backlogs_.push_back(entry.coupon_id);
+    position.backlog.push_back(
+        {entry.coupon_id, std::move(entry.users[i]), sequence, entry.issued_at, entry.epoch});
     ++events;
   }
   position.read = std::max(position.read, entry.last_sequence());
@@ -313,17 +311,25 @@ void Relay::note_read(const std::vector<OutboxEntry>& entries) {
   }
 }
 
+// Coupon by coupon: the publisher may have no room for one, and for the next it has.
 void Relay::publish_backlog() {
-  if (backlog_.empty()) return;
-  const std::size_t taken = publisher_.publish(backlog_);
-  invariant(taken <= backlog_.size(), "a publisher takes what it is given");
-  backlog_.erase(backlog_.begin(), backlog_.begin() + static_cast<std::ptrdiff_t>(taken));
+  std::vector<std::string> left;
+  for (std::string& id : std::exchange(backlogs_, {})) {
+    const auto found = positions_.find(id);
+    if (found == positions_.end()) continue;
+    std::vector<IssuedEvent>& backlog = found->second.backlog;
+    const std::size_t taken = publisher_.publish(backlog);
+    invariant(taken <= backlog.size(), "a publisher takes what it is given");
+    backlog.erase(backlog.begin(), backlog.begin() + static_cast<std::ptrdiff_t>(taken));
+    if (!backlog.empty()) left.push_back(std::move(id));
+  }
+  backlogs_ = std::move(left);
 }
 
 void Relay::release() {
   leases_.release();
   positions_.clear();
-  backlog_.clear();
+  backlogs_.clear();
   retry_at_ = {};
   idle_ = false;
 }

@@ -36,7 +36,8 @@ struct RelayOptions {
 /// Moves issued coupons from the outbox to the event log, in the order of their sequence: at least once,
 /// never skipping: at an entry whose predecessor is gone it stops, until the coupon is recovered. It leases
 /// the coupons that have something to move (RelayLeases), so that usually one relay serves each; two at once
-/// only write some events twice. A coupon that cannot be used stops no other.
+/// only write some events twice. A coupon that cannot be used stops no other, nor does one of whose events
+/// the publisher takes no more: it is not read on until they are taken.
 ///
 /// Logic without I/O or sleep of its own: everything outside is a port. Used from one thread.
 class Relay {
@@ -57,18 +58,18 @@ class Relay {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   struct Position {
-    Sequence read = 0;       // last sequence handed to the publisher, or waiting in backlog_
+    Sequence read = 0;       // last sequence handed to the publisher, or waiting in backlog
     Sequence confirmed = 0;  // last sequence in the log
     Sequence marked = 0;     // last sequence the gate knows is in the log
     Epoch epoch = 0;         // what the sequences belong to
     Sequence rebuilt = 0;    // up to here the outbox may have gaps
     std::deque<std::pair<Sequence, TimePoint>> unconfirmed{};  // up to which sequence was read when
+    std::vector<IssuedEvent> backlog{};                        // read, not yet taken by the publisher
   };
 
   Result<void> look_after_leases(bool all_now);
   bool is_drained(const std::string& coupon_id, const Outbox::Progress& progress) const;
   void adopt(const std::string& coupon_id, const Outbox::Progress& progress);
-  void keep_own_backlog();
   void take_report(std::chrono::milliseconds wait);
   void rewind();
   Result<void> mark_confirmed();
@@ -94,7 +95,7 @@ class Relay {
 
   RelayLeases leases_;
   std::unordered_map<std::string, Position> positions_;  // of the coupons leased
-  std::vector<IssuedEvent> backlog_;                     // read, not yet taken by the publisher
+  std::vector<std::string> backlogs_;                    // coupons with a backlog, the oldest first
   std::map<std::string, Watermark> holes_;               // told so already: where the outbox goes on
   TimePoint next_check_{};
   TimePoint next_read_{};

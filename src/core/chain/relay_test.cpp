@@ -184,6 +184,24 @@ TEST(Relay, ReadsNoFurtherThanItsLimitAheadOfTheLog) {
   EXPECT_FALSE(life.relay.drained());
 }
 
+TEST(Relay, ACouponWithoutRoomInThePublishersQueueStopsNoOther) {
+  World world;
+  MemoryLog log;
+  for (const char* id : {"a", "sick", "z"}) world.create(id, 100);
+  RelayLife life(world, log, {.entries_max = 2});
+  life.publisher.no_room_for = {"sick"};
+  for (int round = 0; round < 5; ++round) {
+    for (const char* id : {"a", "sick", "z"}) world.issue(id, 3);
+    for (int i = 0; i < 10; ++i) life.relay.step(no_wait);
+  }
+  for (const char* id : {"a", "z"}) EXPECT_EQ(logged_sequences(log, id), one_to(15)) << id;
+  EXPECT_TRUE(logged_sequences(log, "sick").empty());
+  EXPECT_FALSE(life.relay.drained());
+  life.publisher.no_room_for.clear();
+  life.drain();
+  EXPECT_EQ(logged_sequences(log, "sick"), one_to(15));
+}
+
 TEST(Relay, NoticesANewCouponBeforeItsLeasesAreDue) {
   World world;
   MemoryLog log;

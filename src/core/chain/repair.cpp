@@ -24,7 +24,10 @@ Repair::Repair(Store& store, Outbox& outbox, Metrics& metrics, RepairOptions opt
       sweep_(outbox, options.sweep),
       lost_(metrics.counter("seonchak_consumer_lost_by_log_total",
                             "Events that the log had confirmed, that did not come out of it, and that were "
-                            "saved from the outbox.")) {}
+                            "saved from the outbox.")),
+      rejected_(metrics.counter("seonchak_consumer_rejected_by_repair_total",
+                                "Events of the outbox that did not come out of the log, and whose rows the "
+                                "store rejects: the program's log names each.")) {}
 
 void Repair::forget() {
   for (const auto& [id, coupon] : coupons_) others_.insert(id);
@@ -173,6 +176,7 @@ void Repair::await(Coupon& coupon, Sequence published) const {
 Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence published,
                              const Reader& reader) {
   const Sequence confirmed = std::max(published, coupon.seen);
+  saves_ = 0;
   for (std::size_t page = 0; coupon.through < confirmed && page < pages_max; ++page) {
     const Watermark after{id, coupon.through, coupon.epoch};
     auto read = outbox_.read({&after, 1}, entries_page, no_wait);
@@ -192,50 +196,100 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence pub
     });
     entries.erase(after_hole, entries.end());
     if (entries.empty()) return Error{Errc::gate_behind, "an entry of its outbox is gone"};
-    const auto saved = saved_entries(entries);
+    const auto saved = saved_entries(coupon, entries);
     if (!saved) return saved.error();
     if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
+    coupon.refused.erase(coupon.refused.begin(), coupon.refused.upper_bound(coupon.through));
     if (*saved == entries.size()) continue;
     const OutboxEntry& next = entries[*saved];
-    if (!is_lost(coupon, next) || reader.waits(id)) return {};
-    if (auto done = save(next, reader); !done) return done;
+    if (reader.waits(id)) return {};
+    const Missing why = look_for(coupon, next, reader);
+    if (why == Missing::not_yet) return {};
+    if (auto done = save(coupon, next, reader, why); !done) return done;
+    if (saves_ >= options_.saves_max) return {};
   }
   return {};
 }
 
-// A later event has come without it, or nothing comes any more.
-bool Repair::is_lost(const Coupon& coupon, const OutboxEntry& entry) const {
-  if (entry.last_sequence() < coupon.seen) return true;
+// A later event has come without it, or nothing comes any more. That is for the reader of its partition to
+// say: to any other member of the group a backlog of that one looks the same.
+Repair::Missing Repair::look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const {
+  if (entry.last_sequence() < coupon.seen) return Missing::lost;
   const auto time = ticker().now();
-  return entry.last_sequence() <= coupon.awaited && time - coupon.awaited_since >= options_.overdue &&
-         time - *quiet_since_ >= options_.overdue;
+  if (entry.last_sequence() > coupon.awaited || time - coupon.awaited_since < options_.overdue ||
+      time - *quiet_since_ < options_.overdue)
+    return Missing::not_yet;
+  switch (reader.reach(entry.coupon_id)) {
+    case EventConsumer::Reach::unknown:
+      return Missing::not_yet;
+    case EventConsumer::Reach::held_back:
+      return Missing::held_back;
+    case EventConsumer::Reach::to_end:
+      return Missing::lost;
+  }
+  broken_invariant("a reach is one of those there are");
 }
 
-Result<void> Repair::save(const OutboxEntry& entry, const Reader& reader) {
+Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why) {
   SaveBatch batch{reader.group, reader.topic, {}, {}, {{entry.coupon_id, entry.epoch}}};
   for (std::size_t i = 0; i < entry.users.size(); ++i) {
-    batch.events.push_back({entry.coupon_id, entry.users[i],
-                            entry.first_sequence + static_cast<std::int64_t>(i), entry.issued_at,
-                            entry.epoch});
+    const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+    if (coupon.refused.contains(sequence)) continue;
+    batch.events.push_back({entry.coupon_id, entry.users[i], sequence, entry.issued_at, entry.epoch});
   }
-  const auto rows = store_.holders_among(entry.coupon_id, entry.users);
-  if (!rows) return rows.error();
-  const auto saved = store_.save(batch);
-  if (!saved) return saved.error();
-  if (*saved == SaveOutcome::busy) return Error{Errc::not_now, "somebody holds a row of the store"};
-  if (*saved != SaveOutcome::saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
-  const std::size_t added = entry.users.size() - std::min(entry.users.size(), rows->size());
-  lost_.add(added);
-  log::warn("events that the log had confirmed did not come out of it: saved from the outbox",
+  const auto before = store_.holders_among(entry.coupon_id, entry.users);
+  if (!before) return before.error();
+  auto saved = save_rows(coupon, std::move(batch));
+  const auto after = store_.holders_among(entry.coupon_id, entry.users);
+  if (!after) return saved ? Result<void>(after.error()) : saved;
+  const std::size_t added = after->size() - std::min(after->size(), before->size());
+  if (added == 0) return saved;
+  if (why == Missing::lost) lost_.add(added);
+  log::warn(why == Missing::lost
+                ? "events that the log had confirmed did not come out of it: saved from the outbox"
+                : "events that the log holds back behind an open transaction are saved from the outbox",
             {{"coupon", entry.coupon_id},
              {"first", entry.first_sequence},
              {"last", entry.last_sequence()},
              {"saved", added}});
+  return saved;
+}
+
+// What the store rejects as a whole is tried by halves, down to the event that is at fault.
+Result<void> Repair::save_rows(Coupon& coupon, SaveBatch batch) {
+  std::vector<std::vector<IssuedEvent>> parts;
+  parts.push_back(std::exchange(batch.events, {}));
+  while (!parts.empty() && saves_ < options_.saves_max) {
+    batch.events = std::move(parts.back());
+    parts.pop_back();
+    const auto saved = store_.save(batch);
+    ++saves_;
+    if (saved && *saved == SaveOutcome::saved) continue;
+    if (saved && *saved == SaveOutcome::busy)
+      return Error{Errc::not_now, "somebody holds a row of the store"};
+    if (saved) return Error{Errc::gate_epoch, "the coupon is being recovered"};
+    if (saved.error().code != Errc::rejected || batch.events.empty()) return saved.error();
+    if (batch.events.size() > 1) {
+      const auto middle = batch.events.begin() + static_cast<std::ptrdiff_t>(batch.events.size() / 2);
+      parts.emplace_back(middle, batch.events.end());
+      parts.emplace_back(batch.events.begin(), middle);
+      continue;
+    }
+    const IssuedEvent& event = batch.events.front();
+    coupon.refused.insert(event.sequence);
+    rejected_.add();
+    log::error("the store rejects a row of the outbox: it is not saved",
+               {{"coupon", event.coupon_id},
+                {"user", event.user_id},
+                {"sequence", event.sequence},
+                {"issued_at", format_rfc3339(event.issued_at)},
+                {"why", saved.error().message}});
+  }
   return {};
 }
 
-// How many entries from the front have all their users in the store.
-Result<std::size_t> Repair::saved_entries(std::span<const OutboxEntry> entries) const {
+// How many entries from the front have all their users in the store, but for those that it rejects.
+Result<std::size_t> Repair::saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const {
   std::vector<std::string> users;
   for (const OutboxEntry& entry : entries) std::ranges::copy(entry.users, std::back_inserter(users));
   const auto rows = store_.holders_among(entries.front().coupon_id, users);
@@ -244,8 +298,12 @@ Result<std::size_t> Repair::saved_entries(std::span<const OutboxEntry> entries) 
   for (const Holder& row : *rows) saved.push_back(row.user_id);
   std::ranges::sort(saved);
   const auto all_saved = [&](const OutboxEntry& entry) {
-    return std::ranges::all_of(
-        entry.users, [&](const std::string& user) { return std::ranges::binary_search(saved, user); });
+    for (std::size_t i = 0; i < entry.users.size(); ++i) {
+      const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      if (!coupon.refused.contains(sequence) && !std::ranges::binary_search(saved, entry.users[i]))
+        return false;
+    }
+    return true;
   };
   return static_cast<std::size_t>(std::ranges::find_if_not(entries, all_saved) - entries.begin());
 }

@@ -24,7 +24,7 @@ struct RepairOptions {
                                               ///< that waits for its dead letter leaves such a gap for long
 
   /// The log is quiet, and an entry that it has confirmed has been seen waiting by this process, for so long:
-  /// it is lost.
+  /// it is lost, if the reader has read all that the log has of its coupon.
   std::chrono::milliseconds overdue{5'000};
   std::chrono::milliseconds forget_after{60'000};  ///< a coupon at rest, of which no event came
   std::size_t active_max = 10'000;                 ///< hints read in one look
@@ -33,6 +33,9 @@ struct RepairOptions {
   std::chrono::milliseconds busy_pause{4'000};
   std::chrono::milliseconds busy_pause_max{30'000};
   std::size_t busy_max = 2;  ///< in one look: each costs the consumer a call's time
+
+  /// Of one coupon in one look, where the store rejects a row: which one it is must be found out.
+  std::size_t saves_max = 64;
   OutboxSweepOptions sweep{};
 };
 
@@ -63,11 +66,16 @@ class Repair {
 
   /// Looks, when it is time, for watermarks that lag behind the store (a consumer died between its commit and
   /// the trim), and for events that the log has lost, which are saved. `idle`: the log has nothing more to
-  /// read. `reader` is the consumer: what it has of a coupon that `waits` is not lost.
+  /// read. An event whose row the store rejects is left out, for good: the log names it. `reader` is the
+  /// consumer: what it has of a coupon that `waits` is not lost, and nothing is of which another member may
+  /// read, or this one has not read, what the log has.
   struct Reader {
     std::string group;
     std::string topic;
     std::function<bool(const std::string& coupon_id)> waits = [](const std::string&) { return false; };
+    std::function<EventConsumer::Reach(const std::string& coupon_id)> reach = [](const std::string&) {
+      return EventConsumer::Reach::to_end;
+    };
   };
   std::vector<Watermark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
 
@@ -82,6 +90,7 @@ class Repair {
     // Up to `awaited` the log has confirmed everything, as was first seen then.
     Sequence awaited = 0;
     TimePoint awaited_since{};
+    std::set<Sequence> refused{};        // whose rows the store rejects: they stand in nobody's way
     std::chrono::milliseconds pause{0};  // after the store had no time for it
     TimePoint not_before{};
   };
@@ -94,9 +103,11 @@ class Repair {
   void ask(const std::vector<std::string>& ids);
   void await(Coupon& coupon, Sequence published) const;
   Result<void> advance(Coupon& coupon, const std::string& id, Sequence published, const Reader& reader);
-  bool is_lost(const Coupon& coupon, const OutboxEntry& entry) const;
-  Result<std::size_t> saved_entries(std::span<const OutboxEntry> entries) const;
-  Result<void> save(const OutboxEntry& entry, const Reader& reader);
+  enum class Missing { not_yet, held_back, lost };
+  Missing look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
+  Result<std::size_t> saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const;
+  Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why);
+  Result<void> save_rows(Coupon& coupon, SaveBatch batch);
 
   Store& store_;
   Outbox& outbox_;
@@ -111,7 +122,9 @@ class Repair {
   TimePoint next_look_{};
   TimePoint next_gap_look_{};
   std::optional<TimePoint> quiet_since_;  // of the log
+  std::size_t saves_ = 0;                 // of the coupon that is looked at
   Counter& lost_;
+  Counter& rejected_;
 };
 
 }  // namespace seonchak

@@ -60,16 +60,21 @@ struct Lost : World {
   }
 
   /// Looks for `duration` of the ticker's time, ten times a second. Returns how many coupons were asked for.
-  std::size_t look(Repair& repair, std::chrono::milliseconds duration) {
+  std::size_t look(Repair& repair, std::chrono::milliseconds duration,
+                   EventConsumer::Reach reach = EventConsumer::Reach::to_end) {
+    const auto no = [](const std::string&) { return false; };
+    const auto read = [reach](const std::string&) { return reach; };
     std::size_t asked = 0;
     gate.on_progress = [&](std::size_t count) { asked += count; };
     for (const auto until = time.passed + duration; time.passed < until; time.passed += step) {
-      const auto watermarks = repair.step(*catalog.snapshot(), {"group", "topic"}, true);
+      const auto watermarks = repair.step(*catalog.snapshot(), {"group", "topic", no, read}, true);
       for (const auto& answer : memory_gate.raise_persisted(watermarks)) EXPECT_TRUE(answer);
     }
     gate.on_progress = nullptr;
     return asked;
   }
+
+  std::uint64_t lost() { return metrics.counter("seonchak_consumer_lost_by_log_total", "").value(); }
 
   static constexpr std::chrono::milliseconds step{100};
   HandTime time;
@@ -128,6 +133,65 @@ TEST(Repair, RowsThatAreHeldKeepNoOtherCouponWaiting) {
   world.store.busy_coupons.clear();
   world.look(repair, std::chrono::seconds(60));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(world.saved_sequences("a" + std::to_string(i)), one_to(2));
+}
+
+// Another member reads its partition, or this one is not through.
+TEST(Repair, WhatIsNotReadToItsEndIsNotLost) {
+  Lost world;
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::minutes(10), EventConsumer::Reach::unknown);
+  EXPECT_TRUE(world.saved_sequences("c").empty());
+  EXPECT_EQ(world.lost(), 0U);
+  world.look(repair, std::chrono::seconds(10));
+  EXPECT_EQ(world.saved_sequences("c"), one_to(2));
+  EXPECT_EQ(world.lost(), 4U);
+}
+
+TEST(Repair, WhatATransactionHoldsBackIsSavedAndNotLost) {
+  Lost world;
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(10), EventConsumer::Reach::held_back);
+  for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
+  EXPECT_EQ(world.lost(), 0U);
+}
+
+TEST(Repair, ARejectedRowKeepsNoOtherFromBeingSaved) {
+  Lost world;
+  std::vector<std::string> users;
+  for (int i = 0; i < 500; ++i) users.push_back("kim" + std::to_string(i));
+  for (const int sick : {0, 7, 8, 250, 499}) world.store.rejected_users.insert(users[std::size_t(sick)]);
+  ASSERT_TRUE(world.memory_gate.claim_now({"big", world.create("big", 1'000).epoch, 0, users}));
+  world.issue("big", 2);
+  const Watermark published{"big", 502, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(20));
+  const auto saved = world.saved_sequences("big");
+  EXPECT_EQ(saved.size(), 497U);
+  EXPECT_EQ(saved.back(), 502);
+  EXPECT_EQ(world.metrics.counter("seonchak_consumer_rejected_by_repair_total", "").value(), 5U);
+  EXPECT_EQ(world.progress("big").persisted, 502);
+  for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
+}
+
+// To find out which rows are at fault costs a save for each, but no look takes long for it.
+TEST(Repair, ManyRejectedRowsTakeNoLongTurn) {
+  Lost world;
+  std::vector<std::string> users;
+  for (int i = 0; i < 300; ++i) users.push_back("kim" + std::to_string(i));
+  world.store.rejected_users.insert(users.begin(), users.end());
+  ASSERT_TRUE(world.memory_gate.claim_now({"big", world.create("big", 1'000).epoch, 0, users}));
+  world.issue("big", 1);
+  const Watermark published{"big", 301, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  world.look(repair, std::chrono::seconds(5));
+  const std::size_t before = world.faults.calls("save");
+  world.look(repair, std::chrono::seconds(10));
+  EXPECT_LE(world.faults.calls("save") - before, 6 * RepairOptions().saves_max);
+  world.look(repair, std::chrono::seconds(60));
+  EXPECT_EQ(world.saved_sequences("big"), (std::vector<Sequence>{301}));
+  EXPECT_EQ(world.metrics.counter("seonchak_consumer_rejected_by_repair_total", "").value(), 300U);
 }
 
 TEST(Repair, GoesOverNoHole) {

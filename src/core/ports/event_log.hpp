@@ -61,7 +61,7 @@ class EventPublisher {
   virtual ~EventPublisher() = default;
 
   /// Queues events, in order, and returns how many were taken: fewer than given when the bounded queue is
-  /// full.
+  /// full, or that share of it which the next one's coupon may have.
   virtual std::size_t publish(std::span<const IssuedEvent> events) = 0;
 
   struct Report {
@@ -167,6 +167,20 @@ class EventConsumer {
 
   /// Tells the log how far the store has come, for its lag tools; the truth stays in the store.
   virtual void committed(std::span<const LogPosition> positions) = 0;
+
+  enum class Reach {
+    unknown,   ///< another member reads it, or this one has not come to its end, or cannot tell
+    to_end,    ///< all of it
+    held_back  ///< all that can be read: behind that begins a transaction of somebody else that is open
+  };
+
+  /// How far this member has read what the log has of a coupon. May ask the log, which can take a second when
+  /// that does not answer.
+  virtual Reach reach(const std::string& coupon_id) = 0;
+
+  /// The partitions of this member that were read as far as they can be, and have more: somebody else's
+  /// transaction is open. Each with the offset at which that begins. Asks nobody.
+  virtual std::vector<LogPosition> held_back() = 0;
 
   /// Under which names the store keeps the positions.
   virtual const std::string& group() const = 0;

@@ -24,6 +24,7 @@ class FaultyPublisher final : public EventPublisher {
 
   std::size_t publish(std::span<const IssuedEvent> events) override {
     if (faults_.next("publish") != Fault::none) return 0;
+    if (!events.empty() && no_room_for.contains(events.front().coupon_id)) return 0;
     const std::size_t taken = std::min(events.size(), queue_max_ - queue_.size());
     queue_.insert(queue_.end(), events.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken));
     return taken;
@@ -44,6 +45,8 @@ class FaultyPublisher final : public EventPublisher {
   Result<void> check() override {
     return faults_.run("log_check", [&] { return inner_->check(); });
   }
+
+  std::set<std::string> no_room_for;  ///< coupons of whose events none is taken
 
  private:
   Report lose() {
@@ -100,11 +103,14 @@ class FaultyConsumer final : public EventConsumer {
     return faults_.run("dead_letter", [&] { return inner_->dead_letter(refused); });
   }
   void committed(std::span<const LogPosition> positions) override { inner_->committed(positions); }
+  Reach reach(const std::string& coupon_id) override { return inner_->reach(coupon_id); }
+  std::vector<LogPosition> held_back() override { return held; }
   const std::string& group() const override { return inner_->group(); }
   const std::string& topic() const override { return inner_->topic(); }
 
   std::map<std::int64_t, Message> strange;  ///< by offset: what a reader finds there instead
   std::set<std::int64_t> kept;              ///< offsets
+  std::vector<LogPosition> held;            ///< what held_back() says
   std::size_t bytes_kept_of_each = 1;
 
  private:

@@ -71,6 +71,8 @@ class FaultyStore : public Store {
       if (busy_positions && !batch.positions.empty()) return SaveOutcome::busy;
       const auto refused = [&](const auto& each) { return refused_coupons.contains(each.coupon_id); };
       if (std::ranges::any_of(batch.events, refused)) return Error{Errc::not_now, "postgresql P0001: no"};
+      const auto rejected = [&](const auto& each) { return rejected_users.contains(each.user_id); };
+      if (std::ranges::any_of(batch.events, rejected)) return Error{Errc::rejected, "postgresql 23514: no"};
       return inner_.save(batch);
     });
   }
@@ -149,6 +151,7 @@ class FaultyStore : public Store {
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
   std::set<std::string> refused_coupons;          ///< whose rows a trigger of the database refuses
+  std::set<std::string> rejected_users;           ///< whose rows break a constraint of the database
   bool busy_positions = false;                    ///< somebody holds the position's row
 
  private:

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/invariant.hpp"
+#include "events/kafka/partition.hpp"
 
 namespace seonchak::kafka {
 
@@ -29,7 +30,25 @@ Confirmations::Coupons::value_type& Confirmations::coupon(const std::string& cou
                   [](const auto& entry) { return entry.second.first == none && !entry.second.changed; });
     prune_at_ = std::max(idle_coupons_max, 2 * coupons_.size());
   }
-  return *coupons_.emplace(coupon_id, Coupon{}).first;
+  const auto partition = partition_of(coupon_id, static_cast<int>(of_partition_.size()));
+  return *coupons_.emplace(coupon_id, Coupon{.partition = partition}).first;
+}
+
+bool Confirmations::has_room_for(const std::string& coupon_id) {
+  if (full()) return false;
+  if (of_partition_.size() == 1) return true;
+  const auto partition = static_cast<std::size_t>(coupon(coupon_id).second.partition);
+  return of_partition_[partition] < slots_.size() - in_flight_;
+}
+
+void Confirmations::spread(int partitions) {
+  const auto count = static_cast<std::size_t>(partitions);
+  if (count == of_partition_.size()) return;
+  of_partition_.assign(count, 0);
+  for (auto& [coupon_id, queue] : coupons_) {
+    queue.partition = partition_of(coupon_id, partitions);
+    of_partition_[static_cast<std::size_t>(queue.partition)] += queue.in_flight;
+  }
 }
 
 void Confirmations::add(const std::string& coupon_id, Sequence sequence, Epoch epoch) {
@@ -41,6 +60,8 @@ void Confirmations::add(const std::string& coupon_id, Sequence sequence, Epoch e
   ++in_flight_;
 
   Coupon& queue = entry.second;
+  ++queue.in_flight;
+  ++of_partition_[static_cast<std::size_t>(queue.partition)];
   if (queue.first == none) {
     queue.first = ticket;
   } else {
@@ -63,6 +84,8 @@ void Confirmations::delivered(Ticket ticket) {
     slots_[done] = Slot{.next = free_};
     free_ = done;
     --in_flight_;
+    --queue.in_flight;
+    --of_partition_[static_cast<std::size_t>(queue.partition)];
   }
 }
 
@@ -79,6 +102,7 @@ std::vector<Watermark> Confirmations::take() {
 void Confirmations::clear() {
   changed_.clear();
   coupons_.clear();
+  std::ranges::fill(of_partition_, 0);
   release_all();
 }
 

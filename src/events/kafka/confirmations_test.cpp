@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "events/kafka/partition.hpp"
+
 namespace seonchak::kafka {
 namespace {
 
@@ -30,6 +32,53 @@ TEST(Confirmations, ASequenceWaitsForThoseQueuedBeforeIt) {
   EXPECT_EQ(confirmations.take(), (std::vector<Watermark>{{"x", 3, 1}}));
   EXPECT_TRUE(confirmations.take().empty());
   EXPECT_EQ(confirmations.in_flight(), 0u);
+}
+
+/// How many events of a coupon find room.
+std::size_t fill(Confirmations& confirmations, const std::string& coupon_id) {
+  std::size_t added = 0;
+  while (confirmations.has_room_for(coupon_id))
+    add(confirmations, coupon_id, Sequence(static_cast<std::int64_t>(++added)));
+  return added;
+}
+
+std::string coupon_of(std::int32_t partition, int partitions, const std::string& prefix = "c") {
+  for (int i = 0;; ++i) {
+    const std::string id = prefix + std::to_string(i);
+    if (partition_of(id, partitions) == partition) return id;
+  }
+}
+
+TEST(Confirmations, TheOnlyPartitionHasAllRoom) {
+  Confirmations confirmations(100);
+  EXPECT_EQ(fill(confirmations, "x"), 100u);
+}
+
+TEST(Confirmations, NoPartitionTakesTheRoomOfTheOthers) {
+  Confirmations confirmations(120);
+  confirmations.spread(3);
+  EXPECT_EQ(fill(confirmations, coupon_of(0, 3)), 60u);
+  EXPECT_EQ(fill(confirmations, coupon_of(0, 3, "another")), 0u) << "no more for many coupons of it";
+  EXPECT_EQ(fill(confirmations, coupon_of(1, 3)), 30u);
+  const std::string well = coupon_of(2, 3);
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_TRUE(confirmations.has_room_for(well));
+    confirmations.delivered(add(confirmations, well, i + 1));
+  }
+}
+
+TEST(Confirmations, WhatWasQueuedBeforeThePartitionsWereKnownCounts) {
+  Confirmations confirmations(100);
+  const std::string sick = coupon_of(1, 2);
+  const Ticket first = add(confirmations, sick, 1);
+  for (std::int64_t next = 2; next <= 90; ++next) add(confirmations, sick, Sequence(next));
+  confirmations.spread(2);
+  EXPECT_FALSE(confirmations.has_room_for(sick));
+  EXPECT_EQ(fill(confirmations, coupon_of(0, 2)), 5u);
+  confirmations.delivered(first);
+  EXPECT_EQ(confirmations.in_flight(), 94u);
+  confirmations.clear();
+  EXPECT_EQ(fill(confirmations, sick), 50u);
 }
 
 TEST(Confirmations, CouponsDoNotWaitForEachOther) {

@@ -16,6 +16,7 @@
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/log_ends.hpp"
 #include "events/kafka/original.hpp"
+#include "events/kafka/reading.hpp"
 #include "events/kafka/record.hpp"
 
 namespace seonchak {
@@ -37,7 +38,8 @@ class KafkaConsumer : public EventConsumer {
         target_(parse_url(options.url)),
         dead_letters_(options_, target_),
         lag_(target_.topic),
-        ends_(target_.topic) {
+        ends_(target_.topic),
+        reading_(options_, target_) {
     connect();
   }
 
@@ -77,6 +79,7 @@ class KafkaConsumer : public EventConsumer {
     if (partitions_.empty() || !client_) return {};
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
     next_.clear();
+    reading_.clear();
     before_.clear();
     suspicious_ = false;
     for (const std::int32_t partition : partitions_) {
@@ -131,6 +134,16 @@ class KafkaConsumer : public EventConsumer {
   void committed(std::span<const LogPosition> positions) override {
     lag_.reached(positions);
     lag_.write_if_due(client_.get());
+  }
+
+  Reach reach(const std::string& coupon_id) override {
+    if (!client_ || failed_ || changed_ || waiting_for_start_) return Reach::unknown;
+    return reading_.reach(client_.get(), partitions_, coupon_id);
+  }
+
+  std::vector<LogPosition> held_back() override {
+    if (!client_ || waiting_for_start_) return {};
+    return reading_.held_back(client_.get(), partitions_);
   }
 
   const std::string& group() const override { return options_.group; }
@@ -233,6 +246,7 @@ class KafkaConsumer : public EventConsumer {
       const int timeout_ms = raw_.empty() ? static_cast<int>(until(deadline).count()) : 0;
       MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
       if (changed_ || failed_ || !message) return;
+      reading_.saw(*message);
       if (!belongs_here(*message)) {
         if (waiting_for_start_) return;
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -298,6 +312,7 @@ class KafkaConsumer : public EventConsumer {
     partitions_.clear();
     next_.clear();
     ends_.clear();
+    reading_.clear();
     before_.clear();
     made_anew_.clear();
     lag_.forget();
@@ -364,6 +379,7 @@ class KafkaConsumer : public EventConsumer {
   GroupLag lag_;
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
   LogEnds ends_;
+  Reading reading_;
   RecordsBefore before_;
   std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start
   bool suspicious_ = false;           // the topic was away: its next record may be another topic's

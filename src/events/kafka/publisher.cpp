@@ -42,7 +42,9 @@ class KafkaPublisher : public EventPublisher {
   std::size_t publish(std::span<const IssuedEvent> events) override {
     if (!client_ || failed_ || SteadyClock::now() < usable_at_) return 0;
     std::size_t taken = 0;
-    while (taken < events.size() && !confirmations_.full() && produce(events[taken])) ++taken;
+    while (taken < events.size() && confirmations_.has_room_for(events[taken].coupon_id) &&
+           produce(events[taken]))
+      ++taken;
     return taken;
   }
 
@@ -70,6 +72,7 @@ class KafkaPublisher : public EventPublisher {
     if (!count && count.error().code == Errc::not_found)
       return create_topics_again(client_.get(), options_, target_);
     if (!count) return count.error();
+    confirmations_.spread(*count);
     return {};
   }
 

@@ -161,6 +161,12 @@ class MemoryLog::Consumer : public EventConsumer {
     }
   }
 
+  Reach reach(const std::string&) override {
+    const MutexLock lock(shared_->mutex);
+    return started_ && next_offset_ == shared_->end_offset() ? Reach::to_end : Reach::unknown;
+  }
+  std::vector<LogPosition> held_back() override { return {}; }
+
   const std::string& group() const override { return shared_->options.group; }
   const std::string& topic() const override { return shared_->topic; }
 

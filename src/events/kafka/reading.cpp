@@ -1,0 +1,111 @@
+#include "events/kafka/reading.hpp"
+
+#include <algorithm>
+
+#include <librdkafka/rdkafka.h>
+
+#include "events/kafka/partition.hpp"
+
+namespace seonchak::kafka {
+
+namespace {
+
+using Reach = EventConsumer::Reach;
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds answer_valid{1'000};
+constexpr milliseconds ask_again{10'000};  ///< a partition without a leader costs the consumer a call's time
+
+/// Events written before partitions were added lie in another partition. For so long they are looked for in
+/// all.
+constexpr milliseconds partitions_settle{60'000};
+
+}  // namespace
+
+void Reading::saw(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    next_[message.partition] = message.offset + 1;
+    at_end_.erase(message.partition);
+  } else if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    // Markers of transactions may lie before it, which are never handed out.
+    next_[message.partition] = message.offset;
+    at_end_.insert(message.partition);
+  }
+}
+
+void Reading::clear() {
+  next_.clear();
+  at_end_.clear();
+  ends_.clear();
+}
+
+Reach Reading::reach(rd_kafka_t* client, std::span<const std::int32_t> owned, const std::string& coupon_id) {
+  if (owned.empty()) return Reach::unknown;
+  const auto count = partitions(client);
+  if (!count) return Reach::unknown;
+  const bool settled = *count == 1 || SteadyClock::now() - partitions_since_ >= partitions_settle;
+  const auto own = std::ranges::find(owned, partition_of(coupon_id, *count));
+  if (settled) return own == owned.end() ? Reach::unknown : reach(client, *own);
+  if (owned.size() < static_cast<std::size_t>(*count)) return Reach::unknown;
+  auto least = Reach::to_end;
+  for (const std::int32_t partition : owned) {
+    const auto one = reach(client, partition);
+    if (one == Reach::unknown) return one;
+    if (one == Reach::held_back) least = one;
+  }
+  return least;
+}
+
+Reach Reading::reach(rd_kafka_t* client, std::int32_t partition) {
+  const auto last = end(client, partition);
+  const auto next = next_.find(partition);
+  if (!last || next == next_.end() || next->second < *last) return Reach::unknown;
+  return is_held_back(client, partition) ? Reach::held_back : Reach::to_end;
+}
+
+// The end that comes with what is fetched is the partition's own, that of what can be read another.
+bool Reading::is_held_back(rd_kafka_t* client, std::int32_t partition) const {
+  if (!at_end_.contains(partition)) return false;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  const auto error = rd_kafka_get_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high);
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > next_.at(partition);
+}
+
+std::vector<LogPosition> Reading::held_back(rd_kafka_t* client, std::span<const std::int32_t> owned) const {
+  std::vector<LogPosition> held;
+  for (const std::int32_t partition : owned) {
+    if (is_held_back(client, partition)) held.push_back({partition, next_.at(partition)});
+  }
+  return held;
+}
+
+template <typename T>
+bool Reading::fresh(const std::optional<Answer<T>>& answer) {
+  if (!answer) return false;
+  return SteadyClock::now() - answer->asked_at < (answer->value ? answer_valid : ask_again);
+}
+
+std::optional<int> Reading::partitions(rd_kafka_t* client) {
+  if (fresh(partitions_)) return partitions_->value;
+  const Topic topic(rd_kafka_topic_new(client, target_.topic.c_str(), nullptr));
+  const auto count = partition_count(client, topic.get(), target_, milliseconds(options_.check_timeout_ms));
+  const auto time = SteadyClock::now();
+  partitions_ = {count ? std::optional(*count) : std::nullopt, time};
+  if (count && *count != std::exchange(last_partitions_, *count)) partitions_since_ = time;
+  return partitions_->value;
+}
+
+std::optional<std::int64_t> Reading::end(rd_kafka_t* client, std::int32_t partition) {
+  auto& answer = ends_[partition];
+  if (fresh(answer)) return answer->value;
+  std::int64_t low = 0;
+  std::int64_t high = 0;  // of what can be read: the client reads what is committed
+  const auto error = rd_kafka_query_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high,
+                                                      options_.check_timeout_ms);
+  answer = {error == RD_KAFKA_RESP_ERR_NO_ERROR ? std::optional(high) : std::nullopt, SteadyClock::now()};
+  return answer->value;
+}
+
+}  // namespace seonchak::kafka
