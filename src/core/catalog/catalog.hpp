@@ -113,6 +113,8 @@ class Catalog {
 
   Result<bool> read_page(Reading& reading, Found& changed) REQUIRES(refresh_mutex_);
   Result<void> fetch_changes(Reading& reading, Found& changed) REQUIRES(refresh_mutex_);
+  std::string too_many() const;
+  void leave_out(const Coupon& row, const std::string& why, Reading& reading) REQUIRES(refresh_mutex_);
   void compare(TimePoint time) REQUIRES(refresh_mutex_);
   void go_on_reloading() REQUIRES(refresh_mutex_);
   void finish_reload() REQUIRES(refresh_mutex_);
