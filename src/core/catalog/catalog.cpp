@@ -95,14 +95,13 @@ Result<bool> Catalog::read_page(Reading& reading, Found& changed) {
   if (!page) return page.error();
   if (page->empty()) return true;
   const auto known = snapshot();
-  const std::size_t room = options_.coupons_max - std::min(options_.coupons_max, known->coupons().size());
   for (Coupon& row : *page) {
     // What moves back would be read for ever.
     if (row.revision <= reading.revision)
       return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
     reading.revision = row.revision;
     const bool added = !known->find(row.id) && !reading.coupons.contains(row.id);
-    const bool fits = !added || reading.added < room;
+    const bool fits = !added || reading.added < reading.room;
     if (const auto why = why_not_served(row); why || !fits) {
       leave_out(row, why ? std::string(*why) : too_many(), reading);
       if (reading.coupons.erase(row.id) > 0)
@@ -147,7 +146,8 @@ Result<void> Catalog::refresh() {
   const MutexLock refreshing(refresh_mutex_);
   const auto began = ticker().now();
   const auto before = snapshot();
-  Reading reading{.revision = revision_};
+  Reading reading{.revision = revision_,
+                  .room = options_.coupons_max - std::min(options_.coupons_max, before->coupons().size())};
   Found changed;
   std::vector<std::string> gone;
   const auto outcome = fetch_changes(reading, changed);
@@ -198,7 +198,8 @@ void Catalog::compare(TimePoint time) {
              {"known_revision", known.revision_max},
              {"in_store", in_store->count},
              {"store_revision", in_store->revision_max}});
-  reload_.emplace(Reading{});
+  // What is known and gone takes no room; how much that is shows in the end.
+  reload_.emplace(Reading{.room = options_.coupons_max});
   go_on_reloading();
 }
 
@@ -216,6 +217,7 @@ void Catalog::go_on_reloading() {
 void Catalog::finish_reload() {
   Reading reading = std::move(*reload_);
   reload_.reset();
+  leave_out_too_many(reading);
   const auto before = snapshot();
   Found changed;
   for (auto& [id, coupon] : reading.coupons) {
@@ -237,6 +239,22 @@ void Catalog::finish_reload() {
   unserved_ = std::move(reading.unserved);
   publish(std::move(reading.coupons));
   if (changed_ && !(changed.empty() && gone.empty())) changed_(changed, gone);
+}
+
+// Those that are served stay so; of the others, the ones that were left alone the longest come first.
+void Catalog::leave_out_too_many(Reading& reading) {
+  const auto known = snapshot();
+  Found added;
+  for (const auto& [id, coupon] : reading.coupons) {
+    if (!known->find(id)) added.push_back(coupon);
+  }
+  std::ranges::sort(added, {}, [](const auto& coupon) { return coupon->revision; });
+  const std::size_t kept = reading.coupons.size() - added.size();
+  const std::size_t room = options_.coupons_max - std::min(options_.coupons_max, kept);
+  for (std::size_t i = room; i < added.size(); ++i) {
+    leave_out(*added[i], too_many(), reading);
+    reading.coupons.erase(added[i]->id);
+  }
 }
 
 void Catalog::run() {
