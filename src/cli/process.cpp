@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/named_thread.hpp"
+#include "base/ticker.hpp"
 #include "cli/stop_signals.hpp"
 #include "core/chain/consumer.hpp"
 #include "core/chain/relay.hpp"
@@ -41,6 +42,11 @@ static_assert(drain_requests_max + drain_relay_max + drain_consumer_max + last_s
 
 /// A role whose step has not ended for so long hangs.
 constexpr milliseconds role_hangs_after{10'000};
+
+/// As long as a part that is asked may be silent (PartChecksOptions), and longer than claims go on where they
+/// need a fresh catalog.
+constexpr milliseconds catalog_stale_after{3'500};
+static_assert(catalog_stale_after > safety_times.fence_lease);
 
 std::string unique_owner() {
   std::array<char, 256> host{};
@@ -101,7 +107,8 @@ Process::~Process() {
 
 std::vector<std::string> Process::required_dependencies() const {
   // Issuing goes on without the log and the database: only a process that does nothing else needs them to be
-  // ready.
+  // ready. Where another server may take the gate over, it needs to hear of that from the database.
+  if (config_.has(Role::api) && adapters_.gate_fails_over) return {"gate", "catalog"};
   if (config_.has(Role::api)) return {"gate"};
   return {"gate", "log", "store"};
 }
@@ -110,6 +117,7 @@ void Process::start() {
   if (auto loaded = catalog_.start(); !loaded)
     throw StartupError("loading the coupons: " + loaded.error().message);
   health_.note("store", {});  // it has just answered
+  health_.note("catalog", {});
   health_.note("gate", adapters_.control->check());
 
   ServerOptions options;
@@ -268,6 +276,14 @@ Result<void> Process::coupons_propagated() const {
                std::to_string(stuck) + " coupons cannot be propagated to the gate: see the log"};
 }
 
+Result<void> Process::catalog_is_fresh() const {
+  const auto age = ticker().now() - catalog_.current_as_of();
+  if (age < catalog_stale_after) return {};
+  return Error{Errc::unavailable, "the coupons in the store could not be read for " +
+                                      std::to_string(std::chrono::floor<std::chrono::seconds>(age).count()) +
+                                      " s"};
+}
+
 void Process::start_checks() {
   checks_.add("gate", "check-gate", [this]() -> PartChecks::Check {
     return [gate = adapters_.make_control()] { return gate->check(); };
@@ -292,6 +308,7 @@ void Process::monitor() {
       if (config_.has(Role::relay)) note_if_hung("relay", relay_stepped_at_);
       if (config_.has(Role::consumer)) note_if_hung("consumer", consumer_stepped_at_);
       if (config_.has(Role::api)) health_.note("coupons", coupons_propagated());
+      health_.note("catalog", catalog_is_fresh());
       next = steady_clock::now() + monitor_period;
     }
     lines_dropped.add(log::dropped() - lines_dropped.value());

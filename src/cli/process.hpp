@@ -54,6 +54,7 @@ class Process {
   void note_if_hung(const std::string& role, const std::atomic<std::chrono::steady_clock::rep>& stepped_at);
   void propagate();
   Result<void> coupons_propagated() const;
+  Result<void> catalog_is_fresh() const;
   std::vector<std::string> required_dependencies() const;
 
   const ServeConfig config_;

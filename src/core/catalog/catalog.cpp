@@ -95,31 +95,36 @@ Result<bool> Catalog::read_page(Reading& reading, Found& changed) {
   if (!page) return page.error();
   if (page->empty()) return true;
   const auto known = snapshot();
-  const std::size_t room = options_.coupons_max - std::min(options_.coupons_max, known->coupons().size());
   for (Coupon& row : *page) {
     // What moves back would be read for ever.
     if (row.revision <= reading.revision)
       return Error{Errc::unavailable, "the store gives coupon " + row.id + " out of order"};
     reading.revision = row.revision;
-    // A row that somebody else has written: ids become parts of keys and messages as they are.
-    const bool valid = valid_coupon_id(row.id);
     const bool added = !known->find(row.id) && !reading.coupons.contains(row.id);
-    if (!valid || (added && reading.added >= room)) {
-      const bool told = unserved_.contains(row.id) || reading.unserved.contains(row.id);
-      if (!told && !valid) log::error("coupon not served: its id is not a valid one", {{"coupon", row.id}});
-      if (!told && valid) {
-        log::error("coupon not served: too many coupons",
-                   {{"coupon", row.id}, {"max", options_.coupons_max}});
-      }
-      reading.unserved.insert_or_assign(row.id, row.revision);
+    const bool fits = !added || reading.added < reading.room;
+    if (const auto why = why_not_served(row); why || !fits) {
+      leave_out(row, why ? std::string(*why) : too_many(), reading);
+      if (reading.coupons.erase(row.id) > 0)
+        std::erase_if(changed, [&](const auto& coupon) { return coupon->id == row.id; });
       continue;
     }
     if (added) ++reading.added;
+    reading.unserved.erase(row.id);
     const auto coupon = std::make_shared<const Coupon>(std::move(row));
     reading.coupons.insert_or_assign(coupon->id, coupon);
     changed.push_back(coupon);
   }
   return page->size() < coupons_page_max;
+}
+
+std::string Catalog::too_many() const {
+  return "too many coupons: " + std::to_string(options_.coupons_max) + " are";
+}
+
+void Catalog::leave_out(const Coupon& row, const std::string& why, Reading& reading) {
+  const bool told = unserved_.contains(row.id) || reading.unserved.contains(row.id);
+  if (!told) log::error("coupon not served: " + why, {{"coupon", row.id}});
+  reading.unserved.insert_or_assign(row.id, row.revision);
 }
 
 // What was read before a failure counts, too: revision_ moves past it.
@@ -140,13 +145,20 @@ void Catalog::publish(CatalogSnapshot::Coupons coupons) {
 Result<void> Catalog::refresh() {
   const MutexLock refreshing(refresh_mutex_);
   const auto began = ticker().now();
-  Reading reading{.revision = revision_};
+  const auto before = snapshot();
+  Reading reading{.revision = revision_,
+                  .room = options_.coupons_max - std::min(options_.coupons_max, before->coupons().size())};
   Found changed;
+  std::vector<std::string> gone;
   const auto outcome = fetch_changes(reading, changed);
   revision_ = reading.revision;
-  for (auto& [id, revision] : reading.unserved) unserved_.insert_or_assign(id, revision);
-  if (!changed.empty()) {
-    auto coupons = snapshot()->coupons();
+  for (auto& [id, revision] : reading.unserved) {
+    unserved_.insert_or_assign(id, revision);
+    if (before->find(id)) gone.push_back(id);
+  }
+  if (!changed.empty() || !gone.empty()) {
+    auto coupons = before->coupons();
+    for (const std::string& id : gone) coupons.erase(id);
     for (auto& [id, coupon] : reading.coupons) {
       unserved_.erase(id);
       coupons.insert_or_assign(id, std::move(coupon));
@@ -154,7 +166,7 @@ Result<void> Catalog::refresh() {
     publish(std::move(coupons));
   }
   if (outcome) current_as_of_.store(began.time_since_epoch().count(), std::memory_order_release);
-  if (changed_ && !changed.empty()) changed_(changed, {});
+  if (changed_ && !(changed.empty() && gone.empty())) changed_(changed, gone);
   if (outcome && reload_) go_on_reloading();
   if (outcome && !reload_) compare(began);
   return outcome;
@@ -186,7 +198,8 @@ void Catalog::compare(TimePoint time) {
              {"known_revision", known.revision_max},
              {"in_store", in_store->count},
              {"store_revision", in_store->revision_max}});
-  reload_.emplace(Reading{});
+  // What is known and gone takes no room; how much that is shows in the end.
+  reload_.emplace(Reading{.room = options_.coupons_max});
   go_on_reloading();
 }
 
@@ -204,6 +217,7 @@ void Catalog::go_on_reloading() {
 void Catalog::finish_reload() {
   Reading reading = std::move(*reload_);
   reload_.reset();
+  leave_out_too_many(reading);
   const auto before = snapshot();
   Found changed;
   for (auto& [id, coupon] : reading.coupons) {
@@ -213,7 +227,6 @@ void Catalog::finish_reload() {
     } else {
       changed.push_back(coupon);
     }
-    reading.unserved.erase(id);
   }
   std::vector<std::string> gone;
   for (const auto& [id, coupon] : before->coupons()) {
@@ -226,6 +239,22 @@ void Catalog::finish_reload() {
   unserved_ = std::move(reading.unserved);
   publish(std::move(reading.coupons));
   if (changed_ && !(changed.empty() && gone.empty())) changed_(changed, gone);
+}
+
+// Those that are served stay so; of the others, the ones that were left alone the longest come first.
+void Catalog::leave_out_too_many(Reading& reading) {
+  const auto known = snapshot();
+  Found added;
+  for (const auto& [id, coupon] : reading.coupons) {
+    if (!known->find(id)) added.push_back(coupon);
+  }
+  std::ranges::sort(added, {}, [](const auto& coupon) { return coupon->revision; });
+  const std::size_t kept = reading.coupons.size() - added.size();
+  const std::size_t room = options_.coupons_max - std::min(options_.coupons_max, kept);
+  for (std::size_t i = room; i < added.size(); ++i) {
+    leave_out(*added[i], too_many(), reading);
+    reading.coupons.erase(added[i]->id);
+  }
 }
 
 void Catalog::run() {

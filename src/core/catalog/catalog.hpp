@@ -108,11 +108,15 @@ class Catalog {
     CatalogSnapshot::Coupons
         coupons{};                 // all there are; for the one under way only once something has changed
     TextMap<Revision> unserved{};  // rows that are not served, and their revisions
-    std::size_t added = 0;         // coupons that the snapshot does not have
+    std::size_t room = 0;          // for coupons that the snapshot does not have
+    std::size_t added = 0;         // of those
   };
 
   Result<bool> read_page(Reading& reading, Found& changed) REQUIRES(refresh_mutex_);
   Result<void> fetch_changes(Reading& reading, Found& changed) REQUIRES(refresh_mutex_);
+  std::string too_many() const;
+  void leave_out(const Coupon& row, const std::string& why, Reading& reading) REQUIRES(refresh_mutex_);
+  void leave_out_too_many(Reading& reading) REQUIRES(refresh_mutex_);
   void compare(TimePoint time) REQUIRES(refresh_mutex_);
   void go_on_reloading() REQUIRES(refresh_mutex_);
   void finish_reload() REQUIRES(refresh_mutex_);

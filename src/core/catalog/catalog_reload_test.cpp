@@ -126,6 +126,44 @@ TEST(CatalogReload, RowsThatAreNotServedAreKnownAllTheSame) {
   EXPECT_TRUE(test.catalog.snapshot()->find("b")) << "who is served stays so";
 }
 
+TEST(CatalogReload, ACouponBeyondTheLimitIsServedOnceThereIsRoom) {
+  Reloading test({.coupons_max = 3});
+  test.store.put("a", 1);
+  test.store.put("b", 2);
+  test.store.put("c", 3);
+  test.store.put("extra", 4);
+  test.store.put("later", 5);
+  test.refresh();
+  EXPECT_FALSE(test.catalog.snapshot()->find("extra"));
+  test.told.clear();
+  test.store.rows.erase("b");
+  test.refresh_later();
+  EXPECT_EQ(test.told, (Told{"extra", "gone b"}));
+  EXPECT_FALSE(test.catalog.snapshot()->find("later"));
+  const std::size_t pages = test.store.pages;
+  test.refresh_later();
+  EXPECT_EQ(test.store.pages, pages + 1) << "what is not served is known all the same";
+}
+
+TEST(CatalogReload, WhoIsServedStaysSoThoughChangedSinceOthersCame) {
+  Reloading test({.coupons_max = 2});
+  test.store.put("a", 1);
+  test.store.put("b", 2);
+  test.store.put("gone", 3);
+  test.store.put("extra", 4);
+  test.refresh();
+  test.store.put("a", 5);
+  test.store.put("b", 6);
+  test.refresh();
+  test.told.clear();
+  test.store.rows.erase("gone");
+  test.refresh_later();
+  EXPECT_EQ(test.told, Told{});
+  EXPECT_TRUE(test.catalog.snapshot()->find("a"));
+  EXPECT_TRUE(test.catalog.snapshot()->find("b"));
+  EXPECT_EQ(test.catalog.snapshot()->coupons().size(), 2U);
+}
+
 TEST(CatalogReload, IsBegunAgainWhenTheStoreFails) {
   Reloading test({.reload_pages_per_refresh = 1});
   constexpr int count = 2 * int{coupons_page_max};

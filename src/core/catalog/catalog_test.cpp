@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -109,6 +110,37 @@ TEST(Catalog, ServesNoCouponWithAnIdThatIsNone) {
   EXPECT_EQ(world.catalog.snapshot()->coupons().size(), 2U);
   EXPECT_TRUE(world.catalog.snapshot()->find("a"));
   EXPECT_TRUE(world.catalog.snapshot()->find("d"));
+}
+
+TEST(Catalog, ServesNoCouponWithATimeThatIsNone) {
+  const Time far = *parse_rfc3339("9999-12-31T23:59:59.999Z") + std::chrono::milliseconds(1);
+  const Time early = Time() - std::chrono::milliseconds(1);
+  World world;
+  for (const char* id : {"a", "b", "c", "d"}) ASSERT_TRUE(world.sqlite->create_coupon(row(id)));
+  ASSERT_TRUE(world.catalog.refresh());
+  const auto set = [&](const std::string& id, const std::function<void(Coupon&)>& change) {
+    ASSERT_TRUE(world.sqlite->update_coupon(id, [&](Coupon& coupon) -> Result<void> {
+      change(coupon);
+      return {};
+    }));
+  };
+  set("a", [&](Coupon& coupon) { coupon.closes_at = far; });
+  set("b", [&](Coupon& coupon) { coupon.opens_at = early; });
+  set("c", [&](Coupon& coupon) { coupon.closes_at = from_millis(std::numeric_limits<std::int64_t>::max()); });
+  set("d", [&](Coupon& coupon) { coupon.closes_at = far - std::chrono::milliseconds(1); });
+  std::vector<std::string> told_gone;
+  world.catalog.listen(
+      [&](std::span<const std::shared_ptr<const Coupon>>, std::span<const std::string> gone) {
+        told_gone.assign(gone.begin(), gone.end());
+      });
+  ASSERT_TRUE(world.catalog.refresh());
+  for (const char* id : {"a", "b", "c"}) EXPECT_FALSE(world.catalog.snapshot()->find(id)) << id;
+  EXPECT_TRUE(world.catalog.snapshot()->find("d"));
+  std::ranges::sort(told_gone);
+  EXPECT_EQ(told_gone, (std::vector<std::string>{"a", "b", "c"}));
+  set("a", [&](Coupon& coupon) { coupon.closes_at.reset(); });
+  ASSERT_TRUE(world.catalog.refresh());
+  EXPECT_TRUE(world.catalog.snapshot()->find("a")) << "its row was mended";
 }
 
 TEST(Catalog, IsStaleWhileTheStoreGivesCouponsOutOfOrder) {

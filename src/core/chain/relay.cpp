@@ -42,8 +42,10 @@ Relay::Relay(Outbox& outbox, EventPublisher& publisher, CatalogReader& catalog, 
       replays_(metrics.counter("seonchak_relay_replays_total",
                                "Times the publisher lost its queue and the outbox was read again.")),
       leases_count_(metrics.gauge("seonchak_relay_leases", "Coupons this relay serves at the moment.")),
+      stuck_(metrics.gauge("seonchak_relay_coupons_stuck",
+                           "Coupons whose outbox has something, but cannot be used.")),
       age_seconds_(metrics.gauge("seonchak_outbox_age_seconds",
-                                 "How long the oldest entry of theirs has been waiting for the log.")) {}
+                                 "How long the oldest entry known here has been waiting for the log.")) {}
 
 milliseconds Relay::step(milliseconds wait) {
   check();
@@ -72,7 +74,7 @@ milliseconds Relay::step(milliseconds wait) {
     take_report(events > 0 ? milliseconds(0) : report_wait);
     if (auto marked = mark_confirmed(); !marked) return back_off(marked.error());
   }
-  note_trouble();
+  trouble_.reset();
   return come_again(too_soon, events);
 }
 
@@ -98,13 +100,6 @@ milliseconds Relay::back_off(const Error& error) {
   return options_.backoff;
 }
 
-void Relay::note_trouble() {
-  const auto none = leases_.why_none();
-  if (!none) return trouble_.reset();
-  if (!trouble_) trouble_ = {ticker().now(), {}};
-  trouble_->why = none->message;
-}
-
 void Relay::check() {
   const auto time = ticker().now();
   if (time < next_check_) return;
@@ -123,10 +118,16 @@ void Relay::tell_health(TimePoint time) {
     oldest = time - position.unconfirmed.front().second;
     coupon = id;
   }
+  const auto stuck = leases_.longest_stuck();
+  const auto stuck_for = stuck ? time - stuck->since : std::chrono::nanoseconds(0);
   leases_count_.set(static_cast<std::int64_t>(positions_.size()));
-  age_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(oldest).count());
+  stuck_.set(static_cast<std::int64_t>(leases_.stuck()));
+  age_seconds_.set(std::chrono::duration_cast<std::chrono::seconds>(std::max(oldest, stuck_for)).count());
   if (trouble_ && time - trouble_->since >= options_.stalled_after)
     return health_.note("relay", Error{Errc::unavailable, "no outbox can be served: " + trouble_->why});
+  if (stuck && stuck_for >= options_.stalled_after)
+    return health_.note("relay", Error{Errc::unavailable, "the outbox of coupon " + stuck->coupon_id +
+                                                              " cannot be used: " + stuck->why});
   if (oldest >= options_.stalled_after)
     return health_.note("relay",
                         Error{Errc::unavailable, "events of coupon " + coupon + " wait for the log"});
@@ -254,6 +255,7 @@ Result<std::size_t> Relay::read_outbox(milliseconds wait) {
     positions_.erase(id);
   }
   for (const OutboxEntry* entry : after_holes) stop_at_hole(*entry);
+  leases_.could_read();
   const bool all_was_read = !any_full(read->entries, options_.entries_max);
   if (events > 0 && all_was_read && !somebody_waits) next_read_ = ticker().now() + options_.gather;
   return events;

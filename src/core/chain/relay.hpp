@@ -81,7 +81,6 @@ class Relay {
   std::chrono::milliseconds come_again(bool too_soon, std::size_t events) const;
   std::chrono::milliseconds back_off(const Error& error);
   void note_read(const std::vector<OutboxEntry>& entries);
-  void note_trouble();
   void check();
   void tell_health(TimePoint time);
   std::chrono::milliseconds until(TimePoint time) const;
@@ -104,12 +103,13 @@ class Relay {
     TimePoint since;
     std::string why;
   };
-  std::optional<Trouble> trouble_;  // of the gate, or of leasing anything
+  std::optional<Trouble> trouble_;  // of the gate
   bool idle_ = false;
 
   Counter& published_;
   Counter& replays_;
   Gauge& leases_count_;
+  Gauge& stuck_;
   Gauge& age_seconds_;
 };
 

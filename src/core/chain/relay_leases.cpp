@@ -44,7 +44,10 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::step(bool all_now, const D
     next_hints_ = time + (users_may_wait() ? options_.hints_period : options_.hints_period_unhurried);
   }
   std::vector<Change> changes;
-  if (renews) leave_gone(changes);
+  if (renews) {
+    leave_gone(changes);
+    add_unusable(fresh);
+  }
   if (renews || !fresh.empty()) {
     std::vector<std::string> ids(fresh.begin(), fresh.end());
     if (renews) {
@@ -111,6 +114,12 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
   if (const auto down = nobody_reached(leased)) return *down;
   std::vector<Change> changes;
   std::vector<std::string> ours;
+  std::vector<std::string> unusable;
+  const auto give_up = [&](const std::string& id, const Error& error) {
+    note_unusable(id, error);
+    unusable.push_back(id);
+    changes.push_back({id, std::nullopt});
+  };
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (leased[i].has_value()) {
       if (*leased[i]) {
@@ -119,8 +128,7 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
         drop(ids[i], time + options_.period, changes);
       }
     } else if (leased[i].error().code != Errc::unavailable) {
-      cannot_use(ids[i], leased[i].error());
-      changes.push_back({ids[i], std::nullopt});
+      give_up(ids[i], leased[i].error());
     }
   }
   const auto progress = outbox_.progress(ours);
@@ -129,7 +137,6 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
   for (std::size_t i = 0; i < ours.size(); ++i) {
     const std::string& id = ours[i];
     if (progress[i].has_value()) {
-      unusable_.erase(id);
       // Shut: its outbox is being written anew.
       if (progress[i]->epoch == 0) {
         drop(id, time + options_.period, changes);
@@ -138,10 +145,10 @@ Result<std::vector<RelayLeases::Change>> RelayLeases::lease(const std::vector<st
       owned_.try_emplace(id, Owned{time, std::nullopt});
       changes.push_back({id, *progress[i]});
     } else if (progress[i].error().code != Errc::unavailable) {
-      cannot_use(id, progress[i].error());
-      changes.push_back({id, std::nullopt});
+      give_up(id, progress[i].error());
     }
   }
+  if (const auto looked = look_for_waiting(unusable); !looked) return looked.error();
   return changes;
 }
 
@@ -167,16 +174,61 @@ void RelayLeases::drop(const std::string& id, TimePoint again_at, std::vector<Ch
 }
 
 void RelayLeases::cannot_use(const std::string& id, const Error& error) {
-  owned_.erase(id);
-  not_before_[id] = ticker().now() + options_.unusable_retry;
-  if (unusable_.insert_or_assign(id, error).second)
-    log::warn("the outbox of a coupon cannot be used",
-              {{"coupon", id}, {"code", to_string(error.code)}, {"why", error.message}});
+  auto& waits_since = note_unusable(id, error).waits_since;
+  if (!waits_since) waits_since = ticker().now();
 }
 
-std::optional<Error> RelayLeases::why_none() const {
-  if (!owned_.empty() || unusable_.empty()) return std::nullopt;
-  return unusable_.begin()->second;
+void RelayLeases::could_read() {
+  std::erase_if(unusable_, [this](const auto& entry) { return owned_.contains(entry.first); });
+}
+
+RelayLeases::Unusable& RelayLeases::note_unusable(const std::string& id, const Error& error) {
+  owned_.erase(id);
+  not_before_[id] = ticker().now() + options_.unusable_retry;
+  const auto [noted, is_new] = unusable_.try_emplace(id, Unusable{error});
+  noted->second.error = error;
+  if (is_new)
+    log::warn("the outbox of a coupon cannot be used",
+              {{"coupon", id}, {"code", to_string(error.code)}, {"why", error.message}});
+  return noted->second;
+}
+
+// Without a hint, too: what is told of them must be true.
+void RelayLeases::add_unusable(Ids& ids) {
+  std::erase_if(unusable_, [this](const auto& entry) { return !catalog_.find(entry.first); });
+  for (const auto& [id, unusable] : unusable_) add(id, ids);
+}
+
+// An outbox that cannot be read counts as one that has something.
+Result<void> RelayLeases::look_for_waiting(const std::vector<std::string>& unusable) {
+  if (unusable.empty()) return {};
+  std::vector<Watermark> from_start;
+  for (const std::string& id : unusable) from_start.push_back({id, 0, 0});
+  const auto read = outbox_.read(from_start, 1, std::chrono::milliseconds(0));
+  if (!read) return read.error();
+  Ids waiting;
+  for (const OutboxEntry& entry : read->entries) waiting.insert(entry.coupon_id);
+  for (const CouponFailure& failure : read->failed) waiting.insert(failure.coupon_id);
+  for (const std::string& id : unusable) {
+    auto& waits_since = unusable_.at(id).waits_since;
+    if (!waiting.contains(id)) waits_since.reset();
+    if (waiting.contains(id) && !waits_since) waits_since = ticker().now();
+  }
+  return {};
+}
+
+std::size_t RelayLeases::stuck() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      unusable_, [](const auto& entry) { return entry.second.waits_since.has_value(); }));
+}
+
+std::optional<RelayLeases::Stuck> RelayLeases::longest_stuck() const {
+  std::optional<Stuck> longest;
+  for (const auto& [id, unusable] : unusable_) {
+    if (!unusable.waits_since || (longest && longest->since <= *unusable.waits_since)) continue;
+    longest = {id, unusable.error.message, *unusable.waits_since};
+  }
+  return longest;
 }
 
 void RelayLeases::busy(const std::string& coupon_id) {

@@ -59,8 +59,11 @@ class RelayLeases {
   /// The coupon had something to move.
   void busy(const std::string& coupon_id);
 
-  /// It cannot be read: it is let go, and asked for again after a while.
+  /// What waits in its outbox cannot be read: it is let go, and asked for again after a while.
   void cannot_use(const std::string& coupon_id, const Error& error);
+
+  /// All that are served could be read, but for those that cannot_use() has named.
+  void could_read();
 
   /// Asks for all anew with the next step.
   void renew_now() { next_renewal_ = {}; }
@@ -70,8 +73,14 @@ class RelayLeases {
 
   std::size_t count() const { return owned_.size(); }
 
-  /// Why coupons that have work cannot be leased, when none is.
-  std::optional<Error> why_none() const;
+  /// A coupon whose outbox has something, but cannot be used.
+  struct Stuck {
+    std::string coupon_id;
+    std::string why;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::size_t stuck() const;
+  std::optional<Stuck> longest_stuck() const;
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -79,12 +88,19 @@ class RelayLeases {
     TimePoint busy_at{};         // the last work, or new hint
     std::optional<Time> hint{};  // the latest one seen
   };
+  struct Unusable {
+    Error error;
+    std::optional<TimePoint> waits_since{};  // nothing: its outbox is empty
+  };
   using Ids = std::set<std::string>;
 
   void add(const std::string& id, Ids& ids);
   Result<void> find_hinted(std::size_t limit, Ids& fresh);
   bool users_may_wait();
   Result<std::vector<Change>> lease(const std::vector<std::string>& ids);
+  void add_unusable(Ids& ids);
+  Unusable& note_unusable(const std::string& id, const Error& error);
+  Result<void> look_for_waiting(const std::vector<std::string>& unusable);
   void leave_gone(std::vector<Change>& changes);
   void drop(const std::string& id, TimePoint again_at, std::vector<Change>& changes);
   void give_back(const std::vector<Change>& renewed, const Drained& drained, std::vector<Change>& changes);
@@ -97,7 +113,7 @@ class RelayLeases {
   OutboxSweep sweep_;
   std::unordered_map<std::string, Owned> owned_;
   std::unordered_map<std::string, TimePoint> not_before_;  // others that are to be asked for again
-  std::map<std::string, Error> unusable_;
+  std::map<std::string, Unusable> unusable_;
   Ids swept_;  // found by the sweep, not asked for yet
   std::uint64_t wants_seen_ = 0;
   bool may_wait_ = false;

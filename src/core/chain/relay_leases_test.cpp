@@ -4,6 +4,7 @@
 
 #include "core/testing/ticker.hpp"
 #include "core/testing/world.hpp"
+#include "store/sqlite/connection.hpp"
 
 namespace seonchak {
 namespace {
@@ -67,11 +68,14 @@ struct OnDemand : World {
       ASSERT_TRUE(memory_gate.settle_active(id, hint));
   }
 
-  std::size_t leases() const {
+  std::size_t leases() const { return metric("seonchak_relay_leases"); }
+
+  std::size_t metric(const std::string& name) const {
     const std::string text = metrics.text();
-    const std::string name = "\nseonchak_relay_leases ";
-    return std::stoul(text.substr(text.find(name) + name.size()));
+    return std::stoul(text.substr(text.find("\n" + name + " ") + name.size() + 2));
   }
+
+  Health::Dependency told() const { return health.dependencies().at("relay"); }
 
   HandTime time;
   MemoryLog log;
@@ -268,6 +272,75 @@ TEST(RelayHealth, ARelayThatCanLeaseNothingIsTold) {
   world.run(4s);
   EXPECT_FALSE(world.health.dependencies().at("relay").up);
   EXPECT_NE(world.health.dependencies().at("relay").detail.find("foreign keys"), std::string::npos);
+}
+
+TEST(RelayHealth, ACouponThatCannotBeServedIsToldWhileOthersAre) {
+  OnDemand world;
+  world.create("sick", 100);
+  world.create("well", 100);
+  world.gate.foreign_leases.insert("sick");
+  world.issue("sick", 1);
+  world.lose_hints();
+  for (int second = 0; second < 13; ++second) {
+    world.issue("well", 1);
+    world.run(1s);
+  }
+  EXPECT_FALSE(world.told().up);
+  EXPECT_NE(world.told().detail.find("coupon sick"), std::string::npos) << world.told().detail;
+  EXPECT_EQ(world.metric("seonchak_relay_coupons_stuck"), 1U);
+  EXPECT_GE(world.metric("seonchak_outbox_age_seconds"), 10U);
+  world.gate.foreign_leases.clear();
+  world.run(7s);
+  EXPECT_TRUE(world.told().up);
+  EXPECT_EQ(world.metric("seonchak_relay_coupons_stuck"), 0U);
+  EXPECT_EQ(world.progress("sick").published, 1);
+}
+
+TEST(RelayHealth, ACouponThatCannotBeServedIsNoTroubleWhileNothingOfItWaits) {
+  OnDemand world;
+  world.create("c", 100);
+  world.issue("c", 1);
+  EXPECT_LE(world.time_to_publish("c", 1), 260ms);
+  const Watermark saved{"c", 1, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&saved, 1}).front());
+  world.gate.foreign_leases.insert("c");
+  world.run(30s);
+  EXPECT_TRUE(world.told().up) << world.told().detail;
+  EXPECT_EQ(world.metric("seonchak_relay_coupons_stuck"), 0U);
+}
+
+TEST(RelayHealth, SoIsOneThatCanBeLeasedAndNotRead) {
+  OnDemand world;
+  world.create("sick", 100);
+  world.create("well", 100);
+  world.gate.malformed_entries["sick"] = 1;
+  world.issue("sick", 1);
+  for (int second = 0; second < 13; ++second) {
+    world.issue("well", 1);
+    world.run(1s);
+  }
+  EXPECT_FALSE(world.told().up);
+  EXPECT_NE(world.told().detail.find("coupon sick"), std::string::npos) << world.told().detail;
+  world.gate.malformed_entries.clear();
+  world.run(7s);
+  EXPECT_TRUE(world.told().up);
+  EXPECT_EQ(world.progress("sick").published, 1);
+}
+
+TEST(RelayHealth, ACouponThatIsGoneIsNotToldAnyMore) {
+  OnDemand world;
+  world.create("c", 100);
+  world.gate.foreign_leases.insert("c");
+  world.issue("c", 1);
+  world.run(13s);
+  EXPECT_FALSE(world.told().up);
+  ASSERT_TRUE(
+      SqliteConnection(world.dir.file("store.db"), 5'000).script("DELETE FROM coupon WHERE id = 'c'"));
+  world.time.passed += 10s;  // the catalog compares now and then
+  ASSERT_TRUE(world.catalog.refresh());
+  ASSERT_TRUE(world.catalog.refresh());
+  world.run(2s);
+  EXPECT_TRUE(world.told().up);
 }
 
 TEST(RelayHealth, SoIsOneWhoseGateIsAway) {

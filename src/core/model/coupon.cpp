@@ -37,6 +37,16 @@ bool valid_coupon_id(std::string_view id) {
                              [](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
+std::optional<std::string_view> why_not_served(const Coupon& coupon) {
+  const auto is_known = [](const std::optional<Time>& time) {
+    return !time || time_from_millis(to_millis(*time));
+  };
+  if (!valid_coupon_id(coupon.id)) return "its id is not a valid one";
+  if (!is_known(coupon.opens_at) || !is_known(coupon.closes_at) || !is_known(coupon.created_at))
+    return "a time of its row is outside the years 1970 to 9999";
+  return std::nullopt;
+}
+
 bool valid_user_id(std::string_view id) {
   if (id.empty() || id.size() > user_id_bytes_max) return false;
   return std::ranges::all_of(id, [](char c) {

@@ -59,6 +59,10 @@ struct Coupon {
 /// 1 to 64 of A-Z a-z 0-9 . _ -  (no braces or colons: an id is part of a Redis key)
 bool valid_coupon_id(std::string_view id);
 
+/// Why a row that somebody else has written cannot be served; nothing where it can. Ids become parts of keys
+/// and messages as they are, and times beyond time_from_millis are none to the gate.
+std::optional<std::string_view> why_not_served(const Coupon& coupon);
+
 /// 1 to 64 of A-Z a-z 0-9 . _ : @ -
 bool valid_user_id(std::string_view id);
 

@@ -148,7 +148,7 @@ class GateControl {
   /// Which server has this coupon, or would have it; Coupon::gate names the one its state is trusted on.
   virtual Result<GateIdentity> identity(const std::string& coupon_id) = 0;
 
-  /// Whether the gate answers.
+  /// Whether the gate answers, and takes writes, as a claim needs.
   virtual Result<void> check() = 0;
 };
 

@@ -234,7 +234,13 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   }
   PerCoupon<bool> lease(std::span<const std::string> coupon_ids, const std::string& owner,
                         std::chrono::milliseconds ttl) override {
-    return faults_.run_each("lease", coupon_ids.size(), [&] { return inner_.lease(coupon_ids, owner, ttl); });
+    return faults_.run_each("lease", coupon_ids.size(), [&] {
+      auto leased = inner_.lease(coupon_ids, owner, ttl);
+      for (std::size_t i = 0; i < coupon_ids.size(); ++i) {
+        if (foreign_leases.contains(coupon_ids[i])) leased[i] = unusable(coupon_ids[i]);
+      }
+      return leased;
+    });
   }
   PerCoupon<void> release(std::span<const std::string> coupon_ids, const std::string& owner) override {
     return faults_.run_each("release", coupon_ids.size(), [&] { return inner_.release(coupon_ids, owner); });
@@ -258,6 +264,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
 
   /// Whose outbox and progress cannot be read, as if somebody else had written to their keys.
   std::set<std::string> unusable_outboxes;
+  std::set<std::string> foreign_leases;    ///< the same of its relay's lease
   std::set<std::string> unusable_claims;   ///< the same of its state
   std::set<std::string> undecided_claims;  ///< it cannot be decided yet
 

@@ -18,6 +18,10 @@ std::string hint_command(const std::string& coupon_id) {
   return redis_command({"ZADD", active_key, std::to_string(to_millis(now())), coupon_id});
 }
 
+std::string no_change_command() {
+  return redis_command({"ZREM", active_key, ""});
+}
+
 bool HintsLeft::is_due(const std::string& coupon_id) {
   const auto time = ticker().now();
   if (left_.size() >= hints_left_max) left_.clear();

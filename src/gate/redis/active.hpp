@@ -15,6 +15,10 @@ namespace seonchak {
 /// milliseconds. A full server refuses it, as it refuses the claim that follows.
 std::string hint_command(const std::string& coupon_id);
 
+/// A write that changes nothing, which a server takes or refuses as it does a claim's, but for its memory: a
+/// full one still answers holders. It needs no right that the hints do not need.
+std::string no_change_command();
+
 /// Which hints one connection has left lately. Used from one thread at a time.
 class HintsLeft {
  public:

@@ -228,6 +228,30 @@ TEST(RedisConnection, AKilledAndRestartedServerGoesOnWhereItWas) {
   EXPECT_EQ(reply->claims[1].decision, Decision::already_issued);
 }
 
+TEST(RedisConnection, AServerThatTakesNoWritesDoesNotPassItsCheck) {
+  PrivateRedis redis;
+  RedisClient client(redis.options());
+  const auto control = make_redis_gate_control(redis.options());
+  const auto set_replicas = [&](const char* least) {
+    ASSERT_TRUE(client.call(redis_command({"CONFIG", "SET", "min-replicas-to-write", least})));
+  };
+  ASSERT_TRUE(control->check());
+  set_replicas("1");
+  const auto refused = control->check();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_NE(refused.error().message.find("NOREPLICAS"), std::string::npos) << refused.error().message;
+  set_replicas("0");
+  EXPECT_TRUE(control->check());
+}
+
+TEST(RedisConnection, HintsThatCannotBeUsedAreNoReasonToFailTheCheck) {
+  PrivateRedis redis;
+  RedisClient client(redis.options());
+  ASSERT_TRUE(client.call(redis_command({"SET", "seonchak:active", "foreign"})));
+  EXPECT_TRUE(make_redis_gate_control(redis.options())->check());
+}
+
 TEST(RedisConnection, ACallDoesNotNoticeThatItsIdleConnectionWasCut) {
   PrivateRedis redis;
   const auto control = make_redis_gate_control(redis.options());

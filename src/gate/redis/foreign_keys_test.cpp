@@ -151,5 +151,12 @@ TEST_F(ForeignKeys, AForeignLeaseIsNobodys) {
   only_the_spoilt_fails(twin_->outbox().release(ids_, "one"));
 }
 
+TEST_F(ForeignKeys, ALeaseWithoutAnEndEndsAfterOneOfOrdinaryLength) {
+  const auto leased = [&] { return twin_->outbox().lease({&ids_[1], 1}, "one", 200ms).front().value(); };
+  run({"SET", "{coupon:" + spoilt().id + "}:relay", "gone"});
+  EXPECT_FALSE(leased());
+  EXPECT_TRUE(testing::eventually(leased));
+}
+
 }  // namespace
 }  // namespace seonchak

@@ -57,6 +57,10 @@ class FullRedis : public ::testing::Test {
   Sequence last_ = 0;
 };
 
+TEST_F(FullRedis, ItsCheckIsPassedSinceHoldersAreAnswered) {
+  EXPECT_TRUE(twin_.control().check());
+}
+
 TEST_F(FullRedis, ARequestIsRefusedAsAFullOutboxRefusesIt) {
   EXPECT_EQ(twin_.claim(batch_of(coupon_, {"new"})).error().code, Errc::outbox_full);
   EXPECT_EQ(twin_.control().claim_now(batch_of(coupon_, {"new"})).error().code, Errc::outbox_full);

@@ -1,7 +1,6 @@
 #include "store/postgres/array.hpp"
 
 #include <array>
-#include <limits>
 #include <type_traits>
 
 namespace seonchak::postgres_format {
@@ -105,11 +104,10 @@ std::int64_t decode_bigint(std::string_view bytes) {
 }
 
 std::int64_t to_timestamptz(Time time) {
-  using limits = std::numeric_limits<std::int64_t>;
   const std::int64_t millis = to_millis(time);
-  // The extremes themselves mean infinity to PostgreSQL; their neighbours are out of its range.
-  if (millis > limits::max() / micros_per_milli) return limits::max() - 1;
-  if (millis < limits::min() / micros_per_milli + postgres_epoch_ms) return limits::min() + 1;
+  // The neighbours of the infinities are out of PostgreSQL's range.
+  if (millis > infinity / micros_per_milli) return infinity - 1;
+  if (millis < minus_infinity / micros_per_milli + postgres_epoch_ms) return minus_infinity + 1;
   return (millis - postgres_epoch_ms) * micros_per_milli;
 }
 

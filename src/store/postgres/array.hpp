@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,10 @@ std::string encode_array(std::span<const Time> values);
 
 std::int32_t decode_integer(std::string_view bytes);
 std::int64_t decode_bigint(std::string_view bytes);
+
+/// What a timestamptz of 'infinity' and '-infinity' is sent as.
+inline constexpr std::int64_t infinity = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t minus_infinity = std::numeric_limits<std::int64_t>::min();
 
 /// timestamptz: microseconds since 2000-01-01T00:00:00Z. A time that the type cannot hold becomes one that
 /// the server refuses (22008). Reading cuts to milliseconds.

@@ -95,7 +95,8 @@ class PostgresRows {
   Epoch epoch(std::size_t row, int column) const { return Epoch(bigint(row, column)); }
   Revision revision(std::size_t row, int column) const { return Revision(bigint(row, column)); }
   Time time(std::size_t row, int column) const;
-  std::optional<Time> optional_time(std::size_t row, int column) const;
+  /// Nothing also for `none`, one of postgres_format's infinities.
+  std::optional<Time> optional_time(std::size_t row, int column, std::int64_t none) const;
 
  private:
   struct Clear {

@@ -72,8 +72,8 @@ Time PostgresRows::time(std::size_t row, int column) const {
   return format::from_timestamptz(bigint(row, column));
 }
 
-std::optional<Time> PostgresRows::optional_time(std::size_t row, int column) const {
-  if (null(row, column)) return std::nullopt;
+std::optional<Time> PostgresRows::optional_time(std::size_t row, int column, std::int64_t none) const {
+  if (null(row, column) || bigint(row, column) == none) return std::nullopt;
   return time(row, column);
 }
 

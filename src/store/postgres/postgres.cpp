@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "store/migrations.hpp"
+#include "store/postgres/array.hpp"
 #include "store/postgres/connection.hpp"
 #include "store/postgres/leases.hpp"
 #include "store/postgres/pool.hpp"
@@ -36,8 +37,8 @@ Coupon read_coupon(const PostgresRows& rows, std::size_t row) {
   coupon.id = rows.text(row, 0);
   coupon.name = rows.text(row, 1);
   coupon.stock = rows.bigint(row, 2);
-  coupon.opens_at = rows.optional_time(row, 3);
-  coupon.closes_at = rows.optional_time(row, 4);
+  coupon.opens_at = rows.optional_time(row, 3, postgres_format::minus_infinity);
+  coupon.closes_at = rows.optional_time(row, 4, postgres_format::infinity);
   coupon.closed = rows.text(row, 5) == "closed";
   coupon.ack = parse_ack(rows.text(row, 6)).value_or(Ack::store);
   coupon.epoch = rows.epoch(row, 7);

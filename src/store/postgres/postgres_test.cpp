@@ -165,6 +165,28 @@ TEST(Postgres, AStatementThatTakesTooLongIsGivenUp) {
   EXPECT_EQ(store->save(batch_of({event("a", 1)})).value(), SaveOutcome::saved);
 }
 
+TEST(Postgres, AnInfiniteWindowIsOpenAndNoOtherIs) {
+  PostgresDatabase database;
+  const auto store = database.open();
+  Coupon coupon;
+  coupon.id = coupon.name = "c";
+  coupon.stock = 1;
+  coupon.created_at = now();
+  ASSERT_TRUE(store->create_coupon(coupon));
+  database.run("UPDATE coupon SET opens_at = '-infinity', closes_at = 'infinity'");
+  const auto open = store->coupon("c");
+  ASSERT_TRUE(open);
+  EXPECT_FALSE(open->opens_at);
+  EXPECT_FALSE(open->closes_at);
+  EXPECT_FALSE(why_not_served(*open));
+  for (const char* change : {"opens_at = 'infinity'", "opens_at = '1960-01-01'", "closes_at = '-infinity'",
+                             "closes_at = '10000-01-01'", "created_at = 'infinity'"}) {
+    database.run("UPDATE coupon SET opens_at = NULL, closes_at = NULL");
+    database.run(std::string("UPDATE coupon SET ") + change);
+    EXPECT_TRUE(why_not_served(store->coupon("c").value())) << change;
+  }
+}
+
 TEST(Postgres, AServerThatStaysSilentIsGivenUp) {
   PostgresDatabase database;
   PostgresOptions options = database.options();
