@@ -163,15 +163,33 @@ TEST(Issuer, AckStoreWaitsForTheStoreOnARetryToo) {
 
 TEST(Issuer, LearnsFromTheGateWhatOtherProcessesHaveDone) {
   Issuing world;
-  world.create("c", 10, Ack::store);
+  world.create("c", 10, Ack::log);
   world.ask("c", "a");
   world.answer_all();
   const Watermark watermark{"c", 1, 1};
-  ASSERT_TRUE(world.memory_gate.raise_persisted({&watermark, 1}).front());
+  ASSERT_TRUE(world.memory_gate.raise_published({&watermark, 1}).front());
   world.ask("c", "b");
   world.answer_all();
   world.loop.run();
   EXPECT_EQ(world.answers, (Answers{"a issued 1"}));
+}
+
+// How far the store is, as a claim's reply says, is no word of what the store rejects.
+TEST(Issuer, AnIssuedCouponThatTheStoreRejectsIsPending) {
+  Issuing world({.gate_is_durable = true});
+  world.create("c", 10, Ack::store);
+  for (const char* user : {"a", "b"}) world.ask("c", user);
+  world.answer_all();
+  RejectedSequences rejected;
+  rejected.add(1);
+  const Watermark watermark{"c", 2, 1};
+  ASSERT_TRUE(world.memory_gate.raise_persisted({&watermark, 1}).front());
+  world.ask("c", "a");
+  world.answer_all();
+  EXPECT_TRUE(world.answers.empty());
+  world.watermarks.rejected("c", 1, rejected);
+  world.persisted("c", 2);
+  EXPECT_EQ(world.answers, (Answers{"b issued 2", "a issued 1 pending", "a already_issued 1 pending"}));
 }
 
 TEST(Issuer, TheStoreBeingLateMeansPendingWithADurableGate) {

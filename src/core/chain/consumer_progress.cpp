@@ -90,8 +90,9 @@ void Consumer::raise_persisted() {
 void Consumer::repair() {
   const auto waits = [this](const std::string& coupon_id) { return waiting_.waits(coupon_id); };
   const auto reach = [this](const std::string& coupon_id) { return log_.reach(coupon_id); };
+  const auto refused = [this](const IssuedEvent& event) { rejected(event); };
   const auto watermarks =
-      repair_.step(catalog_.current(), {log_.group(), log_.topic(), waits, reach}, log_is_quiet_);
+      repair_.step(catalog_.current(), {log_.group(), log_.topic(), waits, reach, refused}, log_is_quiet_);
   for (const Watermark& watermark : watermarks) raise(watermark);
   watermarks_.persisted(watermarks);
 }

@@ -239,7 +239,7 @@ Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader
   }
   const auto before = store_.holders_among(entry.coupon_id, entry.users);
   if (!before) return before.error();
-  auto saved = save_rows(coupon, std::move(batch));
+  auto saved = save_rows(coupon, std::move(batch), reader);
   const auto after = store_.holders_among(entry.coupon_id, entry.users);
   if (!after) return saved ? Result<void>(after.error()) : saved;
   const std::size_t added = after->size() - std::min(after->size(), before->size());
@@ -256,7 +256,7 @@ Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader
 }
 
 // What the store rejects as a whole is tried by halves, down to the event that is at fault.
-Result<void> Repair::save_rows(Coupon& coupon, SaveBatch batch) {
+Result<void> Repair::save_rows(Coupon& coupon, SaveBatch batch, const Reader& reader) {
   std::vector<std::vector<IssuedEvent>> parts;
   parts.push_back(std::exchange(batch.events, {}));
   while (!parts.empty() && saves_ < options_.saves_max) {
@@ -278,6 +278,7 @@ Result<void> Repair::save_rows(Coupon& coupon, SaveBatch batch) {
     const IssuedEvent& event = batch.events.front();
     coupon.refused.insert(event.sequence);
     rejected_.add();
+    reader.rejected(event);
     log::error("the store rejects a row of the outbox: it is not saved",
                {{"coupon", event.coupon_id},
                 {"user", event.user_id},

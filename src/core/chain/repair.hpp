@@ -76,6 +76,8 @@ class Repair {
     std::function<EventConsumer::Reach(const std::string& coupon_id)> reach = [](const std::string&) {
       return EventConsumer::Reach::to_end;
     };
+    /// Told of each event that the store rejects, before its watermark is.
+    std::function<void(const IssuedEvent&)> rejected = [](const IssuedEvent&) {};
   };
   std::vector<Watermark> step(const CatalogSnapshot& catalog, const Reader& reader, bool idle);
 
@@ -107,7 +109,7 @@ class Repair {
   Missing look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
   Result<std::size_t> saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const;
   Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why);
-  Result<void> save_rows(Coupon& coupon, SaveBatch batch);
+  Result<void> save_rows(Coupon& coupon, SaveBatch batch, const Reader& reader);
 
   Store& store_;
   Outbox& outbox_;
