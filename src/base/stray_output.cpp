@@ -44,10 +44,11 @@ ssize_t write(void* lines, const char* bytes, std::size_t count) {
 
 /// Never closed: a library's thread may still print while the program ends. Null without memory for it.
 std::FILE* stream_to_log() {
+  static Lines& lines = *new Lines();
   static std::FILE* const stream = [] {
     const cookie_io_functions_t functions = {
         .read = nullptr, .write = write, .seek = nullptr, .close = nullptr};
-    std::FILE* const made = fopencookie(new Lines(), "w", functions);
+    std::FILE* const made = fopencookie(&lines, "w", functions);
     if (made != nullptr) setvbuf(made, nullptr, _IOLBF, BUFSIZ);
     return made;
   }();
