@@ -6,9 +6,9 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from harness import coupons
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
+from harness.shop import Shop
 from harness.wait import eventually
 
 COUPON = "c"
@@ -16,14 +16,9 @@ TOLD_S = 10.0
 WATCH_S = 3.0
 
 
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
-def open_one(sale: Sale, *flags: str) -> Seonchak:
+def open_one(shop: Shop, *flags: str) -> Seonchak:
     """A process that answers users alone."""
-    server = sale.serve(*sale.flags, *flags, "--roles", "api")
+    server = shop.start("api", *flags)
     coupons.create(server, COUPON)
     assert coupons.issue(server, COUPON, "first").status == 201
     return server
@@ -68,9 +63,9 @@ def a_replica(redis: RedisServer) -> Callable[[], object]:
 
 @pytest.mark.parametrize("takes_no_writes", [without_replicas, paused, a_replica])
 def test_a_redis_that_takes_no_writes_is_down(
-    sale: Sale, own_redis: RedisServer, takes_no_writes: Callable[[RedisServer], Callable[[], object]]
+    shop: Shop, own_redis: RedisServer, takes_no_writes: Callable[[RedisServer], Callable[[], object]]
 ) -> None:
-    server = open_one(sale)
+    server = open_one(shop)
     heal = takes_no_writes(own_redis)
     eventually(lambda: is_unavailable(server, "gate"), "/readyz says so", TOLD_S)
     stays_unavailable(server, "gate")
@@ -78,9 +73,9 @@ def test_a_redis_that_takes_no_writes_is_down(
     comes_back(server)
 
 
-def test_a_full_redis_is_up(sale: Sale, own_redis: RedisServer) -> None:
+def test_a_full_redis_is_up(shop: Shop, own_redis: RedisServer) -> None:
     """It still answers holders."""
-    server = open_one(sale)
+    server = open_one(shop)
     own_redis.client().config_set("maxmemory", 1)
     assert coupons.issue(server, COUPON, "second").json()["detail"].startswith("outbox_full")
     until = time.monotonic() + WATCH_S
@@ -90,10 +85,10 @@ def test_a_full_redis_is_up(sale: Sale, own_redis: RedisServer) -> None:
         time.sleep(0.2)
 
 
-def test_claims_that_need_a_fresh_catalog_need_the_table_of_coupons(sale: Sale) -> None:
+def test_claims_that_need_a_fresh_catalog_need_the_table_of_coupons(shop: Shop) -> None:
     """A gate that can fail over is believed only while the database tells of no other."""
-    server = open_one(sale, "--gate-fails-over")
-    with psycopg.connect(sale.database) as holder:
+    server = open_one(shop, "--gate-fails-over")
+    with psycopg.connect(shop.database) as holder:
         holder.execute("LOCK TABLE coupon IN ACCESS EXCLUSIVE MODE")
         eventually(lambda: is_unavailable(server, "catalog"), "/readyz says so", TOLD_S)
         stays_unavailable(server, "catalog")
@@ -101,9 +96,9 @@ def test_claims_that_need_a_fresh_catalog_need_the_table_of_coupons(sale: Sale) 
     comes_back(server)
 
 
-def test_others_go_on_without_it(sale: Sale) -> None:
-    server = open_one(sale)
-    with psycopg.connect(sale.database) as holder:
+def test_others_go_on_without_it(shop: Shop) -> None:
+    server = open_one(shop)
+    with psycopg.connect(shop.database) as holder:
         holder.execute("LOCK TABLE coupon IN ACCESS EXCLUSIVE MODE")
         coupons.wait_degraded(server, "catalog", TOLD_S)
         assert coupons.issue(server, COUPON, "second").status == 201

@@ -1,10 +1,9 @@
 """An outbox that its relay cannot serve heals by itself, or shows."""
 
-import pytest
 from harness import coupons
-from harness.recovery import Sale, sale_of
-from harness.seonchak import Seonchak, Serve
-from harness.servers import RedisServer, SharedServer
+from harness.seonchak import Seonchak
+from harness.servers import RedisServer
+from harness.shop import Shop
 from harness.wait import eventually
 
 SICK, WELL = "sick", "well"
@@ -12,37 +11,32 @@ LEASE = f"{{coupon:{SICK}}}:relay"
 STUCK_S = 10
 
 
-@pytest.fixture
-def sale(serve: Serve, own_redis: RedisServer, kafka_server: SharedServer, topic: str, database: str) -> Sale:
-    return sale_of(serve, own_redis.address, f"kafka://{kafka_server.address}/{topic}", database, topic)
-
-
-def open_both(sale: Sale, redis: RedisServer) -> Seonchak:
+def open_both(shop: Shop, redis: RedisServer) -> Seonchak:
     """With all that was issued saved, and no coupon leased."""
-    server = sale.start()
+    server = shop.start()
     for coupon in (SICK, WELL):
         coupons.create(server, coupon)
-        coupons.wait_for_rows(sale.database, coupon, coupons.issue_to(server, coupon, ["first"]))
+        coupons.wait_for_rows(shop.database, coupon, coupons.issue_to(server, coupon, ["first"]))
     eventually(lambda: not redis.client().keys("*:relay"), "the leases are given back")
     return server
 
 
-def rows(sale: Sale, coupon: str) -> int:
-    return len(coupons.rows(sale.database, coupon))
+def rows(shop: Shop, coupon: str) -> int:
+    return len(coupons.rows(shop.database, coupon))
 
 
-def test_a_lease_without_an_end_keeps_nothing_from_the_log(sale: Sale, own_redis: RedisServer) -> None:
+def test_a_lease_without_an_end_keeps_nothing_from_the_log(shop: Shop, own_redis: RedisServer) -> None:
     """As a tool leaves it that copies a Redis and forgets the keys' times to live."""
-    server = open_both(sale, own_redis)
+    server = open_both(shop, own_redis)
     own_redis.client().set(LEASE, "host:1:2")
     coupons.issue_to(server, SICK, ["second"])
-    eventually(lambda: rows(sale, SICK) == 2, "the event reaches the store", STUCK_S)
+    eventually(lambda: rows(shop, SICK) == 2, "the event reaches the store", STUCK_S)
 
 
 def test_a_coupon_that_no_relay_can_lease_shows_while_others_are_served(
-    sale: Sale, own_redis: RedisServer
+    shop: Shop, own_redis: RedisServer
 ) -> None:
-    server = open_both(sale, own_redis)
+    server = open_both(shop, own_redis)
     own_redis.client().lpush(LEASE, "foreign")
     coupons.issue_to(server, SICK, ["second"])
     sold = 0
@@ -59,8 +53,8 @@ def test_a_coupon_that_no_relay_can_lease_shows_while_others_are_served(
     metrics = server.metrics()
     assert metrics["seonchak_relay_coupons_stuck"] == 1
     assert metrics["seonchak_outbox_age_seconds"] >= STUCK_S
-    eventually(lambda: rows(sale, WELL) == sold + 1, "the other coupon is served")
+    eventually(lambda: rows(shop, WELL) == sold + 1, "the other coupon is served")
     own_redis.client().delete(LEASE)
-    eventually(lambda: rows(sale, SICK) == 2, "it is served once it can be")
+    eventually(lambda: rows(shop, SICK) == 2, "it is served once it can be")
     eventually(lambda: coupons.readiness(server)[1] == "ready", "all is well again")
     assert server.metrics()["seonchak_relay_coupons_stuck"] == 0
