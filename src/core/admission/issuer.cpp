@@ -124,8 +124,11 @@ void Issuer::on_reply(const std::string& coupon_id, Queue& queue, std::vector<Re
   if (!failpoint("ack_before_remembering")) remember(coupon_id, *reply, batch);
   const Watermark published{coupon_id, reply->state.published, epoch};
   watermarks_.shown({&published, 1}, called_at);
-  // How far the store is tells whoever can tell, too, what it will not have: a poller or a consumer.
   watermarks_.published({&published, 1});
+  // How far the store is tells whoever can tell, too, what it will not have: a poller, or the consumer of
+  // this process, beside which an embedded gate always is.
+  const Watermark persisted{coupon_id, reply->state.persisted, epoch};
+  if (!options_.gate_is_durable) watermarks_.persisted({&persisted, 1});
   const TimePoint as_of = catalog_.catalog().current_as_of();
   const auto coupon = catalog_.find(coupon_id);
   if (in_doubt(coupon.get(), epoch, as_of)) {
