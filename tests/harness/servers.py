@@ -118,11 +118,8 @@ class KafkaServer(Process):
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
-            "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.advertised_port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": self.folder / "data",
             "num.partitions": 1,
             "offsets.topic.num.partitions": 1,
             "offsets.topic.replication.factor": 1,
@@ -130,6 +127,15 @@ class KafkaServer(Process):
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+        }
+        self.format(settings)
+
+    def format(self, settings: dict[str, object]) -> None:
+        """Writes these settings, with those of every broker of a test, and makes its empty log."""
+        settings = settings | {
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": self.folder / "data",
             # A broker that comes back after a kill is refused for as long as the dead one is thought alive.
             "broker.session.timeout.ms": 1_500,
             "broker.heartbeat.interval.ms": 300,
