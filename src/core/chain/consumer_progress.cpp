@@ -47,9 +47,10 @@ std::vector<Watermark> Consumer::unmarked() const {
 
 // Whoever waits for its row must not take the watermark for it.
 void Consumer::rejected(const IssuedEvent& event) {
-  RejectedSequences& sequences = rejected_[{event.coupon_id, event.epoch}];
-  sequences.add(event.sequence);
-  watermarks_.rejected(event.coupon_id, event.epoch, sequences);
+  rejected_[{event.coupon_id, event.epoch}].add(event.sequence);
+  RejectedSequences one;
+  one.add(event.sequence);
+  watermarks_.rejected(event.coupon_id, event.epoch, one);
 }
 
 void Consumer::tell_rejected() {

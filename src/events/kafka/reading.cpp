@@ -25,18 +25,15 @@ constexpr milliseconds partitions_settle{60'000};
 
 void Reading::saw(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    next_[message.partition] = message.offset + 1;
-    at_end_.erase(message.partition);
+    places_[message.partition] = {message.offset + 1, false};
   } else if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     // Markers of transactions may lie before it, which are never handed out.
-    next_[message.partition] = message.offset;
-    at_end_.insert(message.partition);
+    places_[message.partition] = {message.offset, true};
   }
 }
 
 void Reading::clear() {
-  next_.clear();
-  at_end_.clear();
+  places_.clear();
   ends_.clear();
 }
 
@@ -59,24 +56,25 @@ Reach Reading::reach(rd_kafka_t* client, std::span<const std::int32_t> owned, co
 
 Reach Reading::reach(rd_kafka_t* client, std::int32_t partition) {
   const auto last = end(client, partition);
-  const auto next = next_.find(partition);
-  if (!last || next == next_.end() || next->second < *last) return Reach::unknown;
+  const auto place = places_.find(partition);
+  if (!last || place == places_.end() || place->second.next < *last) return Reach::unknown;
   return is_held_back(client, partition) ? Reach::held_back : Reach::to_end;
 }
 
 // The end that comes with what is fetched is the partition's own, that of what can be read another.
 bool Reading::is_held_back(rd_kafka_t* client, std::int32_t partition) const {
-  if (!at_end_.contains(partition)) return false;
+  const auto place = places_.find(partition);
+  if (place == places_.end() || !place->second.at_end) return false;
   std::int64_t low = 0;
   std::int64_t high = 0;
   const auto error = rd_kafka_get_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high);
-  return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > next_.at(partition);
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR && high > place->second.next;
 }
 
 std::vector<LogPosition> Reading::held_back(rd_kafka_t* client, std::span<const std::int32_t> owned) const {
   std::vector<LogPosition> held;
   for (const std::int32_t partition : owned) {
-    if (is_held_back(client, partition)) held.push_back({partition, next_.at(partition)});
+    if (is_held_back(client, partition)) held.push_back({partition, places_.at(partition).next});
   }
   return held;
 }

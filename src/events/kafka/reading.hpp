@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,6 +33,10 @@ class Reading {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  struct Place {
+    std::int64_t next = 0;  // everything before it was read
+    bool at_end = false;    // nothing can be read at `next`
+  };
   template <typename T>
   struct Answer {
     std::optional<T> value;  // nothing: it could not be had
@@ -49,8 +52,7 @@ class Reading {
 
   const KafkaOptions& options_;
   const Target& target_;
-  std::map<std::int32_t, std::int64_t> next_;  // everything before it was read
-  std::set<std::int32_t> at_end_;              // nothing can be read at next_
+  std::map<std::int32_t, Place> places_;
   std::map<std::int32_t, std::optional<Answer<std::int64_t>>> ends_;
   std::optional<Answer<int>> partitions_;
   int last_partitions_ = 0;       // so many there were when that was last known
