@@ -4,12 +4,13 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from bench import table
+from bench import persistence, table
 from bench.generator import Load
-from bench.lab import Lab
+from bench.lab import Lab, say
 from bench.subjects import AlwaysWinners, ChainWinners, EmbeddedWinners, Healthz, Losers, RedisWinners
-from bench.turns import in_turns, some_of
+from bench.turns import in_turns, median, some_of
 
 SUBJECTS = (Healthz, Losers, RedisWinners, ChainWinners, EmbeddedWinners, AlwaysWinners)
 MEASURE_S = 15 * 60
@@ -21,6 +22,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("program", type=Path, help="the other build, for example of the commit before")
     parser.add_argument("--rounds", type=int, default=5, help="turns over all (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each in a round (3)")
+    parser.add_argument(
+        "--rate", type=float, default=0, help="requests a second, due whatever the answers take"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=0, help="a consumer finds so many messages, also in turns"
+    )
     names = [subject.name for subject in SUBJECTS]
     parser.add_argument("--only", default="winners-redis,winners-chain", help=f"some of {', '.join(names)}")
     options = parser.parse_args()
@@ -30,23 +37,41 @@ def parse() -> argparse.Namespace:
     return options
 
 
+def rows_in_turns(labs: dict[str, Lab], rounds: int, rows: int) -> dict[str, dict[str, Any]]:
+    """What a row costs a consumer that has many to save: the medians."""
+    raw: dict[str, list[dict[str, Any]]] = {build: [] for build in labs}
+    for number in range(1, rounds + 1):
+        for build, lab in labs.items():
+            raw[build].append(persistence.catch_up(lab, rows))
+            say(f"round {number} of {rounds}: rows ({build}) {raw[build][-1]['rate']:,.0f}/s")
+    return {build: median(results) for build, results in raw.items()}
+
+
 def main() -> int:
     """Runs both and prints their lines; 1 when something could not be measured."""
     options = parse()
     failed: dict[str, str] = {}
     subjects, titles = [], {}
     with Lab() as lab, Lab(program=options.program.resolve(), shared=lab) as other:
+        labs = {"the other": other, "this one": lab}
         for each in SUBJECTS:
             if each.name not in options.only:
                 continue
-            for where, build in ((other, "the other"), (lab, "this one")):
+            for build, where in labs.items():
                 subject = each(where)
                 subject.name = f"{each.name} ({build})"
                 titles[subject.name] = f"{each.title}: {build}"
                 subjects.append(subject)
-        load = Load(seconds=options.seconds)
+        load = Load(seconds=options.seconds, rate=options.rate)
         medians, _ = in_turns(subjects, options.rounds, load, time.monotonic() + MEASURE_S, failed)
-    print("\n".join([*table.subjects(medians, titles), *table.failures(failed)]))
+        caught_up = {}
+        try:
+            caught_up = rows_in_turns(labs, options.rounds, options.rows) if options.rows else {}
+        except RuntimeError as error:
+            failed["rows"] = str(error)
+    lines = [*table.subjects(medians, titles), *table.others(medians, titles)]
+    lines += [table.rows(f"rows by the consumer: {build}", one) for build, one in caught_up.items()]
+    print("\n".join([*lines, *table.failures(failed)]))
     return 1 if failed else 0
 
 

@@ -122,8 +122,8 @@ def catch_up(lab: Lab, rows: int) -> dict[str, Any]:
     if wait_for(lambda: counts(feeder, coupon)["published"] == rows, SAVE_TIMEOUT_S) is None:
         raise RuntimeError(f"not published: {counts(feeder, coupon)}")
     feeder.stop()
-    database = lab.database(name)
-    consumer = Seonchak("--log-level", "warn", *flags, "--roles", "consumer")
+    database = lab.database(lab.prefix + name)
+    consumer = Seonchak("--log-level", "warn", *flags, "--roles", "consumer", program=lab.program)
     began = time.monotonic()
     consumer.launch()
     try:

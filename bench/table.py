@@ -8,7 +8,7 @@ THREAD_US_MIN = 0.2
 
 
 def _cpu(cpu_us: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.1f}" for name, value in cpu_us.items())
+    return "  ".join(f"{name} {value:.3g}" for name, value in cpu_us.items())
 
 
 def _number(value: float) -> str:
@@ -36,6 +36,11 @@ def subjects(results: Results, titles: dict[str, str]) -> list[str]:
     return lines
 
 
+def rows(text: str, one: dict[str, Any]) -> str:
+    """How fast rows were saved, and what one cost."""
+    return f"{text}: {one['rate']:,.0f}/s; CPU us per row: {_cpu(one['cpu_us'])}"
+
+
 def others(results: Results, titles: dict[str, str]) -> list[str]:
     """What is not a rate of answers, one line each."""
     lines = [
@@ -60,7 +65,7 @@ def others(results: Results, titles: dict[str, str]) -> list[str]:
         )
     for name, text in (("rows-copy", "rows by COPY"), ("rows-consumer", "rows by the consumer")):
         if one := results.get(name):
-            lines.append(f"{text}: {one['rate']:,.0f}/s; CPU us per row: {_cpu(one['cpu_us'])}")
+            lines.append(rows(text, one))
     if (one := results.get("burst")) and one["seconds"] is not None:
         lines.append(
             f"burst of {one['winners']:,}: {one['rate']:,.0f} answers/s, {one['behind_rows']:,} rows behind "

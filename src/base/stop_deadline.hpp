@@ -24,8 +24,17 @@ class StopDeadline {
   TimePoint get() const { return TimePoint(TimePoint::duration(deadline_.load())); }
   bool passed() const { return std::chrono::steady_clock::now() >= get(); }
 
-  /// Around a call that cannot be cut short, in a thread that may be left to itself.
-  void begin_loose() { ++loose_; }
+  /// More threads than this are not left to themselves at once. What keeps them (a resolver that does not
+  /// answer) keeps the next one, too.
+  static constexpr int loose_max = 64;
+
+  /// Around a call that cannot be cut short, in a thread that may be left to itself. False when there are
+  /// loose_max already: then it must not be made.
+  bool begin_loose() {
+    if (loose_.fetch_add(1) < loose_max) return true;
+    --loose_;
+    return false;
+  }
   void end_loose() { --loose_; }
 
   /// Whether such a thread still runs: then the process must not tear down what libraries use at its end.

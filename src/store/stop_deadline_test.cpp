@@ -100,6 +100,24 @@ TEST(StopDeadlineTest, ACheckOfAPostgresThatHangsHasALimitOfItsOwn) {
   EXPECT_LT(steady_clock::now() - began, far_below_its_limit);
 }
 
+TEST(StopDeadlineTest, AttemptsThatNeverEndAreLimited) {
+  const HungServer server;
+  PostgresOptions options;
+  options.url = server.url();
+  options.connect_timeout_s = 30;
+  options.stop = std::make_shared<StopDeadline>();
+  const auto store = connect_postgres(options);
+  for (int i = 0; i < StopDeadline::loose_max; ++i) EXPECT_TRUE(options.stop->begin_loose());
+  const auto began = steady_clock::now();
+  const auto refused = store->check();
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_NE(refused.error().message.find("too many attempts"), std::string::npos) << refused.error().message;
+  EXPECT_LT(steady_clock::now() - began, far_below_its_limit);
+  for (int i = 0; i < StopDeadline::loose_max; ++i) options.stop->end_loose();
+  EXPECT_FALSE(options.stop->any_loose());
+}
+
 TEST(StopDeadlineTest, ALockOnTheFileIsNotWaitedForAnyMore) {
   const TempFolder folder;
   const std::string path = folder.file("locked.db");

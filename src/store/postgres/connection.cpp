@@ -148,11 +148,15 @@ PostgresConnection::~PostgresConnection() = default;
 
 // Only libpq itself tries each host and address for its own time, and it blocks, in the resolver even without
 // a limit. So it has a thread that can be left to itself.
-PostgresConnection::Handle PostgresConnection::connect(const PostgresOptions& options, Deadline deadline) {
+PostgresResult<PostgresConnection::Handle> PostgresConnection::connect(const PostgresOptions& options,
+                                                                       Deadline deadline) {
   if (!options.stop) return Handle(connect_blocking(options));
+  if (!options.stop->begin_loose()) {
+    return PostgresFailure{"", "",
+                           "too many attempts to connect have not ended: does its host's name resolve?"};
+  }
   auto promise = std::make_shared<std::promise<Handle>>();
   auto made = promise->get_future();
-  options.stop->begin_loose();
   std::thread([options, promise = std::move(promise)]() mutable {
     promise->set_value(Handle(connect_blocking(options)));
     promise.reset();  // and with it the connection, if nobody waits for it any more
@@ -161,14 +165,15 @@ PostgresConnection::Handle PostgresConnection::connect(const PostgresOptions& op
   while (std::chrono::steady_clock::now() < deadline && !options.stop->passed()) {
     if (made.wait_for(StopDeadline::look_period) == std::future_status::ready) return made.get();
   }
-  return {};
+  return PostgresFailure{"", "", "no connection in time"};
 }
 
 PostgresResult<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresOptions& options,
                                                                              Deadline deadline) {
-  std::unique_ptr<PostgresConnection> made(new PostgresConnection(connect(options, deadline), options));
+  auto connected = connect(options, deadline);
+  if (!connected) return connected.error();
+  std::unique_ptr<PostgresConnection> made(new PostgresConnection(std::move(*connected), options));
   PGconn* const connection = made->connection_.get();
-  if (connection == nullptr) return PostgresFailure{"", "", "no connection in time"};
   if (PQstatus(connection) != CONNECTION_OK) {
     return PostgresFailure{"", "", without_password(trimmed(PQerrorMessage(connection)), options.url)};
   }

@@ -147,7 +147,7 @@ class PostgresConnection {
   using Handle = std::unique_ptr<pg_conn, Finish>;
 
   PostgresConnection(Handle connection, const PostgresOptions& options);
-  static Handle connect(const PostgresOptions& options, Deadline deadline);
+  static PostgresResult<Handle> connect(const PostgresOptions& options, Deadline deadline);
   bool send(const PostgresCall& call);
   PostgresResult<PostgresRows> receive(Deadline deadline);
   PostgresResult<PostgresRows> receive_one(Deadline deadline);
