@@ -91,6 +91,7 @@ class ActorGate final : public GateControl, public Outbox, public GateRecovery {
   /// Fails when another server is the master by now, as the Sentinels would say.
   Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override;
+  Result<void> room() override { return {}; }
 
   Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override;

@@ -2,11 +2,13 @@
 
 import psycopg
 import pytest
-from harness import coupons
+from harness import coupons, http
+from harness.seonchak import Seonchak
 from harness.shop import Shop
 from harness.wait import eventually
 
 SICK, WELL = "sick", "well"
+ODD = "none of 'ours"
 
 
 def set_time(shop: Shop, column: str, text: str) -> None:
@@ -17,6 +19,22 @@ def set_time(shop: Shop, column: str, text: str) -> None:
             " WHERE id = %s",
             [text, SICK],
         )
+
+
+def operators_know_only(server: Seonchak, coupon: str) -> None:
+    """What is not served is no more there for them than for users."""
+    listed, after = [], ""
+    while True:
+        page = http.call(server.address, "GET", f"/v1/coupons?limit=1&after={after}").json()
+        listed += [one["id"] for one in page["coupons"]]
+        after = page.get("next") or ""
+        if not after:
+            break
+    assert listed == [coupon]
+    sick = f"/v1/coupons/{SICK}"
+    assert http.call(server.address, "GET", sick).status == 404
+    assert http.call(server.address, "PATCH", sick, body={"stock": 7}).status == 404
+    assert http.call(server.address, "POST", f"{sick}/close").status == 404
 
 
 @pytest.mark.parametrize(("column", "text"), [("closes_at", "infinity"), ("opens_at", "-infinity")])
@@ -43,6 +61,7 @@ def test_a_coupon_with_a_time_that_is_none_is_not_served(shop: Shop, column: str
     set_time(shop, column, text)
     eventually(lambda: coupons.issue(server, SICK, "second").status == 404, "it is not served")
     assert coupons.issue(server, WELL, "second").status == 201
+    operators_know_only(server, WELL)
     log = server.log_text()
     assert "recovering it" not in log
     assert log.count("coupon not served: a time of its row is outside the years 1970 to 9999") == 1
@@ -56,3 +75,17 @@ def test_a_coupon_with_a_time_that_is_none_is_not_served(shop: Shop, column: str
         lambda: coupons.issue(server, SICK, "first").status == 200, "it is served once its row is mended"
     )
     assert coupons.answer(server, SICK, "second").json()["sequence"] == 2
+
+
+def test_a_coupon_with_an_id_that_is_none_is_in_nobodys_way(shop: Shop) -> None:
+    server = shop.start()
+    for coupon in ("a", WELL):
+        coupons.create(server, coupon)
+    shop.execute(
+        "INSERT INTO coupon (id, name, stock, revision) SELECT %s, 'x', 3, max(revision) + 5 FROM coupon",
+        ODD,
+    )
+    eventually(lambda: "coupon not served" in server.log_text(), "it was seen")
+    first = http.call(server.address, "GET", "/v1/coupons?limit=1").json()
+    second = http.call(server.address, "GET", f"/v1/coupons?limit=1&after={first['next']}").json()
+    assert [first["coupons"][0]["id"], second["coupons"][0]["id"]] == ["a", WELL]

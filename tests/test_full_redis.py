@@ -5,6 +5,7 @@ from harness import coupons, http
 from harness.recovery import COUPON, Sale
 from harness.seonchak import Seonchak
 from harness.servers import RedisServer, SharedServer
+from harness.wait import eventually
 
 STOCK = 1_000_000
 BATCH = 1_000
@@ -35,6 +36,7 @@ def test_a_full_redis_issues_again_once_its_outbox_is_saved(
     server = sale.start("api")
     coupons.create(server, COUPON, STOCK)
     issued, reasons = fill(server, own_redis)
+    coupons.wait_degraded(server, "gate_memory")
 
     producer = Producer({"bootstrap.servers": kafka_server.address})
     producer.produce(topic, value=f'{{"couponId":"{COUPON}","userId":"bare"}}'.encode(), partition=0)
@@ -45,3 +47,5 @@ def test_a_full_redis_issues_again_once_its_outbox_is_saved(
     reply = sale.answer(server, "new")
     assert reply.status == 201, reply.text
     assert reasons == {"outbox_full"}
+    eventually(lambda: coupons.readiness(server)[1] == "ready", "it has room again")
+    assert "redis has reached its maxmemory" in server.log_text()

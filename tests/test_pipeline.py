@@ -179,6 +179,9 @@ def test_the_command_line_manages_coupons(shop: Shop) -> None:
     assert json.loads(run_command("coupon", "show", "cli", *target).stdout)["stock"] == 5
     listed = json.loads(run_command("coupon", "list", *target).stdout)
     assert [coupon["id"] for coupon in listed["coupons"]] == ["cli"]
+    refused = run_command("coupon", "list", "--after", "cli HTTP/1.1&limit=0", *target)
+    assert (refused.returncode, json.loads(refused.stderr)["code"]) == (1, "bad_request")
+    assert "after must be" in refused.stderr
     assert run_command("coupon", "close", "cli", *target).returncode == 0
     assert issue(server, "cli", "kim").json()["code"] == "closed"
     refused = run_command("coupon", "close", "cli", "--url", server.url, "--admin-key", "wrong")

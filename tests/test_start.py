@@ -1,8 +1,10 @@
 """Starting: what cannot work says what to change, and exits 2."""
 
+import socket
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from harness import http
 from harness.parts import Parts
@@ -78,6 +80,37 @@ def test_an_unreachable_log_is_named_and_nobody_is_served(own_redis: RedisServer
     assert ended.returncode == 2
     assert "Kafka at 127.0.0.1:1 does not answer" in ended.stderr
     assert "seonchak is ready" not in ended.stderr
+
+
+def tables_of(database: str) -> set[str]:
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {name for (name,) in rows}
+
+
+def test_a_database_with_a_table_of_such_a_name_is_left_as_it_was(shop: Shop) -> None:
+    shop.execute("CREATE TABLE lease (x int)")
+    ended = run_command("serve", "--listen", "127.0.0.1:0", *shop.flags)
+    assert ended.returncode == 2
+    assert "lease" in ended.stderr
+    assert tables_of(shop.database) == {"lease"}
+
+
+def test_an_address_that_is_taken_is_told_before_the_database_is_migrated(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for listen in (f"127.0.0.1:{taken.getsockname()[1]}", "nonsense"):
+            ended = run_command("serve", "--listen", listen, *shop.flags)
+            assert ended.returncode == 2
+            assert "cannot listen on" in ended.stderr
+    assert tables_of(shop.database) == set()
+
+
+def test_a_name_in_the_file_that_is_no_flag_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "seonchak.toml"
+    file.write_text("bogus = 1\n", encoding="utf-8")
+    ended = run_command("serve", "--listen", "127.0.0.1:0", "--config", str(file), cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "the file of --config: no flag is called bogus" in ended.stderr
 
 
 @pytest.mark.timeout(180)

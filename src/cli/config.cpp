@@ -160,6 +160,15 @@ class ServeFlags {
   std::vector<std::string> log_options_;
 };
 
+/// CLI11 speaks of an INI file, whatever the file is.
+std::string config_trouble(const CLI::ConfigError& error) {
+  static constexpr std::string_view unknown = "INI was not able to parse ";
+  const std::string_view text = error.what();
+  const bool of_a_name = text.starts_with(unknown);
+  return "the file of --config: " +
+         (of_a_name ? "no flag is called " + std::string(text.substr(unknown.size())) : std::string(text));
+}
+
 /// False when help was asked for.
 bool parse(CLI::App& app, int argc, char** argv) {
   try {
@@ -169,6 +178,8 @@ bool parse(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     app.exit(help);
     return false;
+  } catch (const CLI::ConfigError& error) {
+    throw StartupError(config_trouble(error));
   } catch (const CLI::ParseError& error) {
     throw StartupError(std::string(error.what()) + " (" + app.get_name() + " --help lists the flags)");
   }

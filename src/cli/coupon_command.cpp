@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -108,7 +110,8 @@ Call set_call(const CouponFlags& flags, bool with_stock) {
 
 Call list_call(const CouponFlags& flags) {
   std::string path = "/v1/coupons?limit=" + std::to_string(flags.limit);
-  if (!flags.after.empty()) path += "&after=" + flags.after;
+  if (!flags.after.empty())
+    path += "&after=" + boost::urls::encode(flags.after, boost::urls::unreserved_chars);
   return {"GET", path, ""};
 }
 

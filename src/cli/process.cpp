@@ -95,7 +95,8 @@ Process::Process(const ServeConfig& config, std::shared_ptr<StopDeadline> stop)
       adapters_(wire(config_, stop_)),
       catalog_(adapters_.stores[StoreLane::fence]),
       propagator_gate_(adapters_.make_control()),
-      propagator_(adapters_.stores[StoreLane::propagator], *propagator_gate_, catalog_, metrics_),
+      propagator_(adapters_.stores[StoreLane::propagator], *propagator_gate_, catalog_, metrics_,
+                  {.carries = config_.has(Role::api)}),
       refusals_(*adapters_.control, catalog_, metrics_),
       coupon_admin_(adapters_.stores[StoreLane::operators], adapters_.stores[StoreLane::readers],
                     *adapters_.control, catalog_, propagator_,
@@ -286,7 +287,11 @@ Result<void> Process::catalog_is_fresh() const {
 
 void Process::start_checks() {
   checks_.add("gate", "check-gate", [this]() -> PartChecks::Check {
-    return [gate = adapters_.make_control()] { return gate->check(); };
+    return [this, gate = std::shared_ptr(adapters_.make_control())] {
+      auto answers = gate->check();
+      if (answers && !config_.gate_is_memory()) health_.note("gate_memory", gate->room());
+      return answers;
+    };
   });
   checks_.add("store", "check-store", [this]() -> PartChecks::Check {
     return [this] { return adapters_.stores[StoreLane::fence].check(); };

@@ -12,6 +12,7 @@
 #include "cli/config.hpp"
 #include "cli/process.hpp"
 #include "cli/stop_signals.hpp"
+#include "http/listen.hpp"
 
 namespace seonchak {
 
@@ -38,7 +39,15 @@ std::string role_names(const ServeConfig& config) {
   return names;
 }
 
+std::string admin_access(const ServeConfig& config, bool loopback) {
+  if (!config.admin_key.empty()) return "key";
+  return loopback ? "loopback only, no key" : "off: no --admin-key, and no loopback address";
+}
+
 void serve(const ServeConfig& config, StopSignals& signals, const std::shared_ptr<StopDeadline>& stop) {
+  // Before the database is migrated: that can't be taken back.
+  const auto endpoint = resolve_listen(config.listen);
+  if (endpoint.port() != 0) require_free(endpoint);
   Process process(config, stop);
   process.start();
   signals.ready();
@@ -47,7 +56,7 @@ void serve(const ServeConfig& config, StopSignals& signals, const std::shared_pt
                                   {"log", without_password(config.log)},
                                   {"store", without_password(config.store)},
                                   {"roles", role_names(config)},
-                                  {"admin", config.admin_key.empty() ? "loopback only, no key" : "key"},
+                                  {"admin", admin_access(config, endpoint.address().is_loopback())},
                                   {"version", SEONCHAK_VERSION}});
   signals.wait();
   process.shut_down();

@@ -13,7 +13,8 @@ namespace {
 
 using Kind = JsonMember::Kind;
 
-constexpr std::string_view time_message = "must be a time such as 2026-11-22T03:00:00Z (RFC 3339), or null";
+constexpr std::string_view time_message =
+    "must be a time such as 2026-11-22T03:00:00Z (RFC 3339, 1970 to 9999), or null";
 constexpr std::string_view detail_of_errors = "See \"errors\" for what to change in each field.";
 
 /// Walks over the members of a body, noting what is wrong with each field.

@@ -66,7 +66,7 @@ PublicReason public_reason(Errc code) {
     case Errc::gate_unusable:
       return {ProblemCode::unavailable, "gate_unusable: the coupon's state cannot be used"};
     case Errc::outbox_full:
-      return {ProblemCode::unavailable, "outbox_full: issued coupons wait to be saved"};
+      return {ProblemCode::unavailable, "outbox_full: there is no room for another issued coupon"};
     case Errc::row_held:
       return {ProblemCode::unavailable, "row_held: somebody holds the coupon's row in the database"};
     case Errc::overloaded:

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -81,8 +82,9 @@ int to_number(std::string_view text) {
   return number;
 }
 
-void log_applied(std::string_view database, const Migration& migration) {
-  log::info("schema migrated", {{"database", database}, {"version", migration.version}});
+void log_applied(std::string_view database, std::span<const Migration* const> applied) {
+  for (const Migration* migration : applied)
+    log::info("schema migrated", {{"database", database}, {"version", migration->version}});
 }
 
 PostgresRows run_or_throw(PostgresConnection& connection, const std::string& sql) {
@@ -109,22 +111,20 @@ SchemaVersion postgres_version(PostgresConnection& connection) {
   return schema;
 }
 
-/// False when there is nothing left to do.
-bool migrate_once(PostgresConnection& connection) {
+/// All in one transaction: a database that refuses one of them is left as it was.
+void migrate_locked(PostgresConnection& connection) {
   run_or_throw(connection,
                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = 0;"
                "SET LOCAL statement_timeout = " +
                    std::to_string(migration_timeout_ms.count()) + ";" + lock_sql(migration_lock));
-  const Migration* const next = next_migration(postgres_migrations(), postgres_version(connection));
-  if (next == nullptr) {
-    run_or_throw(connection, "ROLLBACK");
-    return false;
+  std::vector<const Migration*> applied;
+  while (const Migration* next = next_migration(postgres_migrations(), postgres_version(connection))) {
+    run_or_throw(connection, std::string(next->sql));
+    run_or_throw(connection, applied_sql(*next, "", ""));
+    applied.push_back(next);
   }
-  run_or_throw(connection, std::string(next->sql));
-  run_or_throw(connection, applied_sql(*next, "", ""));
   run_or_throw(connection, "COMMIT");
-  log_applied("postgresql", *next);
-  return true;
+  log_applied("postgresql", applied);
 }
 
 void run_or_throw(SqliteConnection& connection, const std::string& sql) {
@@ -164,20 +164,22 @@ std::span<const Migration> sqlite_migrations() {
 void migrate(PostgresConnection& connection) {
   // Asked without the lock first: once up to date, a role that may not create tables, or a standby, can
   // start.
-  while (next_migration(postgres_migrations(), postgres_version(connection)) != nullptr &&
-         migrate_once(connection)) {
-  }
+  if (next_migration(postgres_migrations(), postgres_version(connection)) == nullptr) return;
+  migrate_locked(connection);
 }
 
 void migrate(SqliteConnection& connection) {
+  if (next_migration(sqlite_migrations(), sqlite_version(connection)) == nullptr) return;
+  // The caller gives the connection up when this throws, and SQLite rolls back.
+  run_or_throw(connection, "BEGIN IMMEDIATE");
+  std::vector<const Migration*> applied;
   while (const Migration* next = next_migration(sqlite_migrations(), sqlite_version(connection))) {
-    // The caller gives the connection up when this throws, and SQLite rolls back.
-    run_or_throw(connection, "BEGIN IMMEDIATE");
     run_or_throw(connection, std::string(next->sql));
     run_or_throw(connection, applied_sql(*next, ", applied_at", ", " + std::to_string(to_millis(now()))));
-    run_or_throw(connection, "COMMIT");
-    log_applied("sqlite", *next);
+    applied.push_back(next);
   }
+  run_or_throw(connection, "COMMIT");
+  log_applied("sqlite", applied);
 }
 
 void require_migrated(PostgresConnection& connection) {

@@ -26,6 +26,17 @@ bool printable(std::string_view name) {
 
 constexpr int attempts_to_overtake_max = 4;
 
+/// Rows that nobody serves are read past in pages of so many.
+constexpr std::size_t list_page_min = 200;
+
+/// What is not served is unknown to users, and so to operators: its times may be none that can be told.
+Result<Coupon> served(Result<Coupon> row) {
+  if (!row) return row;
+  const auto why = why_not_served(*row);
+  if (!why) return row;
+  return Error{Errc::not_found, "coupon " + row->id + " is not served: " + std::string(*why)};
+}
+
 /// Clients take these out of a path before they send it (RFC 3986, section 5.2.4).
 bool is_dot_segment(std::string_view id) {
   return id == "." || id == "..";
@@ -132,7 +143,7 @@ Result<Coupon> CouponAdmin::change(const std::string& id, const CouponChange& ch
     return Error{Errc::invalid, "stock " + stock_message};
   }
   // A coupon is opened before its stock is lowered, or a late opening could put the old stock into the gate.
-  auto present = store_.coupon(id);
+  auto present = served(store_.coupon(id));
   if (!present) return present;
   if (present->phase() == Phase::unopened) {
     if (auto opened = open_coupon(store_, gate_, *present); !opened) return opened.error();
@@ -178,6 +189,7 @@ Result<bool> CouponAdmin::propose_stock(Coupon coupon, std::int64_t stock) {
 
 Result<Coupon> CouponAdmin::close(const std::string& id) {
   return commit(store_.update_coupon(id, [](Coupon& row) -> Result<void> {
+    if (const auto known = served(row); !known) return known.error();
     row.closed = true;
     return {};
   }));
@@ -223,7 +235,7 @@ Result<Coupon> CouponAdmin::propagate(Coupon coupon) {
 Result<CouponView> CouponAdmin::show(const std::string& id) {
   auto coupon = catalog_.snapshot()->find(id);
   if (!coupon) {
-    auto row = readers_.coupon(id);
+    auto row = served(readers_.coupon(id));
     if (!row) return row.error();
     coupon = std::make_shared<const Coupon>(std::move(*row));
   }
@@ -233,7 +245,17 @@ Result<CouponView> CouponAdmin::show(const std::string& id) {
 }
 
 Result<std::vector<Coupon>> CouponAdmin::list(const std::string& after_id, std::size_t limit) {
-  return store_.list_coupons(after_id, limit);
+  std::vector<Coupon> coupons;
+  for (std::string after = after_id; coupons.size() < limit;) {
+    const std::size_t rows_max = std::max(list_page_min, limit - coupons.size());
+    auto rows = store_.list_coupons(after, rows_max);
+    if (!rows) return rows;
+    for (Coupon& row : *rows)
+      if (!why_not_served(row) && coupons.size() < limit) coupons.push_back(std::move(row));
+    if (rows->size() < rows_max) break;
+    after = rows->back().id;
+  }
+  return coupons;
 }
 
 Result<std::vector<HeldCoupon>> CouponAdmin::coupons_of(const std::string& user_id) {

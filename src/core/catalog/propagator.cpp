@@ -43,6 +43,7 @@ Propagator::Propagator(Store& store, GateControl& gate, Catalog& catalog, Metric
                                    "Coupons whose latest change this process has not told the gate of yet.")),
       stuck_gauge_(metrics.gauge("seonchak_coupons_stuck",
                                  "Those of them with which several attempts in a row have failed.")) {
+  if (!options_.carries) return;
   catalog_.listen([this](std::span<const std::shared_ptr<const Coupon>> coupons,
                          std::span<const std::string> gone) { changed(coupons, gone); });
 }

@@ -20,6 +20,9 @@
 namespace seonchak {
 
 struct PropagatorOptions {
+  /// Whether step() is called here. Where another process carries the changes, nothing is kept for it.
+  bool carries = true;
+
   /// A change that may let somebody in who was refused before reaches the gate this long after it is known to
   /// be committed.
   std::chrono::milliseconds loosening_delay = safety_times.loosening_delay;

@@ -79,6 +79,16 @@ TEST(Propagator, OpensACouponWhoseMakerDiedBetweenTheGateAndTheStore) {
   EXPECT_EQ(world.catalog.snapshot()->find("c")->epoch, 1);
 }
 
+TEST(Propagator, KeepsNothingWhereAnotherProcessCarriesTheChanges) {
+  World world;
+  Catalog catalog(world.store);
+  const Propagator idle(world.store, world.gate, catalog, world.metrics, {.carries = false});
+  world.create("c", 5);
+  ASSERT_TRUE(catalog.refresh());
+  EXPECT_NE(catalog.snapshot()->find("c"), nullptr);
+  EXPECT_EQ(idle.pending(), 0U);
+}
+
 TEST(Propagator, AStartAsksTheGateForAllCouponsAtOnceAndTellsItNothingNew) {
   World world;
   for (const char* id : {"c", "d", "e"}) world.create(id, 5);

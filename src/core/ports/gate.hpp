@@ -150,6 +150,10 @@ class GateControl {
 
   /// Whether the gate answers, and takes writes, as a claim needs.
   virtual Result<void> check() = 0;
+
+  /// Whether it has memory for what another claim adds: outbox_full when it does not. What else is wrong
+  /// check() tells.
+  virtual Result<void> room() = 0;
 };
 
 /// One atomic batch of the outbox: consecutive sequences of one coupon.

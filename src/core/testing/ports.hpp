@@ -203,6 +203,7 @@ class FaultyGate final : public Gate, public GateControl, public Outbox {
   Result<void> check() override {
     return faults_.run("gate_check", [&] { return inner_.check(); });
   }
+  Result<void> room() override { return inner_.room(); }
 
   /// Coupons in `unusable_outboxes` fail, and no others.
   Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,

@@ -47,6 +47,7 @@ class MemoryGate final : public Gate, public GateControl, public Outbox, public 
                                                         std::span<const std::string> users) override;
   Result<GateIdentity> identity(const std::string& coupon_id) override;
   Result<void> check() override { return {}; }
+  Result<void> room() override { return {}; }
 
   Result<OutboxRead> read(std::span<const Watermark> after, std::size_t entries_max,
                           std::chrono::milliseconds wait) override;

@@ -142,6 +142,12 @@ class RedisGateControl final : public GateControl {
     return {};
   }
 
+  Result<void> room() override {
+    const auto reply = run(room_call());
+    if (!reply || !is_error(**reply, "OOM")) return {};
+    return Error{Errc::outbox_full, "redis has reached its maxmemory: new users are answered 503"};
+  }
+
  private:
   void leave_hint(const ClaimBatch& batch) REQUIRES(mutex_) {
     if (!hints_.is_due(batch.coupon_id)) return;

@@ -61,6 +61,12 @@ TEST_F(FullRedis, ItsCheckIsPassedSinceHoldersAreAnswered) {
   EXPECT_TRUE(twin_.control().check());
 }
 
+TEST_F(FullRedis, ItSaysThatItHasNoRoomUntilItHas) {
+  EXPECT_EQ(twin_.control().room().error().code, Errc::outbox_full);
+  set("maxmemory", "0");
+  EXPECT_TRUE(twin_.control().room());
+}
+
 TEST_F(FullRedis, ARequestIsRefusedAsAFullOutboxRefusesIt) {
   EXPECT_EQ(twin_.claim(batch_of(coupon_, {"new"})).error().code, Errc::outbox_full);
   EXPECT_EQ(twin_.control().claim_now(batch_of(coupon_, {"new"})).error().code, Errc::outbox_full);

@@ -153,6 +153,11 @@ ScriptCall reject_call(const Watermark& rejected) {
   return call;
 }
 
+ScriptCall room_call() {
+  static const Script script(embedded::k_room_lua);
+  return ScriptCall(script, {});
+}
+
 ScriptCall persisted_call(const Watermark& watermark) {
   return mark_call(watermark, "persisted");
 }

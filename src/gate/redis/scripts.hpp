@@ -52,6 +52,7 @@ ScriptCall configure_call(const GateConfig& config);
 ScriptCall published_call(const Watermark& watermark);
 ScriptCall persisted_call(const Watermark& watermark);
 ScriptCall reject_call(const Watermark& rejected);
+ScriptCall room_call();
 ScriptCall lease_call(const std::string& coupon_id, const std::string& owner, std::chrono::milliseconds ttl);
 ScriptCall release_call(const std::string& coupon_id, const std::string& owner);
 
