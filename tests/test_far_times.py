@@ -82,7 +82,8 @@ def test_a_coupon_with_an_id_that_is_none_is_in_nobodys_way(shop: Shop) -> None:
     for coupon in ("a", WELL):
         coupons.create(server, coupon)
     shop.execute(
-        "INSERT INTO coupon (id, name, stock, revision) SELECT %s, 'x', 3, max(revision) + 5 FROM coupon",
+        "INSERT INTO coupon (id, name, stock, ack, created_at, revision)"
+        " SELECT %s, 'x', 3, 'gate', now(), max(revision) + 5 FROM coupon",
         ODD,
     )
     eventually(lambda: "coupon not served" in server.log_text(), "it was seen")

@@ -1,6 +1,7 @@
 """One row that the database rejects: its user is not told that he has it, and nobody else waits for it."""
 
 import sqlite3
+import time
 
 import pytest
 from harness import coupons, http
@@ -9,6 +10,7 @@ from harness.shop import Shop
 from harness.wait import eventually
 
 RECOVERED_S = 30.0
+RECORDED_S = 3.0
 
 
 def sell_with_a_bad_one(shop: Shop, ack: str) -> tuple[Seonchak, dict[str, http.Reply]]:
@@ -54,6 +56,20 @@ def test_its_coupon_is_recovered(shop: Shop, ack: str) -> None:
     shop.wait_saved(4, "c")
 
 
+def test_a_coupon_is_recovered_that_has_nothing_else_to_save(shop: Shop) -> None:
+    server = shop.start()
+    coupons.create(server, "c")
+    coupons.wait_for_rows(shop.database, "c", coupons.issue_to(server, "c", coupons.users("u", 5)))
+    shop.execute("ALTER TABLE user_coupon ADD CONSTRAINT none CHECK (user_id <> 'bad') NOT VALID")
+    time.sleep(RECORDED_S)  # until this process need not remember the others any more
+    assert coupons.issue(server, "c", "bad").status == 201
+    shop.forget_gate()
+    eventually(lambda: coupons.issue(server, "c", "u-0").status == 200, "c is recovered", RECOVERED_S)
+    assert coupons.issue(server, "c", "new").status == 201
+    shop.wait_saved(6, "c")
+    eventually(lambda: server.metrics()["seonchak_lost_holders_total"] == 1, "one is lost, and told")
+
+
 def test_thousands_of_them_hold_up_nobody_else(shop: Shop) -> None:
     server = shop.start()
     for coupon, ack in (("sick", "gate"), ("well", "gate"), ("eager", "store")):
@@ -67,4 +83,4 @@ def test_thousands_of_them_hold_up_nobody_else(shop: Shop) -> None:
     assert coupons.issue(server, "well", "second").status == 201
     shop.wait_saved(2, "well", within_s=4.0)
     letters = "seonchak_consumer_dead_letters_total"
-    eventually(lambda: server.metrics()[letters] >= 500, "they become dead letters", 40.0)
+    eventually(lambda: server.metrics()[letters] >= 4_000, "they become dead letters", 40.0)

@@ -96,6 +96,10 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
 }
 
 /// Opened on demand. So many that nobody waits for others of the same lane.
+/// A trigger of somebody else's that hangs over one coupon's rows keeps all others waiting for so long. What
+/// is more than a slow database does in it is tried again in smaller pieces.
+constexpr int statement_of_one_timeout_ms = 3'000;
+
 PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
                              const std::shared_ptr<StopDeadline>& stop) {
   PostgresOptions options;
@@ -110,10 +114,12 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
       options.connections_max = 3;
       // A coupon whose row somebody holds is tried again later: others' recoveries wait behind each try.
       options.lock_timeout_ms = 250;
+      options.statement_timeout_ms = statement_of_one_timeout_ms;
       break;
     case StoreLane::consumer:
       options.connections_max = 1;
       options.lock_timeout_ms = 200;  // the rows of all other coupons wait meanwhile
+      options.statement_timeout_ms = statement_of_one_timeout_ms;
       break;
     case StoreLane::propagator:
       options.connections_max = 1;
@@ -129,6 +135,7 @@ PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
       options.connection_wait_timeout_ms = 1'000;
       options.lock_timeout_ms = 1'000;
       options.statement_timeout_ms = 3'000;
+      options.commit_timeout_ms = 3'000;
       break;
   }
   return options;

@@ -15,13 +15,20 @@ namespace {
 
 constexpr std::size_t questions_per_step = 64;
 
-/// A try in vain can take as long as the database waits for a row. After so many of them in one batch the
-/// rest of its coupons are left for later, too, so that other batches get their turn.
+/// A try in vain can take as long as the database waits for a row, or for a trigger that hangs. After so many
+/// of them in one batch, or so long, the rest of its coupons are left for later, too: each then has its own
+/// turn.
 constexpr std::size_t in_vain_max = 4;
+constexpr std::chrono::milliseconds in_vain_took_max{1'000};
 
-/// Looking for the rows that the database rejects takes a transaction each and more. After so many of them
-/// in one batch the rest of their coupon is left for later, too.
-constexpr std::size_t rejections_max = 256;
+/// Looking for the rows that the database rejects takes a transaction each and more. After so long in one
+/// batch the rest of their coupon is left for later, too.
+constexpr std::chrono::milliseconds rejecting_max{250};
+
+/// After so many rejected rows one after the other, the next ones are tried one by one, and so many of them:
+/// halves would be rejected, too.
+constexpr std::size_t in_a_row = 16;
+constexpr std::size_t one_by_one = 64;
 
 }  // namespace
 
@@ -38,7 +45,9 @@ void BatchSaver::forget() {
   parts_.clear();
   in_parts_ = false;
   in_vain_ = 0;
-  rejections_ = 0;
+  in_vain_took_ = {};
+  rejecting_since_.reset();
+  rejected_in_a_row_ = 0;
   questioned_.clear();
   superseded_.clear();
 }
@@ -64,7 +73,10 @@ BatchSaver::Outcome BatchSaver::step(ConsumeBatch& batch, const Positions& posit
   const auto outcome = store_.save(rows_);
   if (!late_after.empty() && outcome && *outcome == SaveOutcome::saved)
     (void)store_.save({rows_.group, rows_.topic, {}, {}, {}, std::move(late_after)});
-  commit_seconds_.observe_seconds(std::chrono::duration<double>(ticker().now() - began).count());
+  const auto took = ticker().now() - began;
+  commit_seconds_.observe_seconds(std::chrono::duration<double>(took).count());
+  const bool in_vain = outcome ? *outcome == SaveOutcome::busy : outcome.error().code == Errc::not_now;
+  if (in_vain) in_vain_took_ += took;
 
   if (!outcome && outcome.error().code == Errc::rejected && !records.empty())
     return rejected(batch, records, outcome.error());
@@ -125,6 +137,7 @@ void BatchSaver::compose(const Records& records, const ConsumeBatch& batch, cons
 
 BatchSaver::Outcome BatchSaver::saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves) {
   late_.add(rows_.late.size());
+  rejected_in_a_row_ = 0;
   for (const LogRecord* record : records) batch.settle(record);
   if (!whole) parts_.pop_back();
   return moves ? Outcome::moved : Outcome::saved;
@@ -137,7 +150,8 @@ BatchSaver::Outcome BatchSaver::apart(ConsumeBatch& batch, const Records& record
   in_parts_ = true;
   if (split_by_coupon(batch, records, with_position)) return Outcome::split;
   ++in_vain_;
-  return leave_aside(batch, records, std::move(why));
+  leave_aside(batch, records, std::move(why));
+  return Outcome::aside;
 }
 
 // False when it is one already.
@@ -154,36 +168,45 @@ bool BatchSaver::split_by_coupon(const ConsumeBatch& batch, const Records& recor
   return true;
 }
 
-BatchSaver::Outcome BatchSaver::leave_aside(ConsumeBatch& batch, const Records& records, Error why) {
+void BatchSaver::leave_aside(ConsumeBatch& batch, const Records& records, Error why) {
   coupon_ = coupon_of(*records.front());
   why_ = std::move(why);
   for (const LogRecord* record : records) batch.leave_aside(record);
-  const bool all = in_vain_ >= in_vain_max;
+  const bool all = in_vain_ >= in_vain_max || in_vain_took_ >= in_vain_took_max;
   for (const Records& part : std::exchange(parts_, {})) {
     const bool aside = all || coupon_of(*part.front()) == coupon_;
     for (const LogRecord* record : part)
       if (aside) batch.leave_aside(record);
     if (!aside) parts_.push_back(part);
   }
-  return Outcome::aside;
 }
 
 // Which coupon's, and which row of it. Others are not to wait for that.
 BatchSaver::Outcome BatchSaver::rejected(ConsumeBatch& batch, const Records& records, const Error& error) {
   if (split_by_coupon(batch, records, false)) return Outcome::split;
-  ++rejections_;
   if (records.size() == 1) {
+    ++rejected_in_a_row_;
     batch.refuse(records.front(), error.message);
     return Outcome::split;
   }
-  if (rejections_ > rejections_max) {
+  const auto now = ticker().now();
+  if (!rejecting_since_) rejecting_since_ = now;
+  if (now - *rejecting_since_ >= rejecting_max) {
     in_parts_ = true;
-    return leave_aside(batch, records, {Errc::not_now, "many of its rows are rejected: " + error.message});
+    leave_aside(batch, records, {Errc::not_now, "many of its rows are rejected: " + error.message});
+    return Outcome::put_off;
   }
-  const auto middle = records.begin() + static_cast<std::ptrdiff_t>(records.size() / 2);
-  parts_.emplace_back(middle, records.end());
-  parts_.emplace_back(records.begin(), middle);
+  look_closer(records);
   return Outcome::split;
+}
+
+void BatchSaver::look_closer(const Records& records) {
+  const bool singly = rejected_in_a_row_ >= in_a_row;
+  const std::size_t first = singly ? std::min(one_by_one, records.size()) : records.size() / 2;
+  const auto middle = records.begin() + static_cast<std::ptrdiff_t>(first);
+  if (middle != records.end()) parts_.emplace_back(middle, records.end());
+  if (!singly) return void(parts_.emplace_back(records.begin(), middle));
+  for (auto record = middle; record != records.begin();) parts_.push_back({*--record});
 }
 
 // A recovery has begun a new epoch, or a coupon is gone.

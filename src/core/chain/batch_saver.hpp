@@ -1,7 +1,9 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,13 +27,14 @@ class BatchSaver {
   BatchSaver(Store& store, EventConsumer& log, CatalogReader& catalog, Metrics& metrics);
 
   enum class Outcome {
-    moved,   ///< the position is behind the batch: it is over
-    saved,   ///< some rows are committed, and more may follow
-    split,   ///< what was one transaction is tried in parts from here on
-    aside,   ///< the rows of coupon() are left aside, for why()
-    fenced,  ///< another member has moved a position: the batch is none of ours any more
-    stuck,   ///< why() must end first
-    idle,    ///< all is saved that can be; the position is for somebody else to move
+    moved,    ///< the position is behind the batch: it is over
+    saved,    ///< some rows are committed, and more may follow
+    split,    ///< what was one transaction is tried in parts from here on
+    aside,    ///< the rows of coupon() are left aside, for why()
+    put_off,  ///< so are they, to be gone on with after others had their turn
+    fenced,   ///< another member has moved a position: the batch is none of ours any more
+    stuck,    ///< why() must end first
+    idle,     ///< all is saved that can be; the position is for somebody else to move
   };
 
   /// `may_move`: no record of the batch needs anything but to be saved.
@@ -63,8 +66,9 @@ class BatchSaver {
   Outcome saved(ConsumeBatch& batch, const Records& records, bool whole, bool moves);
   Outcome apart(ConsumeBatch& batch, const Records& records, Error why);
   bool split_by_coupon(const ConsumeBatch& batch, const Records& records, bool anew);
-  Outcome leave_aside(ConsumeBatch& batch, const Records& records, Error why);
+  void leave_aside(ConsumeBatch& batch, const Records& records, Error why);
   Outcome rejected(ConsumeBatch& batch, const Records& records, const Error& error);
+  void look_closer(const Records& records);
   Outcome look_anew(ConsumeBatch& batch, Records records);
   Outcome look_for_the_gone(ConsumeBatch& batch);
   Outcome stuck(Error error);
@@ -76,10 +80,12 @@ class BatchSaver {
   SaveBatch rows_;
   Error why_;
   std::string coupon_;
-  std::vector<Records> parts_;           // the last one is next; empty: all at once
-  bool in_parts_ = false;                // the position is left alone
-  std::size_t in_vain_ = 0;              // coupons of this batch that the store does not take now
-  std::size_t rejections_ = 0;           // of this batch
+  std::vector<Records> parts_;  // the last one is next; empty: all at once
+  bool in_parts_ = false;       // the position is left alone
+  std::size_t in_vain_ = 0;     // coupons of this batch that the store does not take now
+  std::chrono::nanoseconds in_vain_took_{0};
+  std::optional<std::chrono::steady_clock::time_point> rejecting_since_;  // in this batch
+  std::size_t rejected_in_a_row_ = 0;
   std::vector<std::string> questioned_;  // coupons of which the store is asked whether they are there
   Records superseded_;                   // the records whose coupons these are
   bool found_gone_ = false;

@@ -69,6 +69,10 @@ milliseconds Consumer::step(milliseconds wait) {
   return std::max(pause, until(store_and_log_.retry_at()));
 }
 
+milliseconds Consumer::since(TimePoint time) {
+  return std::chrono::duration_cast<milliseconds>(ticker().now() - time);
+}
+
 milliseconds Consumer::until(TimePoint time) const {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - ticker().now()));
 }
@@ -231,8 +235,8 @@ void Consumer::send_letters() {
   batch_->sort_letters();
   const auto began = ticker().now();
   if (const auto sent = log_.dead_letter(batch_->letters()); !sent) {
-    const auto took = std::chrono::duration_cast<milliseconds>(ticker().now() - began);
-    if (waiting_.letters_refused(sent.error().message, took)) log_wait("dead-letter topic", sent.error());
+    if (waiting_.letters_refused(sent.error().message, since(began)))
+      log_wait("dead-letter topic", sent.error());
     retries_.add();
     return;
   }
@@ -258,6 +262,7 @@ void Consumer::send_letters() {
 void Consumer::save(bool all_tried) {
   const bool nothing_waits =
       !batch_->has(Fate::bare) && !batch_->has(Fate::aside) && batch_->letters().empty();
+  const auto began = ticker().now();
   switch (saver_.step(*batch_, position_, polled_ && waiting_.empty() && nothing_waits)) {
     case BatchSaver::Outcome::moved:
       after_commit(saver_.committed());
@@ -274,9 +279,11 @@ void Consumer::save(bool all_tried) {
       return;
     case BatchSaver::Outcome::aside:
       retries_.add();
-      if (waiting_.rows_refused(saver_.coupon(), saver_.why().message))
+      if (waiting_.rows_refused(saver_.coupon(), saver_.why().message, since(began)))
         log_wait("store, for the rows of coupon " + saver_.coupon(), saver_.why());
       return;
+    case BatchSaver::Outcome::put_off:
+      return waiting_.rows_put_off(saver_.coupon(), saver_.why().message);
     case BatchSaver::Outcome::idle:
       if (all_tried) put_away();
       return;

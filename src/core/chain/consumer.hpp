@@ -105,6 +105,7 @@ class Consumer {
   void log_left_out();
   void tell_health();
   std::chrono::milliseconds until(TimePoint time) const;
+  static std::chrono::milliseconds since(TimePoint time);
 
   EventConsumer& log_;
   Outbox& outbox_;

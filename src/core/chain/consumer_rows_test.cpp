@@ -50,6 +50,60 @@ TEST(ConsumerRows, ACouponsRowThatIsHeldKeepsNoOtherCouponsRowsBack) {
   EXPECT_TRUE(world.log.dead_letters().empty());
 }
 
+TEST(ConsumerRows, ManyRejectedRowsGiveOthersTheirTurnAndAreDeadLetteredSoon) {
+  constexpr int bad = 2'000;
+  TwoCoupons world;
+  std::vector<std::string> users;
+  for (int i = 0; i < bad; ++i) users.push_back("bad" + std::to_string(i));
+  world.store.rejected_users.insert(users.begin(), users.end());
+  const Epoch epoch = world.create("sick", 10'000).epoch;
+  for (int i = 0; i < bad; i += 500) {
+    const std::vector<std::string> part(users.begin() + i, users.begin() + i + 500);
+    ASSERT_TRUE(world.memory_gate.claim_now({"sick", epoch, 0, part}));
+  }
+  world.relay.drain();
+  HandTime time;
+  std::size_t saves = 0;
+  world.store.on_save = [&](const SaveBatch&) {
+    ++saves;
+    time.passed += std::chrono::milliseconds(1);
+  };
+  while (time.passed < std::chrono::milliseconds(400)) world.life.steps(1);
+  world.issue("b", 1);
+  world.relay.drain();
+  while (world.saved_sequences("b").size() < 4 && time.passed < std::chrono::seconds(10)) world.life.steps(1);
+  EXPECT_LT(time.passed, std::chrono::seconds(1));
+  world.life.drain();
+  EXPECT_EQ(world.log.dead_letters().size(), std::size_t{bad});
+  EXPECT_LT(saves, std::size_t{bad} * 3 / 2) << "little more than once each";
+  EXPECT_EQ(world.saved_sequences("a"), one_to(3));
+}
+
+// As under a trigger that hangs.
+TEST(ConsumerRows, WhatTakesLongToBeRefusedIsTriedSeldomAndWithLess) {
+  HandTime time;
+  TwoCoupons world;
+  world.store.refused_coupons = {"a"};
+  std::size_t tries = 0;
+  std::size_t least = 1'000;
+  world.store.on_save = [&](const SaveBatch& batch) {
+    const auto of_a = std::ranges::count(batch.events, "a", &IssuedEvent::coupon_id);
+    if (of_a == 0) return;
+    ++tries;
+    least = std::min(least, std::size_t(of_a));
+    time.passed += std::chrono::seconds(3);
+  };
+  world.life.steps_for(std::chrono::seconds(10));
+  EXPECT_EQ(world.saved_sequences("b"), one_to(3));
+  world.life.steps_for(std::chrono::seconds(170));
+  EXPECT_LE(tries, 8U);
+  EXPECT_EQ(least, 1U);
+  world.store.refused_coupons.clear();
+  world.store.on_save = nullptr;
+  world.life.steps_for(std::chrono::seconds(60));
+  EXPECT_EQ(world.saved_sequences("a"), one_to(3));
+}
+
 TEST(ConsumerRows, EventsOfADeletedRowAreDeadLetteredAndTheOthersSaved) {
   TwoCoupons world;
   ASSERT_TRUE(

@@ -55,9 +55,13 @@ void WaitingRecords::hold_back(ConsumeBatch& batch) const {
   }
 }
 
-bool WaitingRecords::rows_refused(const std::string& coupon_id, const std::string& why) {
+bool WaitingRecords::rows_refused(const std::string& coupon_id, const std::string& why,
+                                  std::chrono::milliseconds took) {
   Queue& queue = rows_[coupon_id];
-  queue.backoff.fail(backoff_);
+  queue.backoff.fail(backoff_, took);
+  const bool again = out_coupon_ == coupon_id;
+  if (took >= slow)
+    queue.at_once = again ? std::max<std::size_t>(1, out_batches_.size() / 2) : after_a_slow_one;
   return std::exchange(queue.why, why) != why;
 }
 
@@ -128,7 +132,7 @@ std::optional<ConsumeBatch> WaitingRecords::take_due(const Due& bare_due, std::s
   for (auto& [coupon_id, queue] : rows_) {
     if (queue.backoff.retry_at() > *first) continue;
     out_coupon_ = coupon_id;
-    take(queue.records, records_max);
+    take(queue.records, std::min(records_max, queue.at_once));
     return taken();
   }
   if (!letters_.empty() && letters_backoff_.retry_at() <= *first) {
@@ -185,8 +189,10 @@ void WaitingRecords::give_back(ConsumeBatch&& batch) {
     put(std::move(records[i]), fates[i], out_batches_[i], std::move(reasons[i]), true);
   }
   out_batches_.clear();
-  if (const auto queue = rows_.find(std::exchange(out_coupon_, {})); queue != rows_.end() && !tried_in_vain)
+  if (const auto queue = rows_.find(std::exchange(out_coupon_, {})); queue != rows_.end() && !tried_in_vain) {
     queue->second.backoff.succeed();
+    queue->second.at_once = std::min(2 * queue->second.at_once, all_at_once);
+  }
   std::erase_if(rows_, is_empty);
   std::erase_if(bare_, is_empty);
   if (bare_.empty()) bare_why_.clear();

@@ -58,9 +58,13 @@ class WaitingRecords {
 
   /// The store does not take this coupon's rows now, the gate does not decide bare requests, or the topic
   /// takes no letters. True when it did so far, or there was another reason.
-  bool rows_refused(const std::string& coupon_id, const std::string& why);
+  /// It `took` so long to fail: what takes long is tried again seldom, and with fewer rows at a time.
+  bool rows_refused(const std::string& coupon_id, const std::string& why, std::chrono::milliseconds took);
   bool bare_refused(const std::string& why) { return std::exchange(bare_why_, why) != why; }
   bool letters_refused(const std::string& why, std::chrono::milliseconds took);
+
+  /// The store rejects so many of this coupon's rows that the others have a turn before it goes on.
+  void rows_put_off(const std::string& coupon_id, const std::string& why) { rows_[coupon_id].why = why; }
 
   /// Whether letters may be tried now.
   bool letters_due() const { return letters_backoff_.retry_at() <= ticker().now(); }
@@ -90,10 +94,12 @@ class WaitingRecords {
     std::uint64_t batch = 0;
     std::string reason;  // of a letter
   };
+  static constexpr std::size_t all_at_once = 1 << 20;
   struct Queue {
     std::deque<Waiting> records;
     Backoff backoff;
     std::string why;
+    std::size_t at_once = all_at_once;  // so many are taken out
   };
   using Queues = std::map<std::string, Queue>;
   struct Part {
@@ -104,6 +110,8 @@ class WaitingRecords {
   };
 
   static constexpr std::size_t parts_max = 1'000;
+  static constexpr std::chrono::milliseconds slow{1'000};
+  static constexpr std::size_t after_a_slow_one = 1'000;
 
   Part& part_of(std::uint64_t batch);
   void merge_settled();

@@ -132,7 +132,8 @@ bool RecoveryCoordinator::postponed(const std::string& coupon_id) const {
 }
 
 // Each state is logged once.
-RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& coupon_id, const Error& error) {
+RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& coupon_id, const Error& error,
+                                                           TimePoint tried_at) {
   const auto [place, first] = backoff_.try_emplace(coupon_id);
   Backoff& backoff = place->second;
   if (first || backoff.why != error.code) {
@@ -141,7 +142,10 @@ RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& co
   }
   backoff.why = error.code;
   backoff.delay = std::clamp(backoff.delay * 2, options_.retry, options_.retry_max);
-  backoff.until = ticker().now() + backoff.delay;
+  // What takes long to fail must not be most of what is done.
+  const auto now = ticker().now();
+  backoff.until =
+      now + std::max<TimePoint::duration>(backoff.delay, options_.failure_share * (now - tried_at));
   return backoff.until;
 }
 
@@ -155,9 +159,10 @@ void RecoveryCoordinator::shut(Share share) {
   const auto began = ticker().now();
   for (const std::string& id : ids) {
     RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
+    const auto tried_at = ticker().now();
     const auto shut = job.shut(guard_);
     if (!shut) {
-      failed(id, shut.error());
+      failed(id, shut.error(), tried_at);
       // What is refused at once may be refused to this coupon alone.
       if (may_pass(shut.error()) && ticker().now() - began >= options_.step_most) break;
       continue;
@@ -181,21 +186,28 @@ std::size_t RecoveryCoordinator::jobs_under_way() const {
   }));
 }
 
-// One transaction for many; who was overtaken is left out of it.
+// One transaction for many; who was overtaken is left out of it. When it fails, fewer at a time show whose
+// row it fails for.
 void RecoveryCoordinator::fence() {
   const auto now = ticker().now();
   std::vector<CouponFence> fences;
   for (const auto& [id, job] : jobs_) {
-    if (job.stage() != Stage::fence || job.due() > now || fences.size() >= options_.fences_max) continue;
+    if (job.stage() != Stage::fence || job.due() > now || fences.size() >= fences_at_once_) continue;
     fences.push_back(job.fence());
   }
   if (fences.empty()) return;
   auto fenced = ports_.store.fence_coupons(fences);
   if (!fenced) {
-    for (const CouponFence& fence : fences)
-      jobs_.at(fence.coupon_id).wait_until(failed(fence.coupon_id, fenced.error()));
+    if (fences.size() > 1) {
+      fences_at_once_ = std::max<std::size_t>(1, fences.size() / 4);
+      busy_ = true;
+    } else {
+      const std::string& id = fences.front().coupon_id;
+      jobs_.at(id).wait_until(failed(id, fenced.error(), now));
+    }
     return;
   }
+  fences_at_once_ = std::min(2 * fences_at_once_, options_.fences_max);
   if (!fenced->changed.empty()) committed_ = true;
   for (Coupon& row : fenced->changed) {
     if (guard_.in_demand(row.id)) refresh_due_ = true;
@@ -222,7 +234,8 @@ void RecoveryCoordinator::fence_later(RecoveryJob& job) {
           ? now + options_.held_retry
           : failed(job.id(),
                    {Errc::unavailable,
-                    "somebody holds the coupon's row of the store, or the store refuses its change"}));
+                    "somebody holds the coupon's row of the store, or the store refuses its change"},
+                   now));
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
@@ -254,7 +267,7 @@ void RecoveryCoordinator::tail_failed(const Error& error) {
   tail_.stop();
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     const bool waits = it->second.stage() == Stage::tail;
-    if (waits) failed(it->first, error);
+    if (waits) failed(it->first, error, ticker().now());
     it = waits ? jobs_.erase(it) : std::next(it);
   }
 }
@@ -288,9 +301,10 @@ void RecoveryCoordinator::advance(Share share, TimePoint end) {
 
 // False when the lease is lost, and all jobs with it.
 bool RecoveryCoordinator::advance(RecoveryJob& job) {
+  const auto tried_at = ticker().now();
   const auto advanced = job.advance();
   if (!advanced) {
-    const auto until = failed(job.id(), advanced.error());
+    const auto until = failed(job.id(), advanced.error(), tried_at);
     if (may_pass(advanced.error())) {
       job.wait_until(until);
     } else {
@@ -318,7 +332,7 @@ void RecoveryCoordinator::finish(const RecoveryJob& job) {
                                  {"epoch", job.coupon().epoch},
                                  {"sequence", rebuilt.sequence},
                                  {"given_back", rebuilt.pending.size()},
-                                 {"lost", rebuilt.dropped.size()}});
+                                 {"lost", rebuilt.dropped.size() + rebuilt.rejected.size()}});
   committed_ = true;
   if (guard_.in_demand(id)) refresh_due_ = true;
   done_with(id);

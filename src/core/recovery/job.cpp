@@ -97,6 +97,8 @@ Result<void> RecoveryJob::advance() {
       return write_outbox();
     case Stage::open:
       return open();
+    case Stage::reject:
+      return reject();
     case Stage::forget_late:
       return forget_late();
     case Stage::shut:

@@ -26,6 +26,7 @@ struct RecoveryJobOptions {
   std::size_t rows_page = 10'000;
   std::size_t saved_page = 1'000;
   std::size_t noted_page = 5'000;
+  std::size_t rejected_page = 256;
   std::size_t entries_page = 64;
   std::function<std::string()> make_token;  ///< never the same twice, anywhere
   /// A new epoch is not below this. By the clock, so that a store that has fallen back does not draw an epoch
@@ -63,6 +64,7 @@ class RecoveryJob {
     write_holders,
     write_outbox,
     open,
+    reject,
     forget_late,
     done,
   };
@@ -115,11 +117,14 @@ class RecoveryJob {
   Result<void> note();
   Result<void> save();
   Result<void> settle();
-  Result<void> leave_out(std::size_t tried, const Error& why);
+  Result<void> try_less(std::size_t tried, Error why);
+  void leave_out(const Error& why);
+  void take_out_rejected();
   Error held(Error error);
   Result<void> write_holders();
   Result<void> write_outbox();
   Result<void> open();
+  Result<void> reject();
   Result<void> forget_late();
   void start_over();
   Sequence intact() const { return prefix_ ? remains_.sequence : 0; }
@@ -157,7 +162,8 @@ class RecoveryJob {
   std::unordered_set<std::string> saved_;
   std::vector<KnownClaim> to_note_;
   Rebuilt rebuilt_;
-  std::optional<std::size_t> save_at_once_;  // fewer than a page, to find what the store rejects
+  std::size_t save_at_once_ = 0;       // fewer than a page, to find what the store does not take; 0: a page
+  std::vector<std::size_t> left_out_;  // the places of those that it rejects, among the pending
   std::vector<OutboxEntry> entries_;
   bool holders_begun_ = false;
   bool open_in_doubt_ = false;

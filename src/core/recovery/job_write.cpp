@@ -30,6 +30,7 @@ void RecoveryJob::take_union() {
   known_.room = coupon_.stock - holders;
   claims_.clear();
   rebuilt_ = rebuild(std::exchange(known_, {}));
+  left_out_.clear();
   std::unordered_set<std::string_view> heard;
   for (const KnownClaim& claim : recorded_) heard.insert(claim.holder.user_id);
   to_note_.clear();
@@ -55,7 +56,7 @@ Result<void> RecoveryJob::note() {
 
 Result<void> RecoveryJob::save() {
   std::vector<Holder>& pending = rebuilt_.pending;
-  const std::size_t most = save_at_once_.value_or(options_.saved_page);
+  const std::size_t most = save_at_once_ == 0 ? options_.saved_page : save_at_once_;
   const std::size_t end = std::min(pending.size(), page_ + most);
   if (page_ < end) {
     SaveBatch batch;
@@ -65,28 +66,45 @@ Result<void> RecoveryJob::save() {
       batch.events.push_back({id_, holder.user_id, holder.sequence, holder.issued_at, coupon_.epoch});
     }
     const auto saved = ports_.store.save(batch);
-    if (!saved && saved.error().code == Errc::rejected) return leave_out(end - page_, saved.error());
-    if (!saved) return saved.error();
-    save_at_once_.reset();
+    if (!saved) return try_less(end - page_, saved.error());
+    save_at_once_ = std::min(2 * most, options_.saved_page);
     if (*saved == SaveOutcome::busy) return held({Errc::row_held, "somebody holds the coupon's row"});
     if (*saved != SaveOutcome::saved) return overtaken();
     page_ = end;
   }
-  if (page_ == pending.size()) stage_ = Stage::settle;
+  if (page_ < pending.size()) return {};
+  take_out_rejected();
+  stage_ = Stage::settle;
   return {};
 }
 
-// One row that the database rejects must not keep the others from theirs: smaller pieces lead to it.
-Result<void> RecoveryJob::leave_out(std::size_t tried, const Error& why) {
+// One row that the database rejects must not keep the others from theirs: smaller pieces lead to it. Nor must
+// many be more than the database can do within its time for a statement.
+Result<void> RecoveryJob::try_less(std::size_t tried, Error why) {
   save_at_once_ = std::max<std::size_t>(1, tried / 2);
-  if (tried > 1) return {};
-  const auto place = rebuilt_.pending.begin() + static_cast<std::ptrdiff_t>(page_);
+  if (why.code != Errc::rejected) return why;
+  if (tried == 1) leave_out(why);
+  return {};
+}
+
+void RecoveryJob::leave_out(const Error& why) {
+  const Holder& holder = rebuilt_.pending[page_];
   log::error(
       "an issued coupon is lost: the database rejects its row",
-      {{"coupon", id_}, {"user", place->user_id}, {"sequence", place->sequence}, {"why", why.message}});
-  rebuilt_.rejected.push_back(*place);
-  rebuilt_.pending.erase(place);
-  return {};
+      {{"coupon", id_}, {"user", holder.user_id}, {"sequence", holder.sequence}, {"why", why.message}});
+  left_out_.push_back(page_++);
+}
+
+void RecoveryJob::take_out_rejected() {
+  std::vector<Holder> saved;
+  auto next = left_out_.begin();
+  for (std::size_t i = 0; i < rebuilt_.pending.size(); ++i) {
+    const bool out = next != left_out_.end() && *next == i;
+    if (out) ++next;
+    (out ? rebuilt_.rejected : saved).push_back(std::move(rebuilt_.pending[i]));
+  }
+  rebuilt_.pending = std::move(saved);
+  left_out_.clear();
 }
 
 Error RecoveryJob::held(Error error) {
@@ -151,7 +169,7 @@ Result<void> RecoveryJob::write_outbox() {
 Result<void> RecoveryJob::open() {
   const Sequence pending = rebuilt_.pending.empty() ? rebuilt_.sequence : rebuilt_.pending.back().sequence;
   auto opened =
-      ports_.gate.open(committed(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted, pending});
+      ports_.gate.open(committed(coupon_), token_, {rebuilt_.sequence, rebuilt_.persisted(), pending});
   if (!opened && open_in_doubt_ && opened.error().code == Errc::gate_epoch) {
     const auto progress = ports_.outbox.progress({&id_, 1}).front();
     if (progress && progress->epoch == coupon_.epoch) opened = {};
@@ -160,11 +178,23 @@ Result<void> RecoveryJob::open() {
     open_in_doubt_ = open_in_doubt_ || opened.error().code == Errc::unavailable;
     return opened;
   }
-  // A gate whose state was trusted keeps them as holders.
-  for (const Holder& holder : rebuilt_.rejected) {
-    const Watermark sequence{id_, holder.sequence, coupon_.epoch};
-    (void)ports_.outbox.reject({&sequence, 1});
+  page_ = 0;
+  stage_ = Stage::reject;
+  return {};
+}
+
+// A gate whose state was trusted keeps them as holders.
+Result<void> RecoveryJob::reject() {
+  const std::size_t end = std::min(rebuilt_.rejected.size(), page_ + options_.rejected_page);
+  std::vector<Watermark> sequences;
+  for (std::size_t i = page_; i < end; ++i)
+    sequences.push_back({id_, rebuilt_.rejected[i].sequence, coupon_.epoch});
+  if (!sequences.empty()) {
+    for (const auto& answer : ports_.outbox.reject(sequences))
+      if (!answer && answer.error().code == Errc::unavailable) return answer.error();
   }
+  page_ = end;
+  if (page_ < rebuilt_.rejected.size()) return {};
   page_ = 0;
   stage_ = late_.empty() ? Stage::done : Stage::forget_late;
   return {};

@@ -236,6 +236,46 @@ TEST(RecoveryJobs, ARowThatIsHeldKeepsNoOtherCouponWaitingAndIsAskedForMoreAndMo
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(world.open("a" + std::to_string(i)));
 }
 
+TEST(RecoveryJobs, ARowWhoseChangeHangsKeepsNoOtherCouponFromItsRecovery) {
+  Timed world;
+  for (int i = 0; i < 40; ++i) world.create("a" + std::to_string(i), 5);
+  world.create("hangs", 5);
+  world.store.hanging_coupons.insert("hangs");
+  world.store.on_fence = [&] { world.time.passed += milliseconds(700); };
+  world.memory_gate.restart_empty();
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  const auto all = [&] {
+    bool open = true;
+    for (int i = 0; i < 40; ++i) open = open && world.open("a" + std::to_string(i));
+    return open;
+  };
+  EXPECT_LT(world.run({recovery.get()}, seconds(60), all), seconds(20));
+  EXPECT_TRUE(all());
+  world.store.hanging_coupons.clear();
+  world.run({recovery.get()}, seconds(60), [&] { return world.open("hangs"); });
+  EXPECT_TRUE(world.open("hangs"));
+}
+
+TEST(RecoveryJobs, WhatTheDatabaseRejectsIsLeftOutAndTheOthersAreBack) {
+  for (const std::set<std::string>& rejected :
+       {std::set<std::string>{"u5"}, std::set<std::string>{"u4", "u5"}, std::set<std::string>{"u4"}}) {
+    Timed world;
+    world.create("c", 100);
+    world.sell("c", 1, 4);
+    world.save_all();
+    world.unsaved_claims.persisted("c", 1, 3);
+    world.store.rejected_users = rejected;
+    world.sell("c", 4, 6);
+    world.memory_gate.restart_empty();
+    EXPECT_EQ(world.outcome("c", "u1").substr(0, 8), "u1 gate_");
+    const auto recovery = world.make_recovery(world.unsaved_claims);
+    world.run({recovery.get()}, seconds(10), [&] { return world.open("c"); });
+    ASSERT_TRUE(world.open("c"));
+    EXPECT_EQ(world.metrics.counter("seonchak_lost_holders_total", "").value(), rejected.size());
+    EXPECT_EQ(world.outcome("c", "new"), "new issued 6");
+  }
+}
+
 TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   Timed world;
   world.create("c", 5);

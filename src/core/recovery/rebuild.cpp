@@ -38,7 +38,6 @@ Rebuilt rebuild(KnownHolders known) {
     result.pending.push_back(std::move(holder));
   }
   std::ranges::sort(result.pending, {}, &Holder::sequence);
-  result.persisted = result.pending.empty() ? result.sequence : result.pending.front().sequence - 1;
   return result;
 }
 

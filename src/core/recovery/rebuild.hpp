@@ -23,7 +23,9 @@ struct Rebuilt {
   std::vector<Holder> dropped;     ///< candidates the stock has no room for
   std::vector<Holder> rejected{};  ///< pending ones whose rows the store rejected
   Sequence sequence = 0;           ///< the highest of all
-  Sequence persisted = 0;          ///< every pending sequence lies above
+
+  /// Every pending sequence lies above.
+  Sequence persisted() const { return pending.empty() ? sequence : pending.front().sequence - 1; }
 };
 
 /// Takes the union. A candidate keeps its sequence unless that is somebody else's; then it gets a new one,

@@ -39,6 +39,9 @@ class FaultyStore : public Store {
   }
   Result<FencedCoupons> fence_coupons(std::span<const CouponFence> fences) override {
     return faults_.run("fence_coupons", [&]() -> Result<FencedCoupons> {
+      if (on_fence) on_fence();
+      const auto hangs = [&](const CouponFence& fence) { return hanging_coupons.contains(fence.coupon_id); };
+      if (std::ranges::any_of(fences, hangs)) return Error{Errc::unavailable, "postgresql 57014: canceled"};
       std::vector<CouponFence> free;
       std::vector<std::string> held;
       for (const CouponFence& fence : fences) {
@@ -150,9 +153,11 @@ class FaultyStore : public Store {
 
   std::function<void(const SaveBatch&)> on_save;  ///< sees every batch first
   std::set<std::string> busy_coupons;             ///< whose rows somebody holds
-  std::set<std::string> refused_coupons;          ///< whose rows a trigger of the database refuses
-  std::set<std::string> rejected_users;           ///< whose rows break a constraint of the database
-  bool busy_positions = false;                    ///< somebody holds the position's row
+  std::set<std::string> hanging_coupons;          ///< whose change a trigger of the database never ends
+  std::function<void()> on_fence;
+  std::set<std::string> refused_coupons;  ///< whose rows a trigger of the database refuses
+  std::set<std::string> rejected_users;   ///< whose rows break a constraint of the database
+  bool busy_positions = false;            ///< somebody holds the position's row
 
  private:
   Store& inner_;

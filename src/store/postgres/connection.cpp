@@ -14,6 +14,8 @@ namespace seonchak {
 
 const PostgresStatement begin_transaction = {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"};
 const PostgresStatement commit_transaction = {"commit", "COMMIT"};
+const PostgresStatement limit_statements = {"limit_statements",
+                                            "SELECT set_config('statement_timeout', $1, true)"};
 
 namespace {
 
@@ -140,7 +142,8 @@ void PostgresConnection::Finish::operator()(pg_conn* connection) const {
 
 PostgresConnection::PostgresConnection(Handle connection, const PostgresOptions& options)
     : connection_(std::move(connection)),
-      call_timeout_(std::chrono::milliseconds(options.statement_timeout_ms) +
+      commit_timeout_(options.commit_timeout_ms),
+      call_timeout_(std::max(std::chrono::milliseconds(options.statement_timeout_ms), commit_timeout_) +
                     std::chrono::milliseconds(options.call_grace_ms)),
       stop_(options.stop) {}
 
@@ -231,16 +234,22 @@ PostgresResult<std::vector<PostgresRows>> PostgresConnection::run(std::span<cons
   return rows;
 }
 
+std::array<PostgresCall, 2> PostgresConnection::commit_calls() const {
+  PostgresParams limit;
+  limit.text(std::to_string(commit_timeout_.count()) + "ms");
+  return {PostgresCall{&limit_statements, std::move(limit)}, PostgresCall{&commit_transaction}};
+}
+
 PostgresResult<std::vector<PostgresRows>> PostgresConnection::transaction(std::vector<PostgresCall> calls) {
   calls.insert(calls.begin(), PostgresCall{&begin_transaction});
-  calls.push_back(PostgresCall{&commit_transaction});
+  for (PostgresCall& call : commit_calls()) calls.push_back(std::move(call));
   auto rows = run(calls);
   if (!rows) {
     reset();
     return rows;
   }
   rows->erase(rows->begin());
-  rows->pop_back();
+  rows->erase(rows->end() - 2, rows->end());
   return rows;
 }
 

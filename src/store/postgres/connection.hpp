@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -52,6 +53,9 @@ struct PostgresStatement {
 /// it.
 extern const PostgresStatement begin_transaction;
 extern const PostgresStatement commit_transaction;
+
+/// Of what follows in this transaction; $1 is like "700ms".
+extern const PostgresStatement limit_statements;
 
 /// $1, $2, ... of a statement, in order, in binary.
 class PostgresParams {
@@ -128,6 +132,9 @@ class PostgresConnection {
   /// when the connection was lost while the commit was under way.
   PostgresResult<std::vector<PostgresRows>> transaction(std::vector<PostgresCall> calls);
 
+  /// What ends a transaction that was begun by hand: the limit of a commit, and the commit.
+  std::array<PostgresCall, 2> commit_calls() const;
+
   /// Runs several statements without parameters and returns the rows of the last, as text.
   PostgresResult<PostgresRows> script(const std::string& sql, std::chrono::milliseconds timeout);
 
@@ -156,6 +163,7 @@ class PostgresConnection {
   PostgresFailure lost();
 
   Handle connection_;
+  std::chrono::milliseconds commit_timeout_;
   std::chrono::milliseconds call_timeout_;
   std::shared_ptr<StopDeadline> stop_;
   std::set<std::string, std::less<>> prepared_;

@@ -95,16 +95,17 @@ class PostgresStore final : public Store {
     if (!connection) return connection.error();
     PostgresParams params = coupon_params(coupon);
     params.time(coupon.created_at);
-    const auto rows =
-        (*connection)
-            ->transaction(
-                {{&sql::lock_revisions}, {&sql::wait_briefly}, {&sql::create_coupon, std::move(params)}});
+    const auto rows = (*connection)
+                          ->transaction({{&sql::lock_revisions},
+                                         {&sql::wait_briefly},
+                                         {&sql::change_quickly},
+                                         {&sql::create_coupon, std::move(params)}});
     if (!rows && rows.error().constraint == "coupon_pkey") {
       return Error{Errc::already_exists, "coupon " + coupon.id + " exists"};
     }
     if (!rows) return row_error(coupon.id, rows.error());
-    coupon.id = rows->at(2).text(0, 0);
-    coupon.revision = rows->at(2).revision(0, 1);
+    coupon.id = rows->at(3).text(0, 0);
+    coupon.revision = rows->at(3).revision(0, 1);
     return coupon;
   }
 
@@ -133,12 +134,13 @@ class PostgresStore final : public Store {
     after.created_at = before.created_at;
 
     // `change` may have waited for the gate: only now stop the other writers.
-    const std::array finish = {PostgresCall{&sql::lock_revisions},
+    auto [limit, commit] = (*connection)->commit_calls();
+    const std::array finish = {PostgresCall{&sql::lock_revisions}, PostgresCall{&sql::change_quickly},
                                PostgresCall{&sql::update_coupon, coupon_params(after).bigint(after.revision)},
-                               PostgresCall{&commit_transaction}};
+                               std::move(limit), std::move(commit)};
     const auto rows = (*connection)->run(finish);
     if (!rows) return change_error(rows.error());
-    after.revision = rows->at(1).revision(0, 0);
+    after.revision = rows->at(2).revision(0, 0);
     return after;
   }
 
@@ -302,26 +304,29 @@ class PostgresStore final : public Store {
     const auto rows = (*connection)
                           ->transaction({{&sql::coupons_for_fence, PostgresParams().texts(ids)},
                                          {&sql::lock_revisions},
+                                         {&sql::change_quickly},
                                          {&sql::fence_coupons, std::move(changes)},
                                          {&sql::coupons_among, PostgresParams().texts(ids)}});
     if (!rows) return change_error(rows.error());
-    FencedCoupons fenced{read_coupons(rows->at(2)), {}};
+    FencedCoupons fenced{read_coupons(rows->at(3)), {}};
     std::set<std::string_view> free;
     for (std::size_t row = 0; row < rows->at(0).size(); ++row) free.insert(rows->at(0).text(row, 0));
     for (const Coupon& coupon : fenced.changed) free.insert(coupon.id);
-    for (std::size_t row = 0; row < rows->at(3).size(); ++row) {
-      const auto id = rows->at(3).text(row, 0);
+    for (std::size_t row = 0; row < rows->at(4).size(); ++row) {
+      const auto id = rows->at(4).text(row, 0);
       if (!free.contains(id)) fenced.held.emplace_back(id);
     }
     return fenced;
   }
 
-  // What the database refuses may be one row, by a trigger: then the others are changed without it.
+  // What the database refuses may be one row, by a trigger or a constraint: then the others are changed
+  // without it.
   Result<FencedCoupons> fence(std::span<const CouponFence> fences, int& tries) {
     Result<FencedCoupons> fenced = FencedCoupons{};
     if (tries-- > 0) {
       fenced = fence_together(fences);
-      if (fenced || fenced.error().code != Errc::not_now) return fenced;
+      const auto of_one = [](Errc code) { return code == Errc::not_now || code == Errc::rejected; };
+      if (fenced || !of_one(fenced.error().code)) return fenced;
     }
     if (tries <= 0 || fences.size() == 1) {
       FencedCoupons none;

@@ -26,6 +26,11 @@ inline const std::string next_number =
 inline const PostgresStatement wait_briefly = {"wait_briefly",
                                                "SELECT set_config('lock_timeout', '200ms', true)"};
 
+/// After lock_revisions: a trigger of somebody else's on `coupon` that hangs keeps all other changes of
+/// coupons waiting. Shorter than they wait for that lock.
+inline const PostgresStatement change_quickly = {"change_quickly",
+                                                 "SELECT set_config('statement_timeout', '700ms', true)"};
+
 inline const PostgresStatement create_coupon = {
     "create_coupon",
     "INSERT INTO coupon (id, name, stock, opens_at, closes_at, status, ack, epoch, gate, settled, "
