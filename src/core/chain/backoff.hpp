@@ -16,11 +16,13 @@ class Backoff {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// It has failed now; `took` so long to do so that trying it must not be most of what is done.
+  /// It has failed now, and `took` so long to do so. Failing again and again must not be most of what is
+  /// done; failing once may be anybody's trouble, which is soon over.
   void fail(const BackoffOptions& options, std::chrono::milliseconds took = {}) {
     const auto pause = std::max(next_, options.min);
-    retry_at_ = ticker().now() + std::max(pause, share * took);
+    retry_at_ = ticker().now() + std::max(pause, share_ * took);
     next_ = std::min(pause * 2, options.max);
+    share_ = std::min(share_ == 0 ? 2 : share_ * 2, share_max);
   }
 
   void succeed() { *this = {}; }
@@ -28,9 +30,10 @@ class Backoff {
   TimePoint retry_at() const { return retry_at_; }
 
  private:
-  static constexpr int share = 10;
+  static constexpr int share_max = 10;
   TimePoint retry_at_{};
   std::chrono::milliseconds next_{0};
+  int share_ = 0;
 };
 
 }  // namespace seonchak

@@ -136,17 +136,18 @@ Result<SaveOutcome> LateClaims::save(const Coupon& coupon, std::span<const Known
   return Error{Errc::unavailable, "the coupon is being changed"};
 }
 
-Result<void> LateClaims::save_or_drop(const Coupon& coupon, const std::vector<KnownClaim>& claims) {
+// What is rejected together is tried by halves, down to the rows that are at fault.
+Result<void> LateClaims::save_or_drop(const Coupon& coupon, std::span<const KnownClaim> claims) {
   const auto saved = save(coupon, claims);
   if (saved) return {};
   if (saved.error().code != Errc::rejected) return saved.error();
-  for (const KnownClaim& claim : claims) {
-    const auto alone = save(coupon, {&claim, 1});
-    if (alone) continue;
-    if (alone.error().code != Errc::rejected) return alone.error();
-    lost(coupon.id, claim, alone.error().message);
+  if (claims.size() == 1) {
+    lost(coupon.id, claims.front(), saved.error().message);
+    return {};
   }
-  return {};
+  const auto half = claims.size() / 2;
+  if (const auto first = save_or_drop(coupon, claims.first(half)); !first) return first;
+  return save_or_drop(coupon, claims.subspan(half));
 }
 
 void LateClaims::lost(const std::string& coupon_id, const KnownClaim& claim, std::string_view why) {

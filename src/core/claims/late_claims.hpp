@@ -48,7 +48,7 @@ class LateClaims {
   Verdict ask_gate(const Coupon& coupon, const std::vector<KnownClaim>& claims);
   Result<bool> claim_again(const Coupon& coupon, const KnownClaim& claim);
   Result<SaveOutcome> save(const Coupon& coupon, std::span<const KnownClaim> claims);
-  Result<void> save_or_drop(const Coupon& coupon, const std::vector<KnownClaim>& claims);
+  Result<void> save_or_drop(const Coupon& coupon, std::span<const KnownClaim> claims);
   void lost(const std::string& coupon_id, const KnownClaim& claim, std::string_view why);
 
   Store& store_;

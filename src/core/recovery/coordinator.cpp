@@ -133,7 +133,7 @@ bool RecoveryCoordinator::postponed(const std::string& coupon_id) const {
 
 // Each state is logged once.
 RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& coupon_id, const Error& error,
-                                                           TimePoint tried_at) {
+                                                           TimePoint::duration took) {
   const auto [place, first] = backoff_.try_emplace(coupon_id);
   Backoff& backoff = place->second;
   if (first || backoff.why != error.code) {
@@ -143,9 +143,8 @@ RecoveryCoordinator::TimePoint RecoveryCoordinator::failed(const std::string& co
   backoff.why = error.code;
   backoff.delay = std::clamp(backoff.delay * 2, options_.retry, options_.retry_max);
   // What takes long to fail must not be most of what is done.
-  const auto now = ticker().now();
   backoff.until =
-      now + std::max<TimePoint::duration>(backoff.delay, options_.failure_share * (now - tried_at));
+      ticker().now() + std::max<TimePoint::duration>(backoff.delay, options_.failure_share * took);
   return backoff.until;
 }
 
@@ -159,10 +158,9 @@ void RecoveryCoordinator::shut(Share share) {
   const auto began = ticker().now();
   for (const std::string& id : ids) {
     RecoveryJob job({ports_.store, ports_.control, ports_.gate, ports_.outbox}, id, options_.job);
-    const auto tried_at = ticker().now();
     const auto shut = job.shut(guard_);
     if (!shut) {
-      failed(id, shut.error(), tried_at);
+      failed(id, shut.error());
       // What is refused at once may be refused to this coupon alone.
       if (may_pass(shut.error()) && ticker().now() - began >= options_.step_most) break;
       continue;
@@ -203,7 +201,7 @@ void RecoveryCoordinator::fence() {
       busy_ = true;
     } else {
       const std::string& id = fences.front().coupon_id;
-      jobs_.at(id).wait_until(failed(id, fenced.error(), now));
+      jobs_.at(id).wait_until(failed(id, fenced.error()));
     }
     return;
   }
@@ -234,8 +232,7 @@ void RecoveryCoordinator::fence_later(RecoveryJob& job) {
           ? now + options_.held_retry
           : failed(job.id(),
                    {Errc::unavailable,
-                    "somebody holds the coupon's row of the store, or the store refuses its change"},
-                   now));
+                    "somebody holds the coupon's row of the store, or the store refuses its change"}));
 }
 
 // One reading serves all that wait for it; for a coupon with demand it begins anew, unless it serves one.
@@ -267,7 +264,7 @@ void RecoveryCoordinator::tail_failed(const Error& error) {
   tail_.stop();
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     const bool waits = it->second.stage() == Stage::tail;
-    if (waits) failed(it->first, error, ticker().now());
+    if (waits) failed(it->first, error);
     it = waits ? jobs_.erase(it) : std::next(it);
   }
 }
@@ -304,7 +301,10 @@ bool RecoveryCoordinator::advance(RecoveryJob& job) {
   const auto tried_at = ticker().now();
   const auto advanced = job.advance();
   if (!advanced) {
-    const auto until = failed(job.id(), advanced.error(), tried_at);
+    // A trigger that hangs over this coupon's rows, say.
+    const bool its_own = advanced.error().code == Errc::not_now;
+    const auto took = its_own ? ticker().now() - tried_at : TimePoint::duration(0);
+    const auto until = failed(job.id(), advanced.error(), took);
     if (may_pass(advanced.error())) {
       job.wait_until(until);
     } else {

@@ -27,7 +27,7 @@ struct RecoveryCoordinatorOptions {
   std::chrono::milliseconds look_period = safety_times.recovery_period;  ///< of the guard
   std::chrono::milliseconds retry{250};  ///< of a coupon after a failure; doubled each time
   std::chrono::milliseconds retry_max{4'000};
-  int failure_share = 4;  ///< what took long to fail is let alone for so many times as long
+  int failure_share = 4;  ///< what the store took long to refuse is let alone for so many times as long
   /// A saver holds a row for moments, again and again: within the patience it is looked at so often. Who
   /// still holds it then is in no hurry.
   std::chrono::milliseconds held_retry{20};
@@ -107,7 +107,7 @@ class RecoveryCoordinator {
   void forget_heard();
   void note_health();
   bool progressed();
-  TimePoint failed(const std::string& coupon_id, const Error& error, TimePoint tried_at);
+  TimePoint failed(const std::string& coupon_id, const Error& error, TimePoint::duration took = {});
   bool postponed(const std::string& coupon_id) const;
   bool belongs(const std::string& coupon_id, Share share) const;
   bool can_advance(const RecoveryJob& job) const;
