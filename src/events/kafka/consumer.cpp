@@ -18,6 +18,7 @@
 #include "events/kafka/original.hpp"
 #include "events/kafka/reading.hpp"
 #include "events/kafka/record.hpp"
+#include "events/kafka/start_offset.hpp"
 
 namespace seonchak {
 
@@ -86,7 +87,9 @@ class KafkaConsumer : public EventConsumer {
       const auto named = std::ranges::find(positions, partition, &LogPosition::partition);
       auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
       const bool anew = made_anew_.erase(partition) > 0;
-      entry->offset = anew || named == positions.end() ? RD_KAFKA_OFFSET_BEGINNING : within_log(*named);
+      entry->offset = anew || named == positions.end()
+                          ? RD_KAFKA_OFFSET_BEGINNING
+                          : start_offset(client_.get(), options_, target_, *named, before_);
       next_[partition] = std::max<std::int64_t>(0, entry->offset);
     }
     const auto error = rd_kafka_assign(client_.get(), list.get());
@@ -317,30 +320,6 @@ class KafkaConsumer : public EventConsumer {
     made_anew_.clear();
     lag_.forget();
     waiting_for_start_ = false;
-  }
-
-  /// The offset to read from: the position's, or the one before it to see whether the log was made anew, or
-  /// the log's beginning when it was and never got that far.
-  std::int64_t within_log(const LogPosition& position) {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const auto error = rd_kafka_query_watermark_offsets(
-        client_.get(), target_.topic.c_str(), position.partition, &low, &high, options_.call_timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return before_.expect(position.partition, position.next_offset, position.fingerprint);
-    const bool lost = position.next_offset < low;
-    const bool beyond = position.next_offset > high;
-    if (position.next_offset == low) return low;
-    if (!lost && !beyond)
-      return before_.expect(position.partition, position.next_offset, position.fingerprint);
-    log::warn(beyond ? "kafka log is shorter than the stored position; reading it from its beginning"
-                     : "kafka log has dropped records that were not stored; reading what is left",
-              {{"topic", target_.topic},
-               {"partition", position.partition},
-               {"position", position.next_offset},
-               {"log_begin", low},
-               {"log_end", high}});
-    return RD_KAFKA_OFFSET_BEGINNING;
   }
 
   /// Says so when the log was made anew under a running consumer.
