@@ -15,6 +15,7 @@
 #include "events/kafka/group_lag.hpp"
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/log_ends.hpp"
+#include "events/kafka/log_ranges.hpp"
 #include "events/kafka/original.hpp"
 #include "events/kafka/reading.hpp"
 #include "events/kafka/record.hpp"
@@ -40,7 +41,8 @@ class KafkaConsumer : public EventConsumer {
         dead_letters_(options_, target_),
         lag_(target_.topic),
         ends_(target_.topic),
-        reading_(options_, target_) {
+        ranges_(options_, target_),
+        reading_(target_, ranges_) {
     connect();
   }
 
@@ -83,13 +85,17 @@ class KafkaConsumer : public EventConsumer {
     reading_.clear();
     before_.clear();
     suspicious_ = false;
+    // For their leaders; where they cannot be had, each partition stands for itself.
+    if (!positions.empty()) static_cast<void>(ranges_.partitions(client_.get()));
+    const auto until = SteadyClock::now() + milliseconds(options_.call_timeout_ms);
     for (const std::int32_t partition : partitions_) {
       const auto named = std::ranges::find(positions, partition, &LogPosition::partition);
       auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
       const bool anew = made_anew_.erase(partition) > 0;
-      entry->offset = anew || named == positions.end()
-                          ? RD_KAFKA_OFFSET_BEGINNING
-                          : start_offset(client_.get(), options_, target_, *named, before_);
+      entry->offset =
+          anew || named == positions.end()
+              ? RD_KAFKA_OFFSET_BEGINNING
+              : start_offset(target_.topic, *named, ranges_.ask(client_.get(), partition, until), before_);
       next_[partition] = std::max<std::int64_t>(0, entry->offset);
     }
     const auto error = rd_kafka_assign(client_.get(), list.get());
@@ -358,6 +364,7 @@ class KafkaConsumer : public EventConsumer {
   GroupLag lag_;
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
   LogEnds ends_;
+  LogRanges ranges_;
   Reading reading_;
   RecordsBefore before_;
   std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start

@@ -6,25 +6,19 @@
 
 namespace seonchak::kafka {
 
-std::int64_t start_offset(rd_kafka_s* client, const KafkaOptions& options, const Target& target,
-                          const LogPosition& position, RecordsBefore& before) {
-  std::int64_t low = 0;
-  std::int64_t high = 0;
-  const auto error = rd_kafka_query_watermark_offsets(client, target.topic.c_str(), position.partition, &low,
-                                                      &high, options.call_timeout_ms);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return before.expect(position.partition, position.next_offset, position.fingerprint);
-  const bool lost = position.next_offset < low;
-  const bool beyond = position.next_offset > high;
-  if (position.next_offset == low) return low;
+std::int64_t start_offset(const std::string& topic, const LogPosition& position,
+                          const std::optional<LogRange>& range, RecordsBefore& before) {
+  const bool lost = range && position.next_offset < range->begin;
+  const bool beyond = range && position.next_offset > range->end;
+  if (range && position.next_offset == range->begin) return range->begin;
   if (!lost && !beyond) return before.expect(position.partition, position.next_offset, position.fingerprint);
   log::warn(beyond ? "kafka log is shorter than the stored position; reading it from its beginning"
                    : "kafka log has dropped records that were not stored; reading what is left",
-            {{"topic", target.topic},
+            {{"topic", topic},
              {"partition", position.partition},
              {"position", position.next_offset},
-             {"log_begin", low},
-             {"log_end", high}});
+             {"log_begin", range->begin},
+             {"log_end", range->end}});
   return RD_KAFKA_OFFSET_BEGINNING;
 }
 
