@@ -24,6 +24,21 @@ Result<int> LogRanges::partitions(rd_kafka_s* client) {
 }
 
 std::optional<LogRange> LogRanges::ask(rd_kafka_s* client, std::int32_t partition, TimePoint until) {
+  const auto begin = ask_offset(client, partition, RD_KAFKA_OFFSET_BEGINNING, until);
+  if (!begin) return std::nullopt;
+  const auto end = ask_offset(client, partition, RD_KAFKA_OFFSET_END, until);
+  if (!end) return std::nullopt;
+  return LogRange{*begin, *end};
+}
+
+// One question: each may wait for what is being fetched.
+std::optional<std::int64_t> LogRanges::ask_end(rd_kafka_s* client, std::int32_t partition) {
+  return ask_offset(client, partition, RD_KAFKA_OFFSET_END, TimePoint::max());
+}
+
+// rd_kafka_query_watermark_offsets() of librdkafka 2.0 waits far beyond its timeout.
+std::optional<std::int64_t> LogRanges::ask_offset(rd_kafka_s* client, std::int32_t partition,
+                                                  std::int64_t which, TimePoint until) {
   const std::int32_t broker = leader(partition);
   const auto began = SteadyClock::now();
   std::erase_if(silent_, [began](const auto& entry) { return entry.second <= began; });
@@ -32,25 +47,17 @@ std::optional<LogRange> LogRanges::ask(rd_kafka_s* client, std::int32_t partitio
   const milliseconds patience(options_.check_timeout_ms / (1 + static_cast<int>(silent_.size())));
   const auto wait = std::min(patience, std::chrono::floor<milliseconds>(until - began));
   if (wait <= milliseconds(0)) return std::nullopt;
-  const auto begin = offset_at(client, partition, RD_KAFKA_OFFSET_BEGINNING, wait);
-  const auto end = begin ? offset_at(client, partition, RD_KAFKA_OFFSET_END, wait) : std::nullopt;
-  if (end) return LogRange{*begin, *end};
-  // A quick error is one partition's alone.
-  if (const auto time = SteadyClock::now(); time - began >= patience / 2) silent_[broker] = time + ask_again;
-  return std::nullopt;
-}
-
-/// rd_kafka_query_watermark_offsets() waits for an answer far beyond its timeout.
-std::optional<std::int64_t> LogRanges::offset_at(rd_kafka_s* client, std::int32_t partition,
-                                                 std::int64_t time, milliseconds wait) const {
   const PartitionList list(rd_kafka_topic_partition_list_new(1));
   auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
-  entry->offset = time;
+  entry->offset = which;
   const auto error = rd_kafka_offsets_for_times(client, list.get(), static_cast<int>(wait.count()));
   // Without an answer in time it is no error, and the entry as it was.
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR || entry->err != RD_KAFKA_RESP_ERR_NO_ERROR || entry->offset < 0)
-    return std::nullopt;
-  return entry->offset;
+  const bool answered = error == RD_KAFKA_RESP_ERR_NO_ERROR && entry->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (answered && entry->offset >= 0) return entry->offset;
+  // A quick error is one partition's alone.
+  if (const auto time = SteadyClock::now(); time - began >= patience * 9 / 10)
+    silent_[broker] = time + ask_again;
+  return std::nullopt;
 }
 
 /// Partitions without a leader have one in common: who asks for one waits until there is one. Where it is not

@@ -28,12 +28,15 @@ class LogRanges {
   /// not_found.
   Result<int> partitions(rd_kafka_s* client);
 
-  /// Nothing when it could not be had. Up to check_timeout_ms, and not beyond `until`.
+  /// Nothing when it could not be had. Up to check_timeout_ms for each of the two, and not beyond `until`.
   std::optional<LogRange> ask(rd_kafka_s* client, std::int32_t partition, TimePoint until = TimePoint::max());
 
+  /// Likewise.
+  std::optional<std::int64_t> ask_end(rd_kafka_s* client, std::int32_t partition);
+
  private:
-  std::optional<std::int64_t> offset_at(rd_kafka_s* client, std::int32_t partition, std::int64_t time,
-                                        std::chrono::milliseconds wait) const;
+  std::optional<std::int64_t> ask_offset(rd_kafka_s* client, std::int32_t partition, std::int64_t which,
+                                         TimePoint until);
   std::int32_t leader(std::int32_t partition) const;
 
   const KafkaOptions& options_;

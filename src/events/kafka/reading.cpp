@@ -97,8 +97,8 @@ std::optional<int> Reading::partitions(rd_kafka_t* client) {
 std::optional<std::int64_t> Reading::end(rd_kafka_t* client, std::int32_t partition) {
   auto& answer = ends_[partition];
   if (fresh(answer)) return answer->value;
-  const auto range = ranges_.ask(client, partition);
-  answer = {range ? std::optional(range->end) : std::nullopt, SteadyClock::now()};
+  const auto last = ranges_.ask_end(client, partition);  // of what can be read: what is committed
+  answer = {last, SteadyClock::now()};
   return answer->value;
 }
 

@@ -73,7 +73,7 @@ TEST_F(KafkaSilentBroker, CostsTheNextStartLess) {
   start(*reader);
   const auto began = SteadyClock::now();
   start(*reader);
-  EXPECT_LT(SteadyClock::now() - began, 1'500ms);  // who leads the partitions is asked all the same
+  EXPECT_LT(SteadyClock::now() - began, 3s);  // who leads the partitions is asked all the same
 }
 
 /// A client that has just been made may know no broker that answers.
