@@ -17,5 +17,6 @@ class SecondBroker(KafkaServer):
                 "node.id": 2,
                 "controller.quorum.voters": f"1@127.0.0.1:{self.first.controller_port}",
                 "listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+                "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.advertised_port}",
             }
         )

@@ -17,6 +17,8 @@ namespace seonchak {
 namespace {
 
 using namespace kafka;
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
 
 struct DestroyAdmin {
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
@@ -53,10 +55,9 @@ Admin<rd_kafka_event_t> create_topics(rd_kafka_t* client, const KafkaOptions& op
 }
 
 /// For an operator who may not create topics: one that is there is enough.
-bool exists(rd_kafka_t* client, const std::string& name, const KafkaOptions& options, const Target& target) {
+bool exists(rd_kafka_t* client, const std::string& name, const Target& target, int wait_ms) {
   const Topic topic(rd_kafka_topic_new(client, name.c_str(), nullptr));
-  return topic &&
-         partition_count(client, topic.get(), target, std::chrono::milliseconds(options.call_timeout_ms));
+  return topic && partition_count(client, topic.get(), target, milliseconds(wait_ms));
 }
 
 void require_topic(rd_kafka_t* client, const rd_kafka_topic_result_t* result, const KafkaOptions& options,
@@ -67,7 +68,7 @@ void require_topic(rd_kafka_t* client, const rd_kafka_topic_result_t* result, co
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     return log::info("kafka topic created", {{"topic", name}, {"partitions", options.partitions}});
   }
-  if (exists(client, name, options, target)) return;
+  if (exists(client, name, target, options.call_timeout_ms)) return;
   const char* detail = rd_kafka_topic_result_error_string(result);
   throw StartupError("Kafka at " + target.brokers + " does not create the topic " + name + ": " +
                      error_text(error) + (detail ? std::string(": ") + detail : "") +
@@ -121,12 +122,19 @@ Result<Copies> kafka::copies_of(rd_kafka_s* client, const std::string& topic,
 void require_kafka(const KafkaOptions& options) {
   const Target target = parse_url(options.url);
   const Client client = make_client(Role::consumer, options, target, {});
-  const auto answer = create_topics(client.get(), options, target, options.startup_wait_ms);
-  if (!answer) unreachable(options, target, "no answer");
-  if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    unreachable(options, target, rd_kafka_event_error_string(answer.get()));
+  // Topics are made by one broker, which may hang: those that are there need none.
+  const auto until = SteadyClock::now() + milliseconds(options.startup_wait_ms);
+  const int look_ms = options.startup_wait_ms / 4;
+  if (!exists(client.get(), target.topic, target, look_ms) ||
+      !exists(client.get(), target.dead_letter_topic(), target, look_ms)) {
+    const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now());
+    const auto answer = create_topics(client.get(), options, target, static_cast<int>(left.count()));
+    if (!answer) unreachable(options, target, "no answer");
+    if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      unreachable(options, target, rd_kafka_event_error_string(answer.get()));
+    }
+    require_topics(client.get(), answer.get(), options, target);
   }
-  require_topics(client.get(), answer.get(), options, target);
   for (const std::string& name : {target.topic, target.dead_letter_topic()}) {
     const auto copies = copies_of(client.get(), name, std::chrono::milliseconds(options.call_timeout_ms));
     if (copies && copies->brokers > 1 && copies->replicas == 1) {

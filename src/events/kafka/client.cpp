@@ -126,15 +126,21 @@ void close_consumer(rd_kafka_s* client, std::chrono::milliseconds wait) {
   rd_kafka_queue_destroy(queue);
 }
 
-Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const Target& target,
-                            std::chrono::milliseconds wait) {
+Result<std::vector<std::int32_t>> leaders_of(rd_kafka_s* client, rd_kafka_topic_s* topic,
+                                             const Target& target, std::chrono::milliseconds wait) {
   const rd_kafka_metadata_t* metadata = nullptr;
   auto error = rd_kafka_metadata(client, 0, topic, &metadata, static_cast<int>(wait.count()));
-  int count = 0;
+  std::vector<std::int32_t> leaders;
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (metadata->topic_cnt == 1) {
-      error = metadata->topics[0].err;
-      count = metadata->topics[0].partition_cnt;
+      const auto& found = metadata->topics[0];
+      error = found.err;
+      leaders.assign(static_cast<std::size_t>(found.partition_cnt), -1);
+      for (int i = 0; i < found.partition_cnt; ++i) {
+        const auto& partition = found.partitions[i];
+        if (partition.id >= 0 && partition.id < found.partition_cnt)
+          leaders[static_cast<std::size_t>(partition.id)] = partition.leader;
+      }
     }
     rd_kafka_metadata_destroy(metadata);
   }
@@ -144,8 +150,15 @@ Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const T
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Error{Errc::unavailable, "kafka " + target.brokers + ", topic " + name + ": " + error_text(error)};
   }
-  if (count < 1) return Error{Errc::unavailable, "kafka topic " + name + " has no partitions"};
-  return count;
+  if (leaders.empty()) return Error{Errc::unavailable, "kafka topic " + name + " has no partitions"};
+  return leaders;
+}
+
+Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const Target& target,
+                            std::chrono::milliseconds wait) {
+  const auto leaders = leaders_of(client, topic, target, wait);
+  if (!leaders) return leaders.error();
+  return static_cast<int>(leaders->size());
 }
 
 std::string error_text(int code) {

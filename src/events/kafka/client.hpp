@@ -1,11 +1,13 @@
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/options.hpp"
@@ -42,7 +44,12 @@ Client make_client(Role role, const KafkaOptions& options, const Target& target,
 /// callbacks.
 void close_consumer(rd_kafka_s* client, std::chrono::milliseconds wait);
 
-/// How many partitions the topic has, asked of the brokers. Errors: unavailable; not_found.
+/// The broker that leads each partition of the topic, -1 for none, asked of the brokers. Errors: unavailable;
+/// not_found.
+Result<std::vector<std::int32_t>> leaders_of(rd_kafka_s* client, rd_kafka_topic_s* topic,
+                                             const Target& target, std::chrono::milliseconds wait);
+
+/// How many partitions the topic has, likewise.
 Result<int> partition_count(rd_kafka_s* client, rd_kafka_topic_s* topic, const Target& target,
                             std::chrono::milliseconds wait);
 

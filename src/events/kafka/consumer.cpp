@@ -15,9 +15,11 @@
 #include "events/kafka/group_lag.hpp"
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/log_ends.hpp"
+#include "events/kafka/log_ranges.hpp"
 #include "events/kafka/original.hpp"
 #include "events/kafka/reading.hpp"
 #include "events/kafka/record.hpp"
+#include "events/kafka/start_offset.hpp"
 
 namespace seonchak {
 
@@ -39,7 +41,8 @@ class KafkaConsumer : public EventConsumer {
         dead_letters_(options_, target_),
         lag_(target_.topic),
         ends_(target_.topic),
-        reading_(options_, target_) {
+        ranges_(options_, target_),
+        reading_(target_, ranges_) {
     connect();
   }
 
@@ -82,11 +85,17 @@ class KafkaConsumer : public EventConsumer {
     reading_.clear();
     before_.clear();
     suspicious_ = false;
+    // For their leaders; where they cannot be had, each partition stands for itself.
+    if (!positions.empty()) static_cast<void>(ranges_.partitions(client_.get()));
+    const auto until = SteadyClock::now() + milliseconds(options_.call_timeout_ms);
     for (const std::int32_t partition : partitions_) {
       const auto named = std::ranges::find(positions, partition, &LogPosition::partition);
       auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
       const bool anew = made_anew_.erase(partition) > 0;
-      entry->offset = anew || named == positions.end() ? RD_KAFKA_OFFSET_BEGINNING : within_log(*named);
+      entry->offset =
+          anew || named == positions.end()
+              ? RD_KAFKA_OFFSET_BEGINNING
+              : start_offset(target_.topic, *named, ranges_.ask(client_.get(), partition, until), before_);
       next_[partition] = std::max<std::int64_t>(0, entry->offset);
     }
     const auto error = rd_kafka_assign(client_.get(), list.get());
@@ -319,30 +328,6 @@ class KafkaConsumer : public EventConsumer {
     waiting_for_start_ = false;
   }
 
-  /// The offset to read from: the position's, or the one before it to see whether the log was made anew, or
-  /// the log's beginning when it was and never got that far.
-  std::int64_t within_log(const LogPosition& position) {
-    std::int64_t low = 0;
-    std::int64_t high = 0;
-    const auto error = rd_kafka_query_watermark_offsets(
-        client_.get(), target_.topic.c_str(), position.partition, &low, &high, options_.call_timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return before_.expect(position.partition, position.next_offset, position.fingerprint);
-    const bool lost = position.next_offset < low;
-    const bool beyond = position.next_offset > high;
-    if (position.next_offset == low) return low;
-    if (!lost && !beyond)
-      return before_.expect(position.partition, position.next_offset, position.fingerprint);
-    log::warn(beyond ? "kafka log is shorter than the stored position; reading it from its beginning"
-                     : "kafka log has dropped records that were not stored; reading what is left",
-              {{"topic", target_.topic},
-               {"partition", position.partition},
-               {"position", position.next_offset},
-               {"log_begin", low},
-               {"log_end", high}});
-    return RD_KAFKA_OFFSET_BEGINNING;
-  }
-
   /// Says so when the log was made anew under a running consumer.
   void check_order(const rd_kafka_message_t& message) {
     std::int64_t& next = next_[message.partition];
@@ -379,6 +364,7 @@ class KafkaConsumer : public EventConsumer {
   GroupLag lag_;
   std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
   LogEnds ends_;
+  LogRanges ranges_;
   Reading reading_;
   RecordsBefore before_;
   std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start

@@ -8,7 +8,6 @@
 
 #include "base/log.hpp"
 #include "events/kafka/admin.hpp"
-#include "events/message.hpp"
 
 namespace seonchak::kafka {
 
@@ -55,10 +54,10 @@ void add(const Headers& headers, const char* name, std::string_view value) {
   rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
 }
 
-Headers dead_letter_headers(const Original& original, const std::string& topic, const std::string& group,
-                            std::string_view reason) {
-  Headers headers(original.headers != nullptr ? rd_kafka_headers_copy(original.headers)
-                                              : rd_kafka_headers_new(8));
+Headers dead_letter_headers(const Letter& letter, const Extent& extent, const std::string& topic,
+                            const std::string& group) {
+  const Original& original = letter.original;
+  Headers headers(extent.headers ? rd_kafka_headers_copy(original.headers) : rd_kafka_headers_new(9));
   add(headers, "kafka_dlt-original-topic", topic);
   add(headers, "kafka_dlt-original-partition", big_endian(original.partition));
   add(headers, "kafka_dlt-original-offset", big_endian(original.offset));
@@ -66,7 +65,9 @@ Headers dead_letter_headers(const Original& original, const std::string& topic, 
   add(headers, "kafka_dlt-original-timestamp-type", timestamp_type_name(original.timestamp_type));
   add(headers, "kafka_dlt-original-consumer-group", group);
   add(headers, "kafka_dlt-exception-fqcn", exception_name);
-  add(headers, "kafka_dlt-exception-message", reason);
+  if (const std::string parts = left_out(original, extent); !parts.empty())
+    add(headers, left_out_header.data(), parts);
+  add(headers, "kafka_dlt-exception-message", reason_of(letter, extent));
   return headers;
 }
 
@@ -131,8 +132,13 @@ Result<void> DeadLetterWriter::write(const std::vector<Letter>& letters) {
   while (reported) {
     const Letter* const letter = too_large(letters);
     if (letter == nullptr) return settle(letters);
+    const auto form = smaller(*letter, sent_.at(key_of(*letter)).form);
+    if (!form) {
+      give_up(*letter);
+      continue;
+    }
     // Perhaps it only was too large together with others, which by now have all been reported.
-    send(*letter, sent_.at(key_of(*letter)).form == Form::whole ? Form::alone : Form::cut, until);
+    send(*letter, *form, until);
     reported = wait(letters, until);
   }
   return Error{Errc::unavailable,
@@ -156,25 +162,21 @@ void DeadLetterWriter::report(Ticket ticket, int outcome) {
 
 void DeadLetterWriter::send(const Letter& letter, Form form, TimePoint until) {
   const Original& original = letter.original;
-  const std::size_t all_bytes = original.value_bytes;
-  const std::size_t bytes = form == Form::cut ? value_bytes_max : all_bytes;
-  std::string reason(letter.reason);
-  if (form == Form::cut)
-    reason += std::string(cut_note) + std::to_string(bytes) + " of its " + std::to_string(all_bytes) +
-              " bytes; the original offset has it whole)";
+  const Extent extent = extent_of(letter, form);
   const std::int32_t partition =
       original.partition < partitions_ ? original.partition : RD_KAFKA_PARTITION_UA;
   const Ticket ticket = ++last_ticket_;
   sent_[key_of(letter)] = {form, std::nullopt};
   unreported_.emplace(ticket, key_of(letter));
-  Headers headers = dead_letter_headers(original, target_.topic, options_.group, reason);
+  Headers headers = dead_letter_headers(letter, extent, target_.topic, options_.group);
   while (true) {
-    const auto error = rd_kafka_producev(
-        client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(const_cast<void*>(original.key), original.key_bytes),
-        RD_KAFKA_V_VALUE(const_cast<void*>(original.value), bytes), RD_KAFKA_V_HEADERS(headers.get()),
-        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
+    const auto error =
+        rd_kafka_producev(client_.get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                          RD_KAFKA_V_KEY(const_cast<void*>(original.key), extent.key_bytes),
+                          RD_KAFKA_V_VALUE(const_cast<void*>(original.value), extent.value_bytes),
+                          RD_KAFKA_V_HEADERS(headers.get()),
+                          RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(ticket)), RD_KAFKA_V_END);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     const bool full = error == RD_KAFKA_RESP_ERR__QUEUE_FULL && std::chrono::steady_clock::now() < until;
     if (!full) return report(ticket, error);
@@ -197,15 +199,22 @@ bool DeadLetterWriter::wait(const std::vector<Letter>& letters, TimePoint until)
   }
 }
 
-/// The first one that may still fit in another form.
+/// The first one that may still fit in another form, or is to be given up.
 const Letter* DeadLetterWriter::too_large(const std::vector<Letter>& letters) const {
   const auto found = std::ranges::find_if(letters, [this](const Letter& letter) {
-    const Sent& sent = sent_.at(key_of(letter));
-    if (sent.outcome != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return false;
-    return sent.form == Form::whole ||
-           (sent.form == Form::alone && letter.original.value_bytes > value_bytes_max);
+    return sent_.at(key_of(letter)).outcome == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
   });
   return found == letters.end() ? nullptr : &*found;
+}
+
+/// It counts as written from now on.
+void DeadLetterWriter::give_up(const Letter& letter) {
+  log::error("record is too large for the dead-letter topic, whatever is left out; it is given up",
+             {{"topic", target_.topic},
+              {"partition", letter.original.partition},
+              {"offset", letter.original.offset},
+              {"reason", letter.reason}});
+  sent_.at(key_of(letter)).outcome = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /// Nothing is waited for any more; what failed is sent again by the next call.

@@ -4,30 +4,19 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "events/kafka/client.hpp"
-#include "events/kafka/original.hpp"
+#include "events/kafka/letter_form.hpp"
 
 namespace seonchak::kafka {
-
-/// What the reason of a letter says before the sizes, when its value is not all of it.
-inline constexpr std::string_view cut_note = " (value cut: ";
 
 /// A producer for letters, which are waited for: on their way to the dead-letter topic, and back. The
 /// broker's limit on sizes decides, not ours. Throws StartupError as make_client does.
 Client make_letter_producer(const KafkaOptions& options, const Target& target,
                             const std::function<void(rd_kafka_conf_s*)>& prepare);
-
-/// A record that can never succeed, and why.
-struct Letter {
-  Original original;
-  std::string_view reason;
-};
 
 /// Writes records that can never succeed to `<topic>-dlt`, as Spring Kafka's DeadLetterPublishingRecoverer
 /// does: same key, value and headers, same partition where that topic has it, and the kafka_dlt-* headers.
@@ -41,8 +30,9 @@ class DeadLetterWriter {
   /// replicas, at most dead_letter_patience_ms: a topic that hangs must not stop who reads the log. What is
   /// not acknowledged by then stays on its way, and the next call with the same letters asks for it. They
   /// take one round trip together, not one each, or a batch of letters could take longer than a member may
-  /// stay away from its group. A value too large for the topic, now that it has more headers, is cut to
-  /// value_bytes_max; the reason says so. After an error some may have been written. Errors: unavailable.
+  /// stay away from its group. One that is too large for the topic is written in smaller forms; one that is
+  /// so in every form is logged and given up, as it would hold up the others for ever. After an error some
+  /// may have been written. Errors: unavailable.
   Result<void> write(const std::vector<Letter>& letters);
 
   /// What is on its way is asked for no more.
@@ -51,7 +41,6 @@ class DeadLetterWriter {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Ticket = std::uintptr_t;
-  enum class Form { whole, alone, cut };
 
   /// A letter that was sent.
   struct Sent {
@@ -65,6 +54,7 @@ class DeadLetterWriter {
   void send(const Letter& letter, Form form, TimePoint until);
   bool wait(const std::vector<Letter>& letters, TimePoint until);
   const Letter* too_large(const std::vector<Letter>& letters) const;
+  void give_up(const Letter& letter);
   Result<void> settle(const std::vector<Letter>& letters);
   void report(Ticket ticket, int outcome);
 

@@ -21,7 +21,7 @@ struct DeadLetter {
   std::optional<std::int32_t> original_partition;
   std::optional<std::int64_t> original_offset;
   std::string reason;
-  bool cut = false;  ///< `value` is not all of it
+  bool cut = false;  ///< something of the message is missing: of its value, its key or its headers
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;  ///< the message's own

@@ -210,6 +210,22 @@ TEST_F(KafkaFailure, DeadLettersTakeOneRoundTripTogether) {
   EXPECT_LT(SteadyClock::now() - began, count * round_trip / 3);
 }
 
+// With others, alone, and without its headers: nothing more can be left out.
+TEST_F(KafkaFailure, ALetterThatIsTooLargeInEveryFormHoldsUpNoOther) {
+  rd_kafka_mock_topic_create(cluster_, "topic-dlt", 1, 1);
+  const auto publisher = make_kafka_publisher(options_);
+  EXPECT_EQ(relay(*publisher, 2).lost, 0);
+  const auto [consumer, records] = consume(2);
+  ASSERT_EQ(records.size(), 2U);
+  for (int form = 0; form < 3; ++form) fail_next(produce_request, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  EXPECT_TRUE(dead_letter(*consumer, records[0], "x"));
+  EXPECT_TRUE(dead_letter(*consumer, records[1], "y"));
+  const auto letters = open_dead_letters(options_)->unhandled(9);
+  ASSERT_TRUE(letters) << letters.error().message;
+  ASSERT_EQ(letters->size(), 1U);
+  EXPECT_EQ(letters->front().reason, "y");
+}
+
 // The call that gives up leaves it on its way: the next one finds it written, and writes no second one.
 TEST_F(KafkaFailure, ATopicThatHangsHoldsItsCallerUpForAMoment) {
   options_.dead_letter_patience_ms = 100;

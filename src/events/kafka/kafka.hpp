@@ -34,8 +34,8 @@ struct KafkaOptions {
   int metadata_refresh_ms = 10'000;     ///< until new partitions of a topic are seen
   int reconnect_wait_ms_max = 1'000;    ///< between attempts to reach a broker that is away
   int startup_wait_ms = 10'000;         ///< for the brokers to answer at start
-  int call_timeout_ms = 5'000;          ///< for one question to the brokers
-  int check_timeout_ms = 1'000;         ///< for check(): the relay waits for it
+  int call_timeout_ms = 5'000;          ///< for one question, or all those of a consumer's start
+  int check_timeout_ms = 1'000;         ///< for check(): the relay waits for it; and for one of those
   int dead_letter_wait_ms = 10'000;     ///< for the acknowledgement of a dead letter, until it is sent again
   int dead_letter_patience_ms = 1'000;  ///< how long who reads the log stands still for it
   int letters_wait_ms = 60'000;         ///< to read the dead-letter topic to its end, for its command

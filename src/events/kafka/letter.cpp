@@ -4,13 +4,16 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "events/kafka/dead_letter.hpp"
+#include "events/kafka/letter_form.hpp"
 
 namespace seonchak::kafka {
 
 namespace {
 
 constexpr std::string_view prefix = "kafka_dlt-";
+
+/// Letters of earlier programs say in the reason alone that their value is not all of it.
+constexpr std::string_view cut_note = " (value cut: ";
 
 std::optional<std::string> text_of(const void* bytes, std::size_t size) {
   if (bytes == nullptr) return std::nullopt;
@@ -30,6 +33,7 @@ void read_header(DeadLetter& letter, std::string_view name, std::optional<std::s
     letter.headers.emplace_back(name, std::move(value));
     return;
   }
+  if (name == left_out_header) letter.cut = true;
   name.remove_prefix(prefix.size());
   if (name == "original-topic") letter.original_topic = value.value_or("");
   if (name == "original-partition") letter.original_partition = from_big_endian<std::int32_t>(value);
@@ -55,7 +59,7 @@ DeadLetter letter_of(const rd_kafka_message_t& message) {
     for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &bytes, &size) == 0; ++i)
       read_header(letter, name, text_of(bytes, size));
   }
-  letter.cut = letter.reason.find(cut_note) != std::string::npos;
+  letter.cut = letter.cut || letter.reason.find(cut_note) != std::string::npos;
   return letter;
 }
 

@@ -87,8 +87,7 @@ bool Reading::fresh(const std::optional<Answer<T>>& answer) {
 
 std::optional<int> Reading::partitions(rd_kafka_t* client) {
   if (fresh(partitions_)) return partitions_->value;
-  const Topic topic(rd_kafka_topic_new(client, target_.topic.c_str(), nullptr));
-  const auto count = partition_count(client, topic.get(), target_, milliseconds(options_.check_timeout_ms));
+  const auto count = ranges_.partitions(client);
   const auto time = SteadyClock::now();
   partitions_ = {count ? std::optional(*count) : std::nullopt, time};
   if (count && *count != std::exchange(last_partitions_, *count)) partitions_since_ = time;
@@ -98,11 +97,8 @@ std::optional<int> Reading::partitions(rd_kafka_t* client) {
 std::optional<std::int64_t> Reading::end(rd_kafka_t* client, std::int32_t partition) {
   auto& answer = ends_[partition];
   if (fresh(answer)) return answer->value;
-  std::int64_t low = 0;
-  std::int64_t high = 0;  // of what can be read: the client reads what is committed
-  const auto error = rd_kafka_query_watermark_offsets(client, target_.topic.c_str(), partition, &low, &high,
-                                                      options_.check_timeout_ms);
-  answer = {error == RD_KAFKA_RESP_ERR_NO_ERROR ? std::optional(high) : std::nullopt, SteadyClock::now()};
+  const auto last = ranges_.ask_end(client, partition);  // of what can be read: what is committed
+  answer = {last, SteadyClock::now()};
   return answer->value;
 }
 

@@ -8,19 +8,20 @@
 #include <vector>
 
 #include "events/kafka/client.hpp"
+#include "events/kafka/log_ranges.hpp"
 
 namespace seonchak::kafka {
 
 /// How far a running consumer has read its partitions. Used from one thread.
 class Reading {
  public:
-  Reading(const KafkaOptions& options, const Target& target) : options_(options), target_(target) {}
+  Reading(const Target& target, LogRanges& ranges) : target_(target), ranges_(ranges) {}
 
   /// Of each message that came, the end of a partition among them.
   void saw(const rd_kafka_message_s& message);
 
-  /// Asks the brokers, unless it has just asked: up to check_timeout_ms a question. `owned`: by this member,
-  /// of this client.
+  /// Asks the brokers, unless it has just asked: up to check_timeout_ms a question, and one that is silent
+  /// not again for a while. `owned`: by this member, of this client.
   EventConsumer::Reach reach(rd_kafka_s* client, std::span<const std::int32_t> owned,
                              const std::string& coupon_id);
 
@@ -50,8 +51,8 @@ class Reading {
   EventConsumer::Reach reach(rd_kafka_s* client, std::int32_t partition);
   bool is_held_back(rd_kafka_s* client, std::int32_t partition) const;
 
-  const KafkaOptions& options_;
   const Target& target_;
+  LogRanges& ranges_;
   std::map<std::int32_t, Place> places_;
   std::map<std::int32_t, std::optional<Answer<std::int64_t>>> ends_;
   std::optional<Answer<int>> partitions_;
