@@ -64,7 +64,7 @@ def test_rows_that_hang_keep_others_waiting_now_and_then_only(shop: Shop) -> Non
         time.sleep(0.2)
     slow = [one for one in told if one[0] != 201 or one[1] > 1.0]
     assert len(told) > 50, told
-    assert len(slow) <= 2, slow
+    assert len(slow) <= 3, slow
     end_hanging(shop)
     eventually(lambda: coupons.issue(server, SICK, "hangs").status == 200, "its row is saved", 60.0)
 
