@@ -14,6 +14,7 @@
 #include "events/kafka/dead_letter.hpp"
 #include "events/kafka/handled_offsets.hpp"
 #include "events/kafka/letter.hpp"
+#include "events/kafka/partition.hpp"
 
 namespace seonchak {
 
@@ -27,11 +28,6 @@ constexpr int poll_ms = 100;
 
 /// Of the letters of one call.
 constexpr std::size_t letters_bytes_max = 64 * 1024 * 1024;
-
-struct Range {
-  std::int64_t first = 0;
-  std::int64_t end = 0;
-};
 
 struct DestroyHeaders {
   void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
@@ -56,12 +52,12 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
   }
 
   Result<std::vector<DeadLetter>> unhandled(std::size_t limit) override {
-    std::map<std::int32_t, Range> open;
+    std::map<std::int32_t, LogRange> open;
     std::map<std::int32_t, HandledOffsets> known;
     for (const auto& [partition, range] : ranges_) {
       const auto handled = handled_of(partition, true);
       if (!handled) return handled.error();
-      if (handled->next() < range.end) open.emplace(partition, Range{handled->next(), range.end});
+      if (handled->next() < range.end) open.emplace(partition, LogRange{handled->next(), range.end});
       known.emplace(partition, *handled);
     }
     std::vector<DeadLetter> letters;
@@ -79,7 +75,7 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
   Result<DeadLetter> find(std::int32_t partition, std::int64_t offset) override {
     std::optional<DeadLetter> letter;
     const auto range = ranges_.find(partition);
-    if (range != ranges_.end() && offset >= range->second.first && offset < range->second.end) {
+    if (range != ranges_.end() && offset >= range->second.begin && offset < range->second.end) {
       const auto keep = [&](const rd_kafka_message_t& message) {
         if (message.offset == offset) letter = letter_of(message);
         return false;
@@ -138,11 +134,9 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
         partition_count(reader_.get(), topic.get(), target_, milliseconds(options_.call_timeout_ms));
     if (!count) return count.error();
     for (std::int32_t partition = 0; partition < *count; ++partition) {
-      Range range;
-      const auto error = rd_kafka_query_watermark_offsets(reader_.get(), topic_.c_str(), partition,
-                                                          &range.first, &range.end, options_.call_timeout_ms);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable(topic_, error_text(error));
-      ranges_.emplace(partition, range);
+      const auto range = log_range(reader_.get(), topic_, partition, milliseconds(options_.call_timeout_ms));
+      if (!range) return unavailable(topic_, range.error().message);
+      ranges_.emplace(partition, *range);
     }
     return {};
   }
@@ -154,15 +148,15 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
     auto error = rd_kafka_committed(reader_.get(), list.get(), options_.call_timeout_ms);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = entry->err;
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable(topic_, error_text(error));
-    const Range range = ranges_.at(partition);
+    const LogRange range = ranges_.at(partition);
     // Beyond the end: the topic was made anew, and nothing in it is handled.
-    if (entry->offset < 0 || entry->offset > range.end) return HandledOffsets(range.first);
+    if (entry->offset < 0 || entry->offset > range.end) return HandledOffsets(range.begin);
     const std::string_view text(static_cast<const char*>(entry->metadata), entry->metadata_size);
     auto handled = HandledOffsets::parse(entry->offset, text).value_or(HandledOffsets(entry->offset));
     if (renew) {
       if (auto committed = commit(partition, handled); !committed) return committed.error();
     }
-    handled.skip_to(range.first);
+    handled.skip_to(range.begin);
     return handled;
   }
 
@@ -184,11 +178,11 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
   }
 
   /// Gives every message of the ranges to `keep`, until it has enough.
-  Result<void> read(std::map<std::int32_t, Range> ranges, const Keep& keep) {
+  Result<void> read(std::map<std::int32_t, LogRange> ranges, const Keep& keep) {
     if (ranges.empty()) return {};
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
     for (const auto& [partition, range] : ranges) {
-      rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition)->offset = range.first;
+      rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition)->offset = range.begin;
     }
     rd_kafka_assign(reader_.get(), list.get());
     const auto deadline = SteadyClock::now() + milliseconds(options_.letters_wait_ms);
@@ -263,8 +257,8 @@ class KafkaDeadLetterBox final : public DeadLetterBox {
   const Target target_;
   const std::string topic_;
   Client reader_;
-  std::map<std::int32_t, Range> ranges_;  // of each partition, when the box was opened
-  std::uintptr_t ticket_ = 0;             // of the message under way
+  std::map<std::int32_t, LogRange> ranges_;  // of each partition, when the box was opened
+  std::uintptr_t ticket_ = 0;                // of the message under way
   bool reported_ = false;
   int outcome_ = 0;
   int partitions_ = 0;  // of the main topic

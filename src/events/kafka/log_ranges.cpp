@@ -4,6 +4,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "events/kafka/partition.hpp"
+
 namespace seonchak::kafka {
 
 namespace {
@@ -24,40 +26,37 @@ Result<int> LogRanges::partitions(rd_kafka_s* client) {
 }
 
 std::optional<LogRange> LogRanges::ask(rd_kafka_s* client, std::int32_t partition, TimePoint until) {
-  const auto begin = ask_offset(client, partition, RD_KAFKA_OFFSET_BEGINNING, until);
-  if (!begin) return std::nullopt;
-  const auto end = ask_offset(client, partition, RD_KAFKA_OFFSET_END, until);
-  if (!end) return std::nullopt;
-  return LogRange{*begin, *end};
+  std::optional<LogRange> range;
+  question(partition, until, [&](milliseconds wait) {
+    const auto answer = log_range(client, target_.topic, partition, wait);
+    if (answer) range = *answer;
+  });
+  return range;
 }
 
-// One question: each may wait for what is being fetched.
 std::optional<std::int64_t> LogRanges::ask_end(rd_kafka_s* client, std::int32_t partition) {
-  return ask_offset(client, partition, RD_KAFKA_OFFSET_END, TimePoint::max());
+  std::optional<std::int64_t> end;
+  question(partition, TimePoint::max(), [&](milliseconds wait) {
+    const auto answer = log_end(client, target_.topic, partition, wait);
+    if (answer) end = *answer;
+  });
+  return end;
 }
 
-// rd_kafka_query_watermark_offsets() of librdkafka 2.0 waits far beyond its timeout.
-std::optional<std::int64_t> LogRanges::ask_offset(rd_kafka_s* client, std::int32_t partition,
-                                                  std::int64_t which, TimePoint until) {
+void LogRanges::question(std::int32_t partition, TimePoint until,
+                         const std::function<void(milliseconds)>& ask) {
   const std::int32_t broker = leader(partition);
   const auto began = SteadyClock::now();
   std::erase_if(silent_, [began](const auto& entry) { return entry.second <= began; });
-  if (silent_.contains(broker)) return std::nullopt;
+  if (silent_.contains(broker)) return;
   // Several that are silent share the time that one may take.
   const milliseconds patience(options_.check_timeout_ms / (1 + static_cast<int>(silent_.size())));
   const auto wait = std::min(patience, std::chrono::floor<milliseconds>(until - began));
-  if (wait <= milliseconds(0)) return std::nullopt;
-  const PartitionList list(rd_kafka_topic_partition_list_new(1));
-  auto* entry = rd_kafka_topic_partition_list_add(list.get(), target_.topic.c_str(), partition);
-  entry->offset = which;
-  const auto error = rd_kafka_offsets_for_times(client, list.get(), static_cast<int>(wait.count()));
-  // Without an answer in time it is no error, and the entry as it was.
-  const bool answered = error == RD_KAFKA_RESP_ERR_NO_ERROR && entry->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (answered && entry->offset >= 0) return entry->offset;
+  if (wait <= milliseconds(0)) return;
+  ask(wait);
   // A quick error is one partition's alone.
   if (const auto time = SteadyClock::now(); time - began >= patience * 9 / 10)
     silent_[broker] = time + ask_again;
-  return std::nullopt;
 }
 
 /// Partitions without a leader have one in common: who asks for one waits until there is one. Where it is not

@@ -1,19 +1,15 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "events/kafka/client.hpp"
+#include "events/kafka/partition.hpp"
 
 namespace seonchak::kafka {
-
-/// Where the log of a partition begins and ends, as far as it can be read.
-struct LogRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-};
 
 /// Asks the brokers where partitions begin and end. A broker that is cut off does not refuse a question, it
 /// leaves it unanswered: then its other partitions are not asked for a while either, so that all of them
@@ -28,15 +24,15 @@ class LogRanges {
   /// not_found.
   Result<int> partitions(rd_kafka_s* client);
 
-  /// Nothing when it could not be had. Up to check_timeout_ms for each of the two, and not beyond `until`.
+  /// Nothing when it could not be had. Up to check_timeout_ms, and not beyond `until`.
   std::optional<LogRange> ask(rd_kafka_s* client, std::int32_t partition, TimePoint until = TimePoint::max());
 
   /// Likewise.
   std::optional<std::int64_t> ask_end(rd_kafka_s* client, std::int32_t partition);
 
  private:
-  std::optional<std::int64_t> ask_offset(rd_kafka_s* client, std::int32_t partition, std::int64_t which,
-                                         TimePoint until);
+  void question(std::int32_t partition, TimePoint until,
+                const std::function<void(std::chrono::milliseconds)>& ask);
   std::int32_t leader(std::int32_t partition) const;
 
   const KafkaOptions& options_;

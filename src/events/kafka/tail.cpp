@@ -11,6 +11,7 @@
 #include "events/kafka/client.hpp"
 #include "events/kafka/fingerprint.hpp"
 #include "events/kafka/kafka.hpp"
+#include "events/kafka/partition.hpp"
 #include "events/kafka/record.hpp"
 
 namespace seonchak {
@@ -112,26 +113,18 @@ class KafkaTail final : public EventLogTail {
   const std::string& topic() const override { return target_.topic; }
 
  private:
-  struct Range {
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-  };
-
   /// What the topic has now, of all partitions within call_timeout_ms.
-  Result<std::map<std::int32_t, Range>> ask_ranges() {
+  Result<std::map<std::int32_t, LogRange>> ask_ranges() {
     if (auto connected = connect(); !connected) return connected.error();
     const auto deadline = SteadyClock::now() + milliseconds(options_.call_timeout_ms);
     const Topic topic(rd_kafka_topic_new(client_.get(), target_.topic.c_str(), nullptr));
     const auto partitions = partition_count(client_.get(), topic.get(), target_, until(deadline));
     if (!partitions) return Error{Errc::unavailable, partitions.error().message};
-    std::map<std::int32_t, Range> ranges;
+    std::map<std::int32_t, LogRange> ranges;
     for (std::int32_t partition = 0; partition < *partitions; ++partition) {
-      Range range;
-      const auto error =
-          rd_kafka_query_watermark_offsets(client_.get(), target_.topic.c_str(), partition, &range.begin,
-                                           &range.end, static_cast<int>(until(deadline).count()));
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable(error_text(error));
-      ranges.emplace(partition, range);
+      const auto range = log_range(client_.get(), target_.topic, partition, until(deadline));
+      if (!range) return unavailable(range.error().message);
+      ranges.emplace(partition, *range);
     }
     return ranges;
   }
