@@ -1,11 +1,13 @@
 """A Redis without memory refuses new coupons, and issues again once what it holds is saved."""
 
+import time
+
 from confluent_kafka import Producer
 from harness import coupons, http
 from harness.recovery import COUPON, Sale
 from harness.seonchak import Seonchak
 from harness.servers import RedisServer, SharedServer
-from harness.wait import eventually
+from harness.wait import SETTLE_S, eventually
 
 STOCK = 1_000_000
 BATCH = 1_000
@@ -13,14 +15,22 @@ BATCHES_REFUSED = 5
 ROOM_BYTES = 2_000_000
 
 
+def is_told(server: Seonchak) -> bool:
+    """By /readyz, which is 200 all the same."""
+    status, words, states = coupons.readiness(server)
+    return (status, words, states["gate_memory"]) == (200, "degraded", "down")
+
+
 def fill(server: Seonchak, redis: RedisServer) -> tuple[int, set[str]]:
-    """Issues until Redis has no memory left. Returns how many have it, and what the others were told."""
+    """Issues until Redis has no memory left, and /readyz says so, degraded: how many have it, what others hear."""
     client = redis.client()
     client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
     users = (f"a-user-with-quite-a-long-name-indeed-{number}" for number in range(STOCK))
     issued, refused_batches = 0, 0
     reasons = set()
-    while refused_batches < BATCHES_REFUSED:
+    until = time.monotonic() + SETTLE_S
+    while refused_batches < BATCHES_REFUSED or not is_told(server):
+        assert time.monotonic() < until, "it is not told that Redis is full"
         answers = http.load(server.address, [http.issue(COUPON, next(users)) for _ in range(BATCH)])
         assert {answer.status for answer in answers} <= {201, 503}
         refused = [answer.body["detail"] for answer in answers if answer.status == 503]
@@ -36,7 +46,6 @@ def test_a_full_redis_issues_again_once_its_outbox_is_saved(
     server = sale.start("api")
     coupons.create(server, COUPON, STOCK)
     issued, reasons = fill(server, own_redis)
-    coupons.wait_degraded(server, "gate_memory")
 
     producer = Producer({"bootstrap.servers": kafka_server.address})
     producer.produce(topic, value=f'{{"couponId":"{COUPON}","userId":"bare"}}'.encode(), partition=0)

@@ -133,8 +133,9 @@ def test_a_dead_letter_topic_that_refuses_stops_no_event(
 ) -> None:
     admin = AdminClient({"bootstrap.servers": kafka_server.address})
     letters = f"{topic}-dlt"
-    tiny = NewTopic(letters, num_partitions=1, replication_factor=1, config={"max.message.bytes": "10"})
-    admin.create_topics([tiny])[letters].result(30)
+    # Such a topic takes nothing without a key.
+    choosy = NewTopic(letters, num_partitions=1, replication_factor=1, config={"cleanup.policy": "compact"})
+    admin.create_topics([choosy])[letters].result(30)
     server = open_shop(shop)
     producer = Producer({"bootstrap.servers": kafka_server.address})
     poisons = 0
@@ -144,7 +145,7 @@ def test_a_dead_letter_topic_that_refuses_stops_no_event(
         nonlocal poisons
         while not stop.wait(0.3):
             for _ in range(10):
-                producer.produce(topic, key=b"k", value=POISON, headers={"trace": b"abc"}, partition=0)
+                producer.produce(topic, value=POISON, headers={"trace": b"abc"}, partition=0)
             poisons += 10
             producer.flush(10)
 
@@ -156,7 +157,7 @@ def test_a_dead_letter_topic_that_refuses_stops_no_event(
         stop.set()
         stranger.join()
     assert says_it_waits(server, "dead-letter topic")
-    entry = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
+    entry = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
     mended = ConfigResource(ConfigResource.Type.TOPIC, letters, incremental_configs=[entry])
     admin.incremental_alter_configs([mended])[mended].result(30)
 
