@@ -22,7 +22,7 @@ def is_told(server: Seonchak) -> bool:
 
 
 def fill(server: Seonchak, redis: RedisServer) -> tuple[int, set[str]]:
-    """Issues until Redis has no memory left, and /readyz says so, degraded: how many have it, what others hear."""
+    """Issues until Redis has no memory left, and /readyz says so: how many have it, what others are told."""
     client = redis.client()
     client.config_set("maxmemory", client.info("memory")["used_memory"] + ROOM_BYTES)
     users = (f"a-user-with-quite-a-long-name-indeed-{number}" for number in range(STOCK))
