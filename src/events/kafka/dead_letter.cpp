@@ -50,8 +50,9 @@ struct DestroyHeaders {
 };
 using Headers = std::unique_ptr<rd_kafka_headers_t, DestroyHeaders>;
 
-void add(const Headers& headers, const char* name, std::string_view value) {
-  rd_kafka_header_add(headers.get(), name, -1, value.data(), static_cast<ssize_t>(value.size()));
+void add(const Headers& headers, std::string_view name, std::string_view value) {
+  rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                      static_cast<ssize_t>(value.size()));
 }
 
 Headers dead_letter_headers(const Letter& letter, const Extent& extent, const std::string& topic,
@@ -66,7 +67,7 @@ Headers dead_letter_headers(const Letter& letter, const Extent& extent, const st
   add(headers, "kafka_dlt-original-consumer-group", group);
   add(headers, "kafka_dlt-exception-fqcn", exception_name);
   if (const std::string parts = left_out(original, extent); !parts.empty())
-    add(headers, left_out_header.data(), parts);
+    add(headers, left_out_header, parts);
   add(headers, "kafka_dlt-exception-message", reason_of(letter, extent));
   return headers;
 }
