@@ -287,7 +287,7 @@ Result<void> Process::catalog_is_fresh() const {
 
 void Process::start_checks() {
   checks_.add("gate", "check-gate", [this]() -> PartChecks::Check {
-    return [this, gate = std::shared_ptr(adapters_.make_control())] {
+    return [this, gate = adapters_.make_control()] {
       auto answers = gate->check();
       if (answers && !config_.gate_is_memory()) health_.note("gate_memory", gate->room());
       return answers;

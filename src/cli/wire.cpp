@@ -95,11 +95,11 @@ std::unique_ptr<Store> open_for_reading(const ServeConfig& config) {
   return open_postgres(options);
 }
 
-/// Opened on demand. So many that nobody waits for others of the same lane.
 /// A trigger of somebody else's that hangs over one coupon's rows keeps all others waiting for so long. What
 /// is more than a slow database does in it is tried again in smaller pieces.
 constexpr int statement_of_one_timeout_ms = 3'000;
 
+/// Opened on demand. So many that nobody waits for others of the same lane.
 PostgresOptions lane_options(const ServeConfig& config, StoreLane lane,
                              const std::shared_ptr<StopDeadline>& stop) {
   PostgresOptions options;

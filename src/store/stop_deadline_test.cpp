@@ -40,7 +40,14 @@ class HungServer {
   HungServer(const HungServer&) = delete;
   HungServer& operator=(const HungServer&) = delete;
 
-  std::string url() const { return "postgresql://u@127.0.0.1:" + std::to_string(port_) + "/d"; }
+  /// As patient with it as a connection may be.
+  PostgresOptions options() const {
+    PostgresOptions options;
+    options.url = "postgresql://u@127.0.0.1:" + std::to_string(port_) + "/d";
+    options.connect_timeout_s = 30;
+    options.stop = std::make_shared<StopDeadline>();
+    return options;
+  }
 
  private:
   int socket_;
@@ -70,10 +77,7 @@ TEST(StopDeadlineTest, TheEarliestCounts) {
 
 TEST(StopDeadlineTest, APostgresThatHangsIsGivenUp) {
   const HungServer server;
-  PostgresOptions options;
-  options.url = server.url();
-  options.connect_timeout_s = 30;
-  options.stop = std::make_shared<StopDeadline>();
+  const PostgresOptions options = server.options();
   const auto store = connect_postgres(options);
   const auto call = [&]() -> Result<void> {
     const auto found = store->coupon("c");
@@ -89,11 +93,8 @@ TEST(StopDeadlineTest, APostgresThatHangsIsGivenUp) {
 
 TEST(StopDeadlineTest, ACheckOfAPostgresThatHangsHasALimitOfItsOwn) {
   const HungServer server;
-  PostgresOptions options;
-  options.url = server.url();
-  options.connect_timeout_s = 30;
+  PostgresOptions options = server.options();
   options.check_timeout_ms = 300;
-  options.stop = std::make_shared<StopDeadline>();
   const auto store = connect_postgres(options);
   const auto began = steady_clock::now();
   EXPECT_TRUE(store->check().has_error());
@@ -102,10 +103,7 @@ TEST(StopDeadlineTest, ACheckOfAPostgresThatHangsHasALimitOfItsOwn) {
 
 TEST(StopDeadlineTest, AttemptsThatNeverEndAreLimited) {
   const HungServer server;
-  PostgresOptions options;
-  options.url = server.url();
-  options.connect_timeout_s = 30;
-  options.stop = std::make_shared<StopDeadline>();
+  const PostgresOptions options = server.options();
   const auto store = connect_postgres(options);
   for (int i = 0; i < StopDeadline::loose_max; ++i) EXPECT_TRUE(options.stop->begin_loose());
   const auto began = steady_clock::now();

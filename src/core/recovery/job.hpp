@@ -162,8 +162,8 @@ class RecoveryJob {
   std::unordered_set<std::string> saved_;
   std::vector<KnownClaim> to_note_;
   Rebuilt rebuilt_;
-  std::size_t save_at_once_ = 0;       // fewer than a page, to find what the store does not take; 0: a page
-  std::vector<std::size_t> left_out_;  // the places of those that it rejects, among the pending
+  std::size_t save_at_once_ = options_.saved_page;  // fewer, to find what the store does not take
+  std::vector<std::size_t> left_out_;               // the places of those that it rejects, among the pending
   std::vector<OutboxEntry> entries_;
   bool holders_begun_ = false;
   bool open_in_doubt_ = false;

@@ -56,8 +56,7 @@ Result<void> RecoveryJob::note() {
 
 Result<void> RecoveryJob::save() {
   std::vector<Holder>& pending = rebuilt_.pending;
-  const std::size_t most = save_at_once_ == 0 ? options_.saved_page : save_at_once_;
-  const std::size_t end = std::min(pending.size(), page_ + most);
+  const std::size_t end = std::min(pending.size(), page_ + save_at_once_);
   if (page_ < end) {
     SaveBatch batch;
     batch.epochs.push_back({id_, coupon_.epoch});
@@ -67,7 +66,7 @@ Result<void> RecoveryJob::save() {
     }
     const auto saved = ports_.store.save(batch);
     if (!saved) return try_less(end - page_, saved.error());
-    save_at_once_ = std::min(2 * most, options_.saved_page);
+    save_at_once_ = std::min(2 * save_at_once_, options_.saved_page);
     if (*saved == SaveOutcome::busy) return held({Errc::row_held, "somebody holds the coupon's row"});
     if (*saved != SaveOutcome::saved) return overtaken();
     page_ = end;

@@ -36,6 +36,15 @@ struct Timed : Recovering {
     }
     return time.passed - began;
   }
+  /// "a0", "a1", ...
+  void create_many(int count) {
+    for (int i = 0; i < count; ++i) create("a" + std::to_string(i), 5);
+  }
+  bool all_open(int count) {
+    bool all = true;
+    for (int i = 0; i < count; ++i) all = all && open("a" + std::to_string(i));
+    return all;
+  }
   bool open(const std::string& id) {
     const auto row = sqlite->coupon(id).value();
     const auto state = memory_gate.state(id);
@@ -214,7 +223,7 @@ TEST(RecoveryJobs, WithoutNeedTheStoreIsNotWrittenToAndTheGateHardlyAsked) {
 TEST(RecoveryJobs, ARowThatIsHeldKeepsNoOtherCouponWaitingAndIsAskedForMoreAndMoreSeldom) {
   Timed world;
   world.options.jobs_max = 2;
-  for (int i = 0; i < 5; ++i) world.create("a" + std::to_string(i), 5);
+  world.create_many(5);
   world.create("free", 5);
   world.sell("free", 1, 3);
   for (int i = 0; i < 5; ++i) world.store.busy_coupons.insert("a" + std::to_string(i));
@@ -228,29 +237,20 @@ TEST(RecoveryJobs, ARowThatIsHeldKeepsNoOtherCouponWaitingAndIsAskedForMoreAndMo
   world.run({recovery.get()}, seconds(10), [] { return false; });
   EXPECT_LE(world.faults.calls("fence_coupons") - settled, 15U);
   world.store.busy_coupons.clear();
-  world.run({recovery.get()}, seconds(10), [&] {
-    bool all = true;
-    for (int i = 0; i < 5; ++i) all = all && world.open("a" + std::to_string(i));
-    return all;
-  });
+  world.run({recovery.get()}, seconds(10), [&] { return world.all_open(5); });
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(world.open("a" + std::to_string(i)));
 }
 
 TEST(RecoveryJobs, ARowWhoseChangeHangsKeepsNoOtherCouponFromItsRecovery) {
   Timed world;
-  for (int i = 0; i < 40; ++i) world.create("a" + std::to_string(i), 5);
+  world.create_many(40);
   world.create("hangs", 5);
   world.store.hanging_coupons.insert("hangs");
   world.store.on_fence = [&] { world.time.passed += milliseconds(700); };
   world.memory_gate.restart_empty();
   const auto recovery = world.make_recovery(world.unsaved_claims);
-  const auto all = [&] {
-    bool open = true;
-    for (int i = 0; i < 40; ++i) open = open && world.open("a" + std::to_string(i));
-    return open;
-  };
-  EXPECT_LT(world.run({recovery.get()}, seconds(60), all), seconds(20));
-  EXPECT_TRUE(all());
+  EXPECT_LT(world.run({recovery.get()}, seconds(60), [&] { return world.all_open(40); }), seconds(20));
+  EXPECT_TRUE(world.all_open(40));
   world.store.hanging_coupons.clear();
   world.run({recovery.get()}, seconds(60), [&] { return world.open("hangs"); });
   EXPECT_TRUE(world.open("hangs"));

@@ -13,11 +13,14 @@
 namespace seonchak {
 
 const PostgresStatement begin_transaction = {"begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"};
-const PostgresStatement commit_transaction = {"commit", "COMMIT"};
-const PostgresStatement limit_statements = {"limit_statements",
-                                            "SELECT set_config('statement_timeout', $1, true)"};
 
 namespace {
+
+const PostgresStatement commit_transaction = {"commit", "COMMIT"};
+
+/// Of what follows in this transaction; $1 is like "700ms".
+const PostgresStatement limit_statements = {"limit_statements",
+                                            "SELECT set_config('statement_timeout', $1, true)"};
 
 constexpr int binary_format = 1;
 

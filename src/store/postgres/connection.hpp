@@ -52,10 +52,6 @@ struct PostgresStatement {
 /// Whatever isolation the database defaults to: a statement after a lock must see what was committed before
 /// it.
 extern const PostgresStatement begin_transaction;
-extern const PostgresStatement commit_transaction;
-
-/// Of what follows in this transaction; $1 is like "700ms".
-extern const PostgresStatement limit_statements;
 
 /// $1, $2, ... of a statement, in order, in binary.
 class PostgresParams {
