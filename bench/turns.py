@@ -1,16 +1,18 @@
-"""Subjects that take turns: A B C, A B C, ..., so that whatever slows the machine slows all of them."""
+"""Subjects that take turns: A B C, C B A, ..., so that what slows the machine slows all of them."""
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.aims import Results
 from bench.generator import Load
 from bench.lab import say
 from bench.subjects import Subject
+
+T = TypeVar("T")
 
 
 def median(values: list[Any]) -> Any:
@@ -30,10 +32,15 @@ def some_of(parser: argparse.ArgumentParser, text: str, names: list[str]) -> lis
     return chosen
 
 
+def there_and_back(all_of_them: list[T], number: int) -> list[T]:
+    """In their order in the first round, backward in the second: nobody always follows the same one."""
+    return all_of_them if number % 2 else all_of_them[::-1]
+
+
 def in_turns(
     subjects: list[Subject], rounds: int, load: Load, end: float, failed: dict[str, str]
 ) -> tuple[Results, Results]:
-    """A B C, A B C, ...: the medians and all rounds. A subject that fails takes no further part."""
+    """A B C, C B A, ...: the medians and all rounds. A subject that fails takes no further part."""
     raw: dict[str, list[dict[str, Any]]] = {}
 
     def attempt(subject: Subject, work: Callable[[], None]) -> None:
@@ -57,7 +64,7 @@ def in_turns(
         if number > 1 and time.monotonic() > end:
             say(f"no time is left for round {number}")
             break
-        for subject in subjects:
+        for subject in there_and_back(subjects, number):
             attempt(subject, partial(measure, subject, number))
     medians = {}
     for name, results in raw.items():

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "base/invariant.hpp"
 #include "base/ticker.hpp"
@@ -142,8 +143,17 @@ void AckWaiters::wait(const Watermark& watermark, Ack ack, Done done) {
   queue.emplace(std::pair(watermark.epoch, watermark.sequence),
                 Waiter{ticker().now() + options_.timeout, std::move(done)});
   ++size_;
-  watermarks_.somebody_waits().notify();
+  if (!std::exchange(wake_posted_, true)) {
+    loop_.post([this, life = life_] {
+      if (life->alive) wake_relay();
+    });
+  }
   if (!ticking_) tick();
+}
+
+void AckWaiters::wake_relay() {
+  wake_posted_ = false;
+  watermarks_.somebody_waits().notify();
 }
 
 void AckWaiters::release(Queue& queue, Epoch epoch, Sequence reached, const RejectedSequences& rejected,

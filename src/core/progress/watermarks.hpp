@@ -113,6 +113,8 @@ class AckWaiters {
     bool empty() const { return log.empty() && store.empty(); }
   };
 
+  /// Once for all who began to wait in one turn of the loop: the relay runs while the next of them do.
+  void wake_relay();
   void sweep();
   /// What waiters were told, for when the queues are in order again.
   struct Answers {
@@ -131,6 +133,7 @@ class AckWaiters {
   std::unordered_map<std::string, Stages> coupons_;
   std::size_t size_ = 0;
   bool ticking_ = false;
+  bool wake_posted_ = false;
   std::size_t handle_ = 0;
   std::shared_ptr<struct AckWaitersLife> life_;  // lets posted tasks find out that this object is gone
 };

@@ -235,6 +235,7 @@ TEST(AckWaiters, WhoBeginsToWaitWakesTheRelayOfThisProcess) {
   EXPECT_EQ(world.watermarks.wants(), 0U);
   for (const int sequence : {1, 2}) {
     world.wait("waits", Ack::log, sequence);
+    world.loop.run();
     const auto began = std::chrono::steady_clock::now();
     world.watermarks.somebody_waits().wait_for(std::chrono::seconds(60));
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
