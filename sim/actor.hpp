@@ -48,7 +48,7 @@ class Actor {
   template <class Call>
   auto call(const char* what, bool to_store, Call effect) -> decltype(effect()) {
     const auto began = environment_.scheduler.now();
-    const Noted noted(records(what) ? life_ : nullptr, environment_.scheduler);
+    const Noted noted(records(what) ? life_ : nullptr, environment_.scheduler, *process_);
     travel();
     if (to_store && !reaches_store()) return failed(what, to_store, began, "no connection");
     const bool fails = faulty(faults_.fail_per_mille);
@@ -97,13 +97,16 @@ class Actor {
 
  private:
   /// Notes a call in a life, or nothing when there is none, for as long as it takes: waiting for a lock
-  /// included.
+  /// included. One in which the life ends does not end.
   class Noted {
    public:
-    Noted(std::shared_ptr<Life> life, Scheduler& scheduler)
-        : life_(std::move(life)), scheduler_(scheduler), call_(life_ ? life_->began(scheduler.now()) : 0) {}
+    Noted(std::shared_ptr<Life> life, Scheduler& scheduler, const Process& process)
+        : life_(std::move(life)),
+          scheduler_(scheduler),
+          process_(process),
+          call_(life_ ? life_->began(scheduler.now()) : 0) {}
     ~Noted() {
-      if (life_) life_->ended(call_, scheduler_.now());
+      if (life_ && !process_.dying) life_->ended(call_, scheduler_.now());
     }
     Noted(const Noted&) = delete;
     Noted& operator=(const Noted&) = delete;
@@ -111,6 +114,7 @@ class Actor {
    private:
     const std::shared_ptr<Life> life_;
     Scheduler& scheduler_;
+    const Process& process_;
     const std::size_t call_;
   };
 

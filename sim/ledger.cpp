@@ -14,8 +14,10 @@ constexpr std::chrono::milliseconds long_call{100};
 
 Micros Life::longest_free(Ticker::TimePoint from, Ticker::TimePoint to) const {
   auto hindrances = hindrances_;
-  std::ranges::copy_if(calls_, std::back_inserter(hindrances),
-                       [&](const auto& call) { return std::min(call.second, to) - call.first >= long_call; });
+  // One that did not end was the last thing it did.
+  std::ranges::copy_if(calls_, std::back_inserter(hindrances), [&](const auto& call) {
+    return call.second == Ticker::TimePoint::max() || std::min(call.second, to) - call.first >= long_call;
+  });
   std::ranges::sort(hindrances);
   Ticker::TimePoint::duration longest{};
   for (const auto& [began, ended] : hindrances) {

@@ -42,7 +42,7 @@ Relay make_relay(Actor& actor, Common& common, EventPublisher& publisher) {
 
 ConsumerOptions consumer_options(Random& random) {
   return {.batch_records_max = 1 + random.below(6),
-          .backoff = {milliseconds(10), milliseconds(100)},
+          .backoff = {milliseconds(10), milliseconds(100), milliseconds(2'000)},
           .repair = {.period = milliseconds(150), .sweep = sweep},
           .bare = {}};
 }

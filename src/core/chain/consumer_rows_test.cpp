@@ -104,6 +104,23 @@ TEST(ConsumerRows, WhatTakesLongToBeRefusedIsTriedSeldomAndWithLess) {
   EXPECT_EQ(world.saved_sequences("a"), one_to(3));
 }
 
+// As of a process that was stopped for an hour inside a try.
+TEST(ConsumerRows, ATryThatTookForEverIsRepeatedSoonAllTheSame) {
+  HandTime time;
+  TwoCoupons world;
+  world.store.refused_coupons = {"a"};
+  world.life.steps_for(std::chrono::seconds(10));
+  world.store.on_save = [&](const SaveBatch&) {
+    world.store.on_save = nullptr;
+    time.passed += std::chrono::hours(1);
+  };
+  world.life.steps_for(std::chrono::seconds(5));
+  ASSERT_FALSE(world.store.on_save) << "it was tried";
+  world.store.refused_coupons.clear();
+  world.life.steps_for(std::chrono::seconds(40));
+  EXPECT_EQ(world.saved_sequences("a"), one_to(3));
+}
+
 TEST(ConsumerRows, EventsOfADeletedRowAreDeadLetteredAndTheOthersSaved) {
   TwoCoupons world;
   ASSERT_TRUE(

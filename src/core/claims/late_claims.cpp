@@ -29,17 +29,17 @@ void LateClaims::look() {
   if (!found) return;
   // A part at each look: those that wait for long leave room for the others.
   after_ = found->size() == options_.coupons_max ? found->back() : std::string();
-  std::map<std::string, TimePoint> coupons;
+  std::map<std::string, Waiting> coupons;
   for (const std::string& id : *found) {
     const auto known = coupons_.find(id);
-    coupons.emplace(id, known == coupons_.end() ? now : known->second);
+    coupons.emplace(id, known == coupons_.end() ? Waiting{now} : known->second);
   }
   coupons_ = std::move(coupons);
 }
 
 bool LateClaims::waiting() const {
   const auto now = ticker().now();
-  return std::ranges::any_of(coupons_, [&](const auto& item) { return item.second <= now; });
+  return std::ranges::any_of(coupons_, [&](const auto& item) { return item.second.due <= now; });
 }
 
 bool LateClaims::decide() {
@@ -47,12 +47,12 @@ bool LateClaims::decide() {
   auto it = coupons_.upper_bound(turn_);
   for (std::size_t i = 0; i < coupons_.size(); ++i, ++it) {
     if (it == coupons_.end()) it = coupons_.begin();
-    if (it->second > now) continue;
+    if (it->second.due > now) continue;
     turn_ = it->first;
-    const auto more = decide(it->first);
+    const auto more = decide(it->first, it->second);
     if (!more) {
       log::debug("late claims wait", {{"coupon", turn_}, {"why", more.error().message}});
-      it->second = ticker().now() + options_.retry;
+      it->second = {ticker().now() + options_.retry, {}};
     } else if (!*more) {
       coupons_.erase(it);
     }
@@ -62,11 +62,12 @@ bool LateClaims::decide() {
 }
 
 // False when the coupon has none any more.
-Result<bool> LateClaims::decide(const std::string& coupon_id) {
+Result<bool> LateClaims::decide(const std::string& coupon_id, Waiting& place) {
   const auto coupon = catalog_.find(coupon_id);
   if (coupon && !coupon->is_open()) return Error{Errc::gate_epoch, "the coupon is being recovered"};
-  auto claims = store_.late_claims(coupon_id, {}, options_.claims_max);
+  auto claims = store_.late_claims(coupon_id, place.after, options_.claims_max);
   if (!claims) return claims.error();
+  if (claims->empty() && place.some_wait) return Error{Errc::gate_behind, "the store does not have them yet"};
   if (claims->empty()) return false;
   if (!coupon) {
     if (const auto row = store_.coupon(coupon_id); row || row.error().code != Errc::not_found)
@@ -85,6 +86,8 @@ Result<bool> LateClaims::decide(const std::string& coupon_id) {
     decided_.add(verdict.decided.size());
   }
   if (!verdict.rest) return verdict.rest.error();
+  place.some_wait = place.some_wait || verdict.some_wait;
+  place.after = claims->back();
   return true;
 }
 
@@ -98,27 +101,37 @@ LateClaims::Verdict LateClaims::ask_gate(const Coupon& coupon, const std::vector
     return verdict;
   }
   invariant(holders->size() == users.size(), "each user asked about has one answer");
+  const auto state = control_.state(coupon.id);
+  if (!state || state->epoch != coupon.epoch) {
+    verdict.rest = state ? Error{Errc::gate_epoch, "the coupon is in another epoch"} : state.error();
+    return verdict;
+  }
   for (std::size_t i = 0; i < claims.size(); ++i) {
     const auto& holder = (*holders)[i];
-    if (holder && holder->sequence == claims[i].holder.sequence) {
-      verdict.to_save.push_back(claims[i]);
-      continue;
-    }
-    // With another sequence its own event comes.
     if (!holder) {
       const auto issued = claim_again(coupon, claims[i]);
       if (!issued) {
         verdict.rest = issued.error();
         return verdict;
       }
-      if (!*issued) lost(coupon.id, claims[i], "the stock has gone to others meanwhile");
+      if (*issued) {
+        verdict.some_wait = true;
+      } else {
+        lost(coupon.id, claims[i], "the stock has gone to others meanwhile");
+        verdict.decided.push_back(claims[i]);
+      }
+    } else if (holder->sequence > state->persisted) {
+      verdict.some_wait = true;
+    } else if (holder->sequence == claims[i].holder.sequence) {
+      verdict.to_save.push_back(claims[i]);  // a store that fell back lacks it
+    } else {
+      verdict.decided.push_back(claims[i]);
     }
-    verdict.decided.push_back(claims[i]);
   }
   return verdict;
 }
 
-// Issued, it comes through the outbox with its new sequence.
+// Issued, it comes through the outbox, with its new sequence.
 Result<bool> LateClaims::claim_again(const Coupon& coupon, const KnownClaim& claim) {
   const auto reply = control_.claim_now({coupon.id, coupon.epoch, 0, {claim.holder.user_id}, coupon.gate});
   if (!reply) return reply.error();

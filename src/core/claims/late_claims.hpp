@@ -13,14 +13,15 @@ namespace seonchak {
 
 struct LateClaimsOptions {
   std::chrono::milliseconds period{1'000};  ///< between two looks into the store while there are none
-  std::chrono::milliseconds retry{500};     ///< after a failure, for that coupon
+  std::chrono::milliseconds retry{500};     ///< of a coupon, after a failure or when some of it wait
   std::size_t coupons_max = 1'000;          ///< of one look
   std::size_t claims_max = 500;             ///< decided at once
 };
 
 /// Decides late claims: coupons that were issued in an epoch before their coupon's, and that the recovery in
 /// between did not know of. The only place that does, and under the lease of the recoveries; a recovery takes
-/// those of its coupon into its union instead. Used from one thread.
+/// those of its coupon into its union instead. One is forgotten only when the store has what the gate says of
+/// its user: until then a gate that is lost once more has nobody else to ask. Used from one thread.
 class LateClaims {
  public:
   LateClaims(Store& store, GateControl& control, Catalog& catalog, Metrics& metrics,
@@ -38,13 +39,19 @@ class LateClaims {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  struct Waiting {
+    TimePoint due{};         // when to look at it
+    KnownClaim after{};      // the next page begins here
+    bool some_wait = false;  // in the pages before: the store does not have them yet
+  };
   struct Verdict {
     std::vector<KnownClaim> decided;  // nothing more to do about them
-    std::vector<KnownClaim> to_save;  // the gate has them so
+    std::vector<KnownClaim> to_save;  // the gate has them so, and says that the store does
+    bool some_wait = false;           // the gate has others, and the store not yet
     Result<void> rest;                // why the others could not be decided
   };
 
-  Result<bool> decide(const std::string& coupon_id);
+  Result<bool> decide(const std::string& coupon_id, Waiting& place);
   Verdict ask_gate(const Coupon& coupon, const std::vector<KnownClaim>& claims);
   Result<bool> claim_again(const Coupon& coupon, const KnownClaim& claim);
   Result<SaveOutcome> save(const Coupon& coupon, std::span<const KnownClaim> claims);
@@ -55,7 +62,7 @@ class LateClaims {
   GateControl& control_;
   CatalogReader catalog_;
   const LateClaimsOptions options_;
-  std::map<std::string, TimePoint> coupons_;  // with late claims, and when to look at each
+  std::map<std::string, Waiting> coupons_;  // with late claims
   std::string turn_;
   std::string after_;  // where the next look begins
   TimePoint next_look_{};
