@@ -92,7 +92,8 @@ class Installation:
         finally:
             with self._lock:
                 self._wanted[name] = True
-                self.programs[name].launch()
+                if not self.programs[name].running:  # two faults may have killed it
+                    self.programs[name].launch()
 
     def create(self, coupon: Coupon) -> None:
         """Creates a coupon, for certain."""
