@@ -16,6 +16,8 @@ from harness.wait import eventually
 LIVE = "live"
 CLOSED = 10_000
 BACK_S = 10.0
+FLUSHED = 3_000
+FLUSHED_RECOVERED_S = 40.0  # looking at 24 a second it would take 125
 SETTLED_S = 25.0
 MEASURED_S = 10.0
 COMMANDS_PER_S_MAX = 100
@@ -64,6 +66,27 @@ def test_the_live_coupon_does_not_wait_for_those_that_are_over(past: Past, empti
         issued[user] = coupons.answer(server, LIVE, user).json()["sequence"]
     coupons.wait_for_rows(past.sale.database, LIVE, issued)
     assert took < BACK_S
+
+
+@pytest.mark.timeout(240)
+def test_what_a_flushed_redis_has_lost_is_found_though_nobody_asks(past: Past) -> None:
+    server = past.start()
+    past.add_closed(server, FLUSHED)
+    with past.redis.client() as client:
+        client.flushall()  # the server, and its name, stay the same
+    eventually(
+        lambda: recovered(past.sale.database) == FLUSHED,
+        "every closed coupon has been recovered",
+        FLUSHED_RECOVERED_S,
+    )
+
+
+def recovered(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        query = "SELECT count(*) FROM coupon WHERE id LIKE 'old-%' AND epoch > 1 AND settled = epoch"
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
 
 
 @pytest.mark.timeout(240)

@@ -106,6 +106,9 @@ TEST(LateClaims, OfACouponThatCannotBeUsedWaitAndOthersGoOn) {
   EXPECT_TRUE(world.waits("a")) << "the gate has nothing of it";
   EXPECT_TRUE(world.waits("b")) << "it is being recovered";
   EXPECT_EQ(world.claim("c", "u").decision, Decision::already_issued);
+  world.persist("c", 1);
+  world.decide_all();
+  EXPECT_FALSE(world.waits("c"));
 }
 
 TEST(LateClaims, OfADeletedCouponAreLost) {

@@ -36,9 +36,9 @@ bool Guard::look() {
   see_demand();
   if (!see_identity(catalog)) return false;
   progress_.clear();
+  found_ = 0;
   ask_progress(wanted(catalog));
-  ask_progress(next_swept(progress_turn_, options_.sweep_progress_per_step));
-  ask_states(next_swept(states_turn_, options_.sweep_states_per_step));
+  sweep();
   weigh_doubts(catalog);
   // While thousands recover the catalog changes all the time, and what is done with is no suspect's anyway.
   const auto now = ticker().now();
@@ -105,6 +105,14 @@ Guard::Coupons Guard::wanted(const CatalogSnapshot& catalog) {
   return coupons;
 }
 
+// A server that was emptied keeps its name. Where one coupon has lost something, all may have.
+void Guard::sweep() {
+  ask_progress(next_swept(progress_turn_, options_.sweep_progress_per_step * sweep_haste_));
+  ask_states(next_swept(states_turn_, options_.sweep_states_per_step * sweep_haste_));
+  sweep_haste_ = found_ > 0 ? std::min(sweep_haste_ * 4, options_.sweep_haste_max)
+                            : std::max<std::size_t>(1, sweep_haste_ / 2);
+}
+
 Guard::Coupons Guard::next_swept(std::size_t& turn, std::size_t count) const {
   Coupons coupons;
   for (std::size_t i = 0; i < std::min(count, open_.size()); ++i)
@@ -115,6 +123,7 @@ Guard::Coupons Guard::next_swept(std::size_t& turn, std::size_t count) const {
 void Guard::found(std::set<std::string>& suspects, const std::string& coupon_id, bool trusted) {
   const bool changed = trusted ? suspects.erase(coupon_id) > 0 : suspects.insert(coupon_id).second;
   if (changed) scan_due_ = true;
+  if (changed && !trusted) ++found_;
 }
 
 void Guard::ask_progress(const Coupons& coupons) {

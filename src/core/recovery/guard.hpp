@@ -22,6 +22,7 @@ struct GuardOptions {
   /// costs the gate more, whether its state has all it should.
   std::size_t sweep_progress_per_step = 6;
   std::size_t sweep_states_per_step = 2;
+  std::size_t sweep_haste_max = 32;           ///< times as many while some are found that have lost something
   std::size_t demand_coupons_per_step = 512;  ///< taking turns
   /// A server with a new name is still the same only if its old one was seen this short a time ago.
   std::chrono::milliseconds renamed_max{5'000};
@@ -75,6 +76,7 @@ class Guard {
   void see_demand();
   using Coupons = std::vector<std::shared_ptr<const Coupon>>;
   Coupons wanted(const CatalogSnapshot& catalog);
+  void sweep();
   Coupons next_swept(std::size_t& turn, std::size_t count) const;
   void ask_progress(const Coupons& coupons);
   void ask_states(const Coupons& coupons);
@@ -109,6 +111,8 @@ class Guard {
   bool scan_due_ = false;
   std::size_t progress_turn_ = 0;
   std::size_t states_turn_ = 0;
+  std::size_t sweep_haste_ = 1;
+  std::size_t found_ = 0;  // in this look
   std::size_t demand_turn_ = 0;
 };
 

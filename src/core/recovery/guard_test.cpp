@@ -83,6 +83,38 @@ TEST(Guard, NoticesInTimeWhatNobodyAsksFor) {
   EXPECT_EQ(world.suspects(), Ids{"b"});
 }
 
+// FLUSHALL: the server and its name are the same.
+TEST(Guard, LooksFasterWhereSomethingIsLost) {
+  Guarded world;
+  std::vector<std::string> ids = {"a", "b", "c"};
+  for (int i = 0; i < 400; ++i) world.create(ids.emplace_back("more" + std::to_string(i)), 5);
+  (void)world.catalog.refresh();
+  world.look();
+  for (const std::string& id : ids) world.memory_gate.forget(id);
+  int looks = 0;
+  for (; world.guard.suspect_count() < ids.size() && looks < 100; ++looks) world.look();
+  EXPECT_EQ(world.guard.suspect_count(), ids.size());
+  EXPECT_LT(looks, 12) << "67 at the pace at which it looks when nothing is lost";
+}
+
+TEST(Guard, LooksAtItsOldPaceAgain) {
+  Guarded world;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 400; ++i) world.create(ids.emplace_back("more" + std::to_string(i)), 5);
+  (void)world.catalog.refresh();
+  world.look();
+  world.memory_gate.forget("more7");
+  const auto looked_at = [&] {
+    world.look();
+    return std::ranges::count_if(ids,
+                                 [&](const std::string& id) { return world.guard.progress(id).has_value(); });
+  };
+  std::ptrdiff_t most = 0;
+  for (int i = 0; i < 70; ++i) most = std::max(most, looked_at());
+  EXPECT_GT(most, 6);
+  EXPECT_EQ(looked_at(), 6);
+}
+
 TEST(Guard, NoticesHoldersThatAreGoneThoughNobodyAsks) {
   Guarded world;
   world.issue("b", 1);
