@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from harness import coupons
+from harness import coupons, http
 from harness.closed_coupons import add_closed_coupons
 from harness.recovery import Sale
 from harness.seonchak import Seonchak
@@ -14,8 +14,11 @@ from harness.servers import RedisServer
 from harness.wait import eventually
 
 LIVE = "live"
+LAST = "z"  # in order of id
 CLOSED = 10_000
 BACK_S = 10.0
+WANTED_BACK_S = 5.0
+HEARD_S = 1.0  # a change of the database has come to every process by then
 FLUSHED = 3_000
 FLUSHED_RECOVERED_S = 40.0  # looking at 24 a second it would take 125
 SETTLED_S = 25.0
@@ -79,6 +82,32 @@ def test_what_a_flushed_redis_has_lost_is_found_though_nobody_asks(past: Past) -
         "every closed coupon has been recovered",
         FLUSHED_RECOVERED_S,
     )
+
+
+@pytest.mark.timeout(240)
+def test_a_shut_coupon_that_users_ask_for_goes_before_all_that_nobody_asks_for(past: Past) -> None:
+    server = past.start()
+    coupons.create(server, LAST)
+    assert http.call(server.address, "POST", f"/v1/coupons/{LAST}/close").status == 200
+    past.add_closed(server, CLOSED)
+    past.redis.kill()
+    past.redis.start()
+    eventually(lambda: recovered(past.sale.database) > 0, "the others are being recovered", BACK_S)
+    shut(past.sale.database, LAST)  # as somebody who hung after that
+    time.sleep(HEARD_S)
+    began = time.monotonic()
+    assert coupons.answer(server, LAST, "u", within_s=120).json()["code"] == "closed"
+    took = time.monotonic() - began
+    print(f"it was back after {took:.1f} s")
+    assert recovered(past.sale.database) < CLOSED
+    assert took < WANTED_BACK_S
+
+
+def shut(database: str, coupon: str) -> None:
+    next_revision = "(SELECT max(revision) + 1000 FROM coupon)"  # processes are changing others
+    query = f"UPDATE coupon SET epoch = epoch + 1, revision = {next_revision} WHERE id = %s"
+    with psycopg.connect(database) as connection:
+        connection.execute(query, [coupon])
 
 
 def recovered(database: str) -> int:

@@ -12,7 +12,7 @@ PAGE = 1_000
 INSERT = """
 INSERT INTO coupon (id, name, stock, status, ack, epoch, settled, gate, revision, created_at)
 SELECT 'old-' || n, 'Old', 10, 'closed', 'gate', 1, 1, (SELECT gate FROM coupon WHERE id = %(beside)s),
-  (SELECT max(revision) FROM coupon) + n, now()
+  (SELECT max(revision) FROM coupon) + n, date_trunc('milliseconds', now())
 FROM generate_series(1, %(count)s) AS n
 RETURNING id, revision, (extract(epoch FROM created_at) * 1000)::bigint
 """

@@ -60,7 +60,10 @@ bool Issuer::refuse(const Coupon& coupon, std::string_view user_id, TimePoint ca
 }
 
 void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler) {
-  if (!coupon.is_open()) return finish(handler, Error{Errc::gate_epoch, "the coupon is being recovered"});
+  if (!coupon.is_open()) {
+    tell_demand(coupon);
+    return finish(handler, Error{Errc::gate_epoch, "the coupon is being recovered"});
+  }
   auto it = queues_.find(coupon.id);
   if (it == queues_.end()) it = queues_.emplace(coupon.id, Queue{}).first;
   Queue& queue = it->second;
@@ -71,6 +74,15 @@ void Issuer::issue_known(const Coupon& coupon, std::string user_id, IssueHandler
   if (queue.calling || std::exchange(queue.sending_soon, true)) return;
   // Who else is read in this turn of the loop goes with the same batch.
   loop_.post([this, &id = it->first, &queue] { send(id, queue); });
+}
+
+// The gate has not been asked, so nobody else says that the coupon is wanted.
+void Issuer::tell_demand(const Coupon& coupon) {
+  const auto now = ticker().now();
+  TimePoint& next = queues_[coupon.id].next_demand;
+  if (now < next) return;
+  next = now + options_.demand_period;
+  unsaved_claims_.doubt(coupon.id, coupon.epoch, 0);
 }
 
 void Issuer::send(const std::string& coupon_id, Queue& queue) {

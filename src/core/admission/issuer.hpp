@@ -36,6 +36,10 @@ struct IssuerOptions {
   /// the grace by what a process needs to hear of the fence and to record (250 ms).
   /// docs/decisions/0011.
   std::chrono::milliseconds answer_limit = safety_times.answer_deadline;
+
+  /// Of a coupon that is shut, that users ask for it is told so often: whoever recovers does it before
+  /// others.
+  std::chrono::milliseconds demand_period = safety_times.recovery_period;
 };
 
 /// The answer to one request.
@@ -83,11 +87,13 @@ class Issuer {
     Epoch epoch = 0;             // of the last call
     Sequence sequence_seen = 0;  // in that epoch
     TimePoint called_at{};
+    TimePoint next_demand{};  // when to tell again that users ask for it
   };
 
   bool refuse(const Coupon& coupon, std::string_view user_id, TimePoint catalog_as_of,
               const IssueHandler& handler);
   void issue_known(const Coupon& coupon, std::string user_id, IssueHandler handler);
+  void tell_demand(const Coupon& coupon);
   void send(const std::string& coupon_id, Queue& queue);
   void on_reply(const std::string& coupon_id, Queue& queue, std::vector<Request> batch,
                 const Result<ClaimReply>& reply);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/testing/issuer.hpp"
+#include "core/testing/ticker.hpp"
 
 namespace seonchak {
 namespace {
@@ -110,6 +111,31 @@ TEST(Issuer, AGateThatHasForgottenFailsClosed) {
   world.slow.held.pop_front();
   emptied.claim(std::move(batch), std::move(handler));
   EXPECT_EQ(world.answers.back(), "b gate_behind");
+}
+
+// Another process may have shut it, and hang; whoever takes over knows by this that it is wanted.
+TEST(Issuer, WhoeverAsksForACouponThatIsShutHasItRecoveredFirst) {
+  HandTime time;
+  Issuing test;
+  test.create("c", 5);
+  test.sqlite
+      ->update_coupon("c",
+                      [](Coupon& row) -> Result<void> {
+                        ++row.epoch;
+                        return {};
+                      })
+      .value();
+  (void)test.catalog.refresh();
+  const auto told = [&] {
+    test.ask("c", "u");
+    return test.unsaved_claims.take_doubts();
+  };
+  EXPECT_TRUE(told().contains("c"));
+  EXPECT_EQ(test.answers, Answers{"u gate_epoch"});
+  EXPECT_TRUE(told().empty()) << "a moment ago";
+  time.passed += safety_times.recovery_period;
+  EXPECT_EQ(told().at("c").sequence_seen, 0);
+  EXPECT_TRUE(test.slow.held.empty());
 }
 
 TEST(Issuer, AHandlerMayAskAgain) {

@@ -48,7 +48,8 @@ class UnsavedClaims {
   /// Forgets what was heard up to the place `last` of epochs before `epoch`.
   void forget(const std::string& coupon_id, Epoch epoch, std::uint64_t last);
 
-  /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`.
+  /// The gate has answered that its state is missing, another, or lower than `sequence_seen` of `epoch`; or
+  /// users ask for a coupon that is shut in `epoch`.
   void doubt(const std::string& coupon_id, Epoch epoch, Sequence sequence_seen);
 
   struct Doubt {

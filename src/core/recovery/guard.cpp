@@ -80,7 +80,10 @@ bool Guard::see_identity(const CatalogSnapshot& catalog) {
 }
 
 void Guard::see_demand() {
-  for (auto& [id, doubt] : unsaved_claims_.take_doubts()) doubts_[id] = doubt;
+  for (const auto& [id, doubt] : unsaved_claims_.take_doubts()) {
+    auto& known = doubts_[id];
+    if (doubt.epoch != known.epoch || doubt.sequence_seen > known.sequence_seen) known = doubt;
+  }
   demand_.clear();
   for (std::string& id : unsaved_claims_.coupons()) demand_.insert(std::move(id));
   for (const auto& [id, doubt] : doubts_) demand_.insert(id);

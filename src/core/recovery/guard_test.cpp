@@ -75,6 +75,16 @@ TEST(Guard, WeighsADoubtBeforeItCounts) {
   EXPECT_EQ(world.suspects(), Ids{"a"});
 }
 
+TEST(Guard, ALesserDoubtDoesNotDisplaceAnother) {
+  Guarded world;
+  world.look();
+  world.unsaved_claims.doubt("a", 1, 7);
+  world.look();
+  world.unsaved_claims.doubt("a", 1, 0);
+  world.look();
+  EXPECT_EQ(world.suspects(), Ids{"a"});
+}
+
 TEST(Guard, NoticesInTimeWhatNobodyAsksFor) {
   Guarded world;
   world.look();
