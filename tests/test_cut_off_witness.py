@@ -1,14 +1,23 @@
 """A process whose own link to Redis hangs still says what it has answered, in time for who recovers."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 from harness import coupons
 from harness.proxy import Mode, Proxy
 from harness.recovery import COUPON, Sale
 from harness.servers import RedisServer
+from harness.wait import eventually
 
+FULL_S = 4.0
+TAKE_NO_ROWS = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON recording FOR EACH ROW EXECUTE FUNCTION full_disk();
+"""
 LINK = "redis"
 LARGE = "large"
 CLAIMS = 30_000
@@ -47,3 +56,23 @@ def test_what_a_cut_off_process_has_answered_survives_a_lost_gate(
     coupons.wait_for_rows(sale.database, LARGE, large | {"later": later})
     for user, sequence in everyone.items():
         assert sale.answer(cut_off, user).json()["sequence"] == sequence
+
+
+def test_what_is_known_survives_a_database_that_takes_no_new_rows_for_a_while(
+    sale: Sale, own_redis: RedisServer
+) -> None:
+    """As one whose disk is full: a recovery's changes of rows fit, and what processes know does not."""
+    server = sale.start("api")
+    sale.create(server)
+    issued = sale.issue_all(server, 0, 20)
+    with psycopg.connect(sale.database, autocommit=True) as shop:
+        shop.execute(TAKE_NO_ROWS)
+        own_redis.client().flushall()
+        eventually(lambda: coupons.epochs(sale.database, COUPON)[0] > 1, "its recovery has begun")
+        time.sleep(FULL_S)
+        epoch, settled = coupons.epochs(sale.database, COUPON)
+        assert settled < epoch, "it waits for the database"
+        shop.execute("DROP TRIGGER full_disk ON recording")
+    everyone = sale.sell_the_rest(server, issued)
+    sale.start("relay,consumer")
+    sale.wait_for_rows(everyone)

@@ -48,7 +48,7 @@ void RecoveryJob::fenced(Coupon row) {
   const bool whole = remains_.is_whole() || failpoint("lost_holders_as_prefix");
   prefix_ = remains_.epoch > 0 && remains_.epoch == coupon_.settled && whole;
   stage_ = Stage::recorders;
-  recorders_heard_ = due_ = ticker().now() + options_.recording_grace;
+  due_ = ticker().now() + options_.recording_grace - announcing_time();
   log::warn("the gate's state of a coupon is not the one that was trusted: recovering it",
             {{"coupon", id_},
              {"epoch", coupon_.epoch},
@@ -110,10 +110,25 @@ Result<void> RecoveryJob::advance() {
   return {};
 }
 
+std::chrono::milliseconds RecoveryJob::announcing_time() const {
+  return std::min(options_.announcing_time, options_.recording_grace);
+}
+
+// A database whose disk is full may well take the changes of a recovery, and no new row.
+Result<void> RecoveryJob::try_to_announce() {
+  const auto begun = ports_.store.begin_recording(id_, coupon_.epoch, token_);
+  if (!begun) return begun.error();
+  announced_ = true;
+  recorders_heard_ = due_ = ticker().now() + announcing_time();
+  return {};
+}
+
 // Whoever has announced itself within the grace. Who did not was dead or cut off, or has nothing to say.
 Result<void> RecoveryJob::wait_for_recorders() {
+  if (!announced_) return try_to_announce();
   auto recorders = ports_.store.recordings(id_, coupon_.epoch);
   if (!recorders) return recorders.error();
+  std::erase_if(*recorders, [&](const Recording& recording) { return recording.process == token_; });
   const auto now = ticker().now();
   if (*recorders != recorders_) {
     recorders_ = std::move(*recorders);

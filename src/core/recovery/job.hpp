@@ -19,6 +19,9 @@ struct RecoveryJobOptions {
   /// down what it knows by then, answers to calls that were out included. Longer than a gate's call limit,
   /// and with a gate that can fail over longer than IssuerOptions::fence_lease.
   std::chrono::milliseconds recording_grace = safety_times.recording_grace;
+  /// Before the end of the grace the store must take an announcement. While it takes none, nobody can make
+  /// one, and the grace goes on; once it does, the others have so long for theirs.
+  std::chrono::milliseconds announcing_time{250};
   /// A process that has announced that it writes something down is waited for, until it has written nothing
   /// for this long.
   std::chrono::milliseconds recorder_silence{5'000};
@@ -103,6 +106,8 @@ class RecoveryJob {
   const Rebuilt& rebuilt() const { return rebuilt_; }
 
  private:
+  std::chrono::milliseconds announcing_time() const;
+  Result<void> try_to_announce();
   Result<void> wait_for_recorders();
   Result<void> read_rows();
   Result<void> read_waiting();
@@ -147,6 +152,7 @@ class RecoveryJob {
   bool has_log_ = false;
   std::vector<KnownClaim> logged_;
   std::vector<Recording> recorders_;
+  bool announced_ = false;
   TimePoint recorders_heard_{};
   bool row_was_held_ = false;  // and who has announced a recording may have been kept from it
 

@@ -297,6 +297,26 @@ TEST(RecoveryJobs, AnnouncedRecordingsAreWaitedForButNotForEver) {
   EXPECT_EQ(world.outcome("c", "v"), "v already_issued 1");
 }
 
+// A full disk: rows that are there can be changed, and none added.
+TEST(RecoveryJobs, WaitsWhileTheStoreTakesNobodysAnnouncement) {
+  Timed world;
+  world.create("c", 5);
+  UnsavedClaims silenced;
+  silenced.issued("c", 1, {{"v", 1, now()}});
+  world.memory_gate.restart_empty();
+  const auto recovery = world.make_recovery(world.unsaved_claims);
+  world.faults.fail("begin_recording", Fault::before, 6);
+  world.run({recovery.get()}, seconds(6), [&] { return world.open("c"); });
+  world.run({recovery.get()}, seconds(60), [&] { return world.faults.calls("begin_recording") > 6; });
+  ASSERT_FALSE(world.open("c")) << "the others have a moment for theirs";
+  ASSERT_TRUE(world.sqlite->begin_recording("c", 2, "silenced").value());
+  const auto claims = silenced.claims("c", 0, UnsavedClaims::every_epoch, 10).claims;
+  ASSERT_TRUE(world.sqlite->record_unsaved("c", 2, "silenced", claims).value());
+  ASSERT_TRUE(world.sqlite->end_recording("c", 2, "silenced"));
+  world.run({recovery.get()}, seconds(20), [&] { return world.open("c"); });
+  EXPECT_EQ(world.outcome("c", "v"), "v already_issued 1");
+}
+
 // Nobody can write down what he remembers while somebody holds the coupon's row.
 TEST(RecoveryJobs, WhoWasKeptFromRecordingByAHeldRowIsWaitedForOnceMore) {
   Timed world;
