@@ -78,7 +78,7 @@ def test_what_a_flushed_redis_has_lost_is_found_though_nobody_asks(past: Past) -
     with past.redis.client() as client:
         client.flushall()  # the server, and its name, stay the same
     eventually(
-        lambda: recovered(past.sale.database) == FLUSHED,
+        lambda: recovered(past.sale) == FLUSHED,
         "every closed coupon has been recovered",
         FLUSHED_RECOVERED_S,
     )
@@ -92,14 +92,14 @@ def test_a_shut_coupon_that_users_ask_for_goes_before_all_that_nobody_asks_for(p
     past.add_closed(server, CLOSED)
     past.redis.kill()
     past.redis.start()
-    eventually(lambda: recovered(past.sale.database) > 0, "the others are being recovered", BACK_S)
+    eventually(lambda: recovered(past.sale) > 0, "the others are being recovered", BACK_S)
     shut(past.sale.database, LAST)  # as somebody who hung after that
     time.sleep(HEARD_S)
     began = time.monotonic()
     assert coupons.answer(server, LAST, "u", within_s=120).json()["code"] == "closed"
     took = time.monotonic() - began
     print(f"it was back after {took:.1f} s")
-    assert recovered(past.sale.database) < CLOSED
+    assert recovered(past.sale) < CLOSED
     assert took < WANTED_BACK_S
 
 
@@ -110,12 +110,9 @@ def shut(database: str, coupon: str) -> None:
         connection.execute(query, [coupon])
 
 
-def recovered(database: str) -> int:
-    with psycopg.connect(database) as connection:
-        query = "SELECT count(*) FROM coupon WHERE id LIKE 'old-%' AND epoch > 1 AND settled = epoch"
-        row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0]
+def recovered(shop: Sale) -> int:
+    query = "SELECT count(*) FROM coupon WHERE starts_with(id, 'old-') AND epoch > 1 AND settled = epoch"
+    return shop.number(query)
 
 
 @pytest.mark.timeout(240)
@@ -125,19 +122,15 @@ def test_idle_coupons_cost_next_to_nothing(past: Past) -> None:
     past.add_closed(server, CLOSED)
 
     def is_idle() -> bool:
-        commands, commits = past.redis.commands_run(), commits_of(past.sale.database)
+        commands, commits = past.redis.commands_run(), commits_of(past.sale)
         time.sleep(MEASURED_S)
         commands_per_s = (past.redis.commands_run() - commands) / MEASURED_S
-        commits_per_s = (commits_of(past.sale.database) - commits) / MEASURED_S
+        commits_per_s = (commits_of(past.sale) - commits) / MEASURED_S
         print(f"idle: {commands_per_s:.0f} commands/s in Redis, {commits_per_s:.0f} commits/s in the store")
         return commands_per_s < COMMANDS_PER_S_MAX and commits_per_s < COMMITS_PER_S_MAX
 
     eventually(is_idle, "it does next to nothing once it has settled", SETTLED_S)
 
 
-def commits_of(database: str) -> int:
-    with psycopg.connect(database) as connection:
-        query = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-        row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0]
+def commits_of(shop: Sale) -> int:
+    return shop.number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")

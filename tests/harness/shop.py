@@ -41,7 +41,7 @@ class Shop:
 
     def saved(self, coupon: str) -> int:
         """How many rows of it the store has."""
-        return self._number("SELECT count(*) FROM user_coupon WHERE coupon_id = %s", coupon)
+        return self.number("SELECT count(*) FROM user_coupon WHERE coupon_id = %s", coupon)
 
     def wait_saved(self, count: int, *coupons: str, within_s: float = SETTLE_S) -> None:
         """Until each of these coupons has so many rows."""
@@ -50,9 +50,10 @@ class Shop:
 
     def position(self) -> int:
         """How much of the log the store has, all partitions together."""
-        return self._number("SELECT coalesce(sum(next_offset), 0) FROM log_position")
+        return self.number("SELECT coalesce(sum(next_offset), 0) FROM log_position")
 
-    def _number(self, query: str, *values: object) -> int:
+    def number(self, query: str, *values: object) -> int:
+        """The one value of the one row that a query of the database has."""
         with psycopg.connect(self.database) as connection:
             row = connection.execute(query, values).fetchone()
         assert row is not None
