@@ -1,3 +1,6 @@
+#include <ostream>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "http/server.hpp"
@@ -12,6 +15,8 @@ struct BadRequest {
   std::string bytes;
   int status;
   std::string code;
+
+  friend void PrintTo(const BadRequest& request, std::ostream* out) { *out << request.name; }
 };
 
 class BadRequests : public testing::TestWithParam<BadRequest> {};

@@ -69,6 +69,7 @@ struct Shop : World {
 using Letters = std::vector<std::string>;
 
 TEST(Waiting, LaterBatchesAreSavedWhileACouponsRowIsHeld) {
+  HandTime time;  // no try takes long
   Shop world;
   world.store.busy_coupons.insert("sick");
   world.add_both(10);
@@ -196,6 +197,7 @@ TEST(Waiting, ACrashLosesNothingOfWhatIsSetAside) {
 }
 
 TEST(Waiting, AtItsLimitNothingMoreIsRead) {
+  HandTime time;  // no try takes long
   Shop world;
   world.store.busy_coupons.insert("sick");
   world.add_both(30);
@@ -213,6 +215,7 @@ TEST(Waiting, AtItsLimitNothingMoreIsRead) {
 }
 
 TEST(Waiting, ItsBytesAreLimitedToo) {
+  HandTime time;  // no try takes long
   ConsumerOptions options = Shop::in_twos();
   options.waiting.bytes_max = 1'000;
   Shop world(options);
@@ -334,6 +337,7 @@ TEST(Waiting, APositionThatSomebodyHoldsKeepsNoRowsBack) {
 }
 
 TEST(Waiting, IsDroppedAndReadAgainWhenAnotherMemberHasMovedThePosition) {
+  HandTime time;  // no try takes long
   Shop world;
   world.store.busy_coupons.insert("sick");
   world.add_both(3);
@@ -372,6 +376,7 @@ TEST(Waiting, APositionThatFellBackMeanwhileIsNoticedThoughTheLogIsNeverQuiet) {
 }
 
 TEST(Waiting, AnOutageOfTheStoreMeanwhileIsWaitedOut) {
+  HandTime time;  // no try takes long
   Shop world;
   world.store.busy_coupons.insert("sick");
   world.add_both(3);

@@ -87,7 +87,8 @@ TEST(KafkaReading, SaysWhatAnOpenTransactionHoldsBack) {
   write_raw(options, "c", "behind");
   EXPECT_TRUE(comes_to(member, position, [&] { return !member.consumer->held_back().empty(); }));
   EXPECT_EQ(member.consumer->held_back(), (std::vector<LogPosition>{{0, 1}}));
-  EXPECT_EQ(member.consumer->reach("c"), Reach::held_back);
+  // A broker that takes over a second to answer makes it unknown for a while.
+  EXPECT_TRUE(comes_to(member, position, [&] { return member.consumer->reach("c") == Reach::held_back; }));
   EXPECT_EQ(member.records.size(), 1U);
   ASSERT_EQ(rd_kafka_abort_transaction(stranger.get(), 30'000), nullptr);
   const auto well = [&] {
