@@ -12,7 +12,8 @@ namespace seonchak {
 namespace {
 
 constexpr std::size_t entries_page = 64;
-constexpr std::size_t pages_max = 64;  ///< per coupon and call; the next call goes on
+constexpr std::size_t pages_max = 64;    ///< per coupon and call; the next call goes on
+constexpr std::size_t rows_max = 1'000;  ///< in one save, unless one entry has more
 constexpr std::chrono::milliseconds no_wait{0};
 
 }  // namespace
@@ -103,12 +104,13 @@ Result<void> Repair::look(const Reader& reader, std::vector<Watermark>& watermar
   invariant(progress.size() == ids.size(), one_answer_each);
   if (const auto down = nobody_reached(progress)) return *down;
   others_.clear();
+  look_until_ = ticker().now() + options_.look_max;
   // From the one after the last on, so that none is kept waiting by the same others each time.
   const auto first = static_cast<std::size_t>(std::ranges::upper_bound(ids, turn_) - ids.begin());
   std::size_t busy = 0;
   for (std::size_t n = 0; n < ids.size(); ++n) {
     const std::size_t i = (first + n) % ids.size();
-    if (busy == options_.busy_max) {
+    if (busy == options_.busy_max || ticker().now() >= look_until_) {
       others_.insert(ids[i]);
       continue;
     }
@@ -201,12 +203,13 @@ Result<void> Repair::advance(Coupon& coupon, const std::string& id, Sequence pub
     if (*saved > 0) coupon.through = entries[*saved - 1].last_sequence();
     coupon.refused.erase(coupon.refused.begin(), coupon.refused.upper_bound(coupon.through));
     if (*saved == entries.size()) continue;
-    const OutboxEntry& next = entries[*saved];
     if (reader.waits(id)) return {};
-    const Missing why = look_for(coupon, next, reader);
+    const auto rest = std::span<const OutboxEntry>(entries).subspan(*saved);
+    const Missing why = look_for(coupon, rest.front(), reader);
     if (why == Missing::not_yet) return {};
-    if (auto done = save(coupon, next, reader, why); !done) return done;
-    if (saves_ >= options_.saves_max) return {};
+    if (auto done = save(coupon, missing_together(coupon, rest, reader, why), reader, why); !done)
+      return done;
+    if (saves_ >= options_.saves_max || ticker().now() >= look_until_) return {};
   }
   return {};
 }
@@ -230,17 +233,36 @@ Repair::Missing Repair::look_for(const Coupon& coupon, const OutboxEntry& entry,
   broken_invariant("a reach is one of those there are");
 }
 
-Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why) {
-  SaveBatch batch{reader.group, reader.topic, {}, {}, {{entry.coupon_id, entry.epoch}}};
-  for (std::size_t i = 0; i < entry.users.size(); ++i) {
-    const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
-    if (coupon.refused.contains(sequence)) continue;
-    batch.events.push_back({entry.coupon_id, entry.users[i], sequence, entry.issued_at, entry.epoch});
+// Those from the front that are missing for the same reason, and go into one save.
+std::span<const OutboxEntry> Repair::missing_together(const Coupon& coupon,
+                                                      std::span<const OutboxEntry> entries,
+                                                      const Reader& reader, Missing why) const {
+  std::size_t count = 1;
+  std::size_t rows = entries.front().users.size();
+  for (; count < entries.size(); ++count) {
+    rows += entries[count].users.size();
+    if (rows > rows_max || look_for(coupon, entries[count], reader) != why) break;
   }
-  const auto before = store_.holders_among(entry.coupon_id, entry.users);
+  return entries.first(count);
+}
+
+Result<void> Repair::save(Coupon& coupon, std::span<const OutboxEntry> entries, const Reader& reader,
+                          Missing why) {
+  const std::string& id = entries.front().coupon_id;
+  SaveBatch batch{reader.group, reader.topic, {}, {}, {{id, coupon.epoch}}};
+  std::vector<std::string> users;
+  for (const OutboxEntry& entry : entries) {
+    for (std::size_t i = 0; i < entry.users.size(); ++i) {
+      const Sequence sequence = entry.first_sequence + static_cast<std::int64_t>(i);
+      users.push_back(entry.users[i]);
+      if (coupon.refused.contains(sequence)) continue;
+      batch.events.push_back({id, entry.users[i], sequence, entry.issued_at, entry.epoch});
+    }
+  }
+  const auto before = store_.holders_among(id, users);
   if (!before) return before.error();
   auto saved = save_rows(coupon, std::move(batch), reader);
-  const auto after = store_.holders_among(entry.coupon_id, entry.users);
+  const auto after = store_.holders_among(id, users);
   if (!after) return saved ? Result<void>(after.error()) : saved;
   const std::size_t added = after->size() - std::min(after->size(), before->size());
   if (added == 0) return saved;
@@ -248,9 +270,9 @@ Result<void> Repair::save(Coupon& coupon, const OutboxEntry& entry, const Reader
   log::warn(why == Missing::lost
                 ? "events that the log had confirmed did not come out of it: saved from the outbox"
                 : "events that the log holds back behind an open transaction are saved from the outbox",
-            {{"coupon", entry.coupon_id},
-             {"first", entry.first_sequence},
-             {"last", entry.last_sequence()},
+            {{"coupon", id},
+             {"first", entries.front().first_sequence},
+             {"last", entries.back().last_sequence()},
              {"saved", added}});
   return saved;
 }

@@ -28,6 +28,7 @@ struct RepairOptions {
   std::chrono::milliseconds overdue{5'000};
   std::chrono::milliseconds forget_after{60'000};  ///< a coupon at rest, of which no event came
   std::size_t active_max = 10'000;                 ///< hints read in one look
+  std::chrono::milliseconds look_max{1'000};       ///< then the next look goes on: events wait meanwhile
 
   /// A coupon that the store has no time for, since somebody holds its row, waits; doubled each time.
   std::chrono::milliseconds busy_pause{4'000};
@@ -108,7 +109,9 @@ class Repair {
   enum class Missing { not_yet, held_back, lost };
   Missing look_for(const Coupon& coupon, const OutboxEntry& entry, const Reader& reader) const;
   Result<std::size_t> saved_entries(const Coupon& coupon, std::span<const OutboxEntry> entries) const;
-  Result<void> save(Coupon& coupon, const OutboxEntry& entry, const Reader& reader, Missing why);
+  std::span<const OutboxEntry> missing_together(const Coupon& coupon, std::span<const OutboxEntry> entries,
+                                                const Reader& reader, Missing why) const;
+  Result<void> save(Coupon& coupon, std::span<const OutboxEntry> entries, const Reader& reader, Missing why);
   Result<void> save_rows(Coupon& coupon, SaveBatch batch, const Reader& reader);
 
   Store& store_;
@@ -122,6 +125,7 @@ class Repair {
   std::string turn_;                   // the coupon that was looked at last
   bool found_gap_ = false;
   TimePoint next_look_{};
+  TimePoint look_until_{};
   TimePoint next_gap_look_{};
   std::optional<TimePoint> quiet_since_;  // of the log
   std::size_t saves_ = 0;                 // of the coupon that is looked at

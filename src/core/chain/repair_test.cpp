@@ -174,6 +174,21 @@ TEST(Repair, ARejectedRowKeepsNoOtherFromBeingSaved) {
   for (const char* id : {"c", "d"}) EXPECT_EQ(world.saved_sequences(id), one_to(2)) << id;
 }
 
+// A topic that is deleted in a crowd takes thousands along, each in an entry of its own.
+TEST(Repair, ThousandsThatAreLostAreSavedTogether) {
+  constexpr int lost = 5'000;
+  Lost world;
+  world.create("big", lost);
+  for (int i = 0; i < lost; ++i) world.issue("big", 1);
+  const Watermark published{"big", lost, 1};
+  ASSERT_TRUE(world.memory_gate.raise_published({&published, 1}).front());
+  Repair repair(world.store, world.gate, world.metrics);
+  const std::size_t before = world.faults.calls("save");
+  world.look(repair, std::chrono::seconds(15));
+  EXPECT_EQ(world.saved_sequences("big").size(), static_cast<std::size_t>(lost));
+  EXPECT_LE(world.faults.calls("save") - before, 150U);
+}
+
 // To find out which rows are at fault costs a save for each, but no look takes long for it.
 TEST(Repair, ManyRejectedRowsTakeNoLongTurn) {
   Lost world;
