@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "events/kafka/admin_handles.hpp"
 #include "events/kafka/client.hpp"
 #include "events/kafka/kafka.hpp"
 
@@ -19,15 +20,6 @@ namespace {
 using namespace kafka;
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
-
-struct DestroyAdmin {
-  void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
-  void operator()(rd_kafka_AdminOptions_t* options) const { rd_kafka_AdminOptions_destroy(options); }
-  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
-  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
-};
-template <class T>
-using Admin = std::unique_ptr<T, DestroyAdmin>;
 
 /// The brokers' answer to CreateTopics for both topics, or nothing when there was none in time. Throws
 /// StartupError when the settings make no sense.

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
-#include <unordered_map>
 
 #include <librdkafka/rdkafka.h>
 
@@ -12,6 +12,7 @@
 #include "events/kafka/client.hpp"
 #include "events/kafka/dead_letter.hpp"
 #include "events/kafka/fingerprint.hpp"
+#include "events/kafka/forgotten.hpp"
 #include "events/kafka/group_lag.hpp"
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/log_ends.hpp"
@@ -29,6 +30,10 @@ using namespace kafka;
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
+/// A broker answers what comes on one connection in turn: our questions wait behind a fetch that has nothing
+/// yet.
+constexpr int fetch_wait_ms = 100;
+
 milliseconds until(SteadyClock::time_point when) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(when - SteadyClock::now()));
 }
@@ -42,7 +47,8 @@ class KafkaConsumer : public EventConsumer {
         lag_(target_.topic),
         ends_(target_.topic),
         ranges_(options_, target_),
-        reading_(target_, ranges_) {
+        reading_(target_, ranges_),
+        forgotten_(options_, target_, ranges_) {
     connect();
   }
 
@@ -59,6 +65,12 @@ class KafkaConsumer : public EventConsumer {
       fetch(records_max, wait);
     }
     if (ends_.fell(client_.get(), partitions_)) waiting_for_start_ = true;
+
+    if (!failed_ && !changed_ && !waiting_for_start_ && raw_.empty()) {
+      const auto wrong = forgotten_.found(client_.get(), partitions_, next_, records_max > 0);
+      failed_ = !wrong.empty();
+      if (failed_) log::warn("kafka consumer is replaced", {{"topic", target_.topic}, {"why", wrong}});
+    }
 
     Polled polled;
     if (failed_) replace();
@@ -83,6 +95,7 @@ class KafkaConsumer : public EventConsumer {
     const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
     next_.clear();
     reading_.clear();
+    forgotten_.started();
     before_.clear();
     suspicious_ = false;
     // For their leaders; where they cannot be had, each partition stands for itself.
@@ -175,6 +188,7 @@ class KafkaConsumer : public EventConsumer {
                            {"enable.auto.offset.store", "false"},
                            {"auto.offset.reset", "earliest"},
                            {"enable.partition.eof", "true"},
+                           {"fetch.wait.max.ms", std::to_string(fetch_wait_ms)},
                            {"partition.assignment.strategy", "range"},
                            {"isolation.level", "read_committed"},
                            {"session.timeout.ms", std::to_string(options_.session_timeout_ms)},
@@ -256,6 +270,7 @@ class KafkaConsumer : public EventConsumer {
       MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
       if (changed_ || failed_ || !message) return;
       reading_.saw(*message);
+      forgotten_.saw(*message);
       if (!belongs_here(*message)) {
         if (waiting_for_start_) return;
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -322,6 +337,7 @@ class KafkaConsumer : public EventConsumer {
     next_.clear();
     ends_.clear();
     reading_.clear();
+    forgotten_.rebalanced();
     before_.clear();
     made_anew_.clear();
     lag_.forget();
@@ -362,10 +378,11 @@ class KafkaConsumer : public EventConsumer {
   bool failed_ = false;                  // the client is of no more use
   SteadyClock::time_point usable_at_{};  // a client that fails at once must not be replaced in a hot loop
   GroupLag lag_;
-  std::unordered_map<std::int32_t, std::int64_t> next_;  // the next offset expected
+  std::map<std::int32_t, std::int64_t> next_;  // the next offset expected
   LogEnds ends_;
   LogRanges ranges_;
   Reading reading_;
+  Forgotten forgotten_;
   RecordsBefore before_;
   std::set<std::int32_t> made_anew_;  // to be read from the beginning at the next start
   bool suspicious_ = false;           // the topic was away: its next record may be another topic's
