@@ -9,7 +9,6 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "events/kafka/admin_handles.hpp"
 #include "events/kafka/client.hpp"
 #include "events/kafka/kafka.hpp"
 

@@ -85,6 +85,18 @@ void Destroy::operator()(rd_kafka_topic_s* topic) const {
 void Destroy::operator()(rd_kafka_topic_partition_list_s* list) const {
   rd_kafka_topic_partition_list_destroy(list);
 }
+void Destroy::operator()(rd_kafka_AdminOptions_s* options) const {
+  rd_kafka_AdminOptions_destroy(options);
+}
+void Destroy::operator()(rd_kafka_NewTopic_s* topic) const {
+  rd_kafka_NewTopic_destroy(topic);
+}
+void Destroy::operator()(rd_kafka_op_s* event) const {
+  rd_kafka_event_destroy(event);
+}
+void Destroy::operator()(rd_kafka_queue_s* queue) const {
+  rd_kafka_queue_destroy(queue);
+}
 
 Client make_client(Role role, const KafkaOptions& options, const Target& target, Properties own,
                    const std::function<void(rd_kafka_conf_s*)>& prepare) {

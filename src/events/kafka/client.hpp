@@ -12,6 +12,10 @@
 #include "events/kafka/kafka.hpp"
 #include "events/kafka/options.hpp"
 
+struct rd_kafka_AdminOptions_s;
+struct rd_kafka_NewTopic_s;
+struct rd_kafka_op_s;
+struct rd_kafka_queue_s;
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_message_s;
@@ -20,17 +24,24 @@ struct rd_kafka_topic_partition_list_s;
 
 namespace seonchak::kafka {
 
-/// Owners of librdkafka's objects. A topic goes before its client.
+/// Owners of librdkafka's objects. A topic, and what calls to the brokers' administration need, goes before
+/// its client.
 struct Destroy {
   void operator()(rd_kafka_s* client) const;  ///< without leaving a group: see close_consumer
   void operator()(rd_kafka_message_s* message) const;
   void operator()(rd_kafka_topic_s* topic) const;
   void operator()(rd_kafka_topic_partition_list_s* list) const;
+  void operator()(rd_kafka_AdminOptions_s* options) const;
+  void operator()(rd_kafka_NewTopic_s* topic) const;
+  void operator()(rd_kafka_op_s* event) const;
+  void operator()(rd_kafka_queue_s* queue) const;
 };
 using Client = std::unique_ptr<rd_kafka_s, Destroy>;
 using MessagePtr = std::unique_ptr<rd_kafka_message_s, Destroy>;
 using Topic = std::unique_ptr<rd_kafka_topic_s, Destroy>;
 using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_s, Destroy>;
+template <class T>
+using Admin = std::unique_ptr<T, Destroy>;
 
 enum class Role { producer, consumer };
 using Properties = std::initializer_list<std::pair<const char*, std::string>>;

@@ -48,7 +48,7 @@ class KafkaConsumer : public EventConsumer {
         ends_(target_.topic),
         ranges_(options_, target_),
         reading_(target_, ranges_),
-        forgotten_(options_, target_, ranges_) {
+        forgotten_(options_, target_, ranges_, reading_) {
     connect();
   }
 
@@ -270,7 +270,6 @@ class KafkaConsumer : public EventConsumer {
       MessagePtr message(rd_kafka_consumer_poll(client_.get(), timeout_ms));
       if (changed_ || failed_ || !message) return;
       reading_.saw(*message);
-      forgotten_.saw(*message);
       if (!belongs_here(*message)) {
         if (waiting_for_start_) return;
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -13,10 +13,8 @@ namespace seonchak::kafka {
 /// new client helps. Used from one thread.
 class Forgotten {
  public:
-  Forgotten(const KafkaOptions& options, const Target& target, LogRanges& ranges)
-      : unassigned_(options, target, ranges), stalled_(ranges) {}
-
-  void saw(const rd_kafka_message_s& message) { stalled_.saw(message); }
+  Forgotten(const KafkaOptions& options, const Target& target, LogRanges& ranges, const Reading& reading)
+      : unassigned_(options, target, ranges), stalled_(ranges, reading) {}
 
   /// At a moment when nothing has come that is not handed out yet: what is wrong, or empty. `reads`: false
   /// for a member that only serves its group at the moment.

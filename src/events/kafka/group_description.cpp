@@ -5,8 +5,6 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "events/kafka/admin_handles.hpp"
-
 namespace seonchak::kafka {
 
 namespace {

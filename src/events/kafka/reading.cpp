@@ -37,6 +37,11 @@ void Reading::clear() {
   ends_.clear();
 }
 
+std::optional<std::int64_t> Reading::next(std::int32_t partition) const {
+  const auto place = places_.find(partition);
+  return place == places_.end() ? std::nullopt : std::optional(place->second.next);
+}
+
 Reach Reading::reach(rd_kafka_t* client, std::span<const std::int32_t> owned, const std::string& coupon_id) {
   if (owned.empty()) return Reach::unknown;
   const auto count = partitions(client);

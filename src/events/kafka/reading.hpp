@@ -25,6 +25,9 @@ class Reading {
   EventConsumer::Reach reach(rd_kafka_s* client, std::span<const std::int32_t> owned,
                              const std::string& coupon_id);
 
+  /// Everything before it was read; nothing before anything came.
+  std::optional<std::int64_t> next(std::int32_t partition) const;
+
   /// Those of `owned` whose records are read as far as they can be, and that have more. An open transaction
   /// of another program holds back what comes behind its first record. Asks nobody.
   std::vector<LogPosition> held_back(rd_kafka_s* client, std::span<const std::int32_t> owned) const;

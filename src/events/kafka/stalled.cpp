@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include <librdkafka/rdkafka.h>
-
 namespace seonchak::kafka {
-
-void Stalled::saw(const rd_kafka_message_t& message) {
-  const bool record = message.err == RD_KAFKA_RESP_ERR_NO_ERROR;
-  // Markers of transactions may lie before an end, which are never handed out.
-  if (record || message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-    partitions_[message.partition] = {ticker().now(), record ? message.offset + 1 : message.offset};
-}
 
 void Stalled::forget() {
   partitions_.clear();
 }
 
-bool Stalled::found(rd_kafka_t* client, std::span<const std::int32_t> owned,
+bool Stalled::found(rd_kafka_s* client, std::span<const std::int32_t> owned,
                     const std::map<std::int32_t, std::int64_t>& started_at) {
   const auto now = ticker().now();
   if (now < next_look_) return false;
@@ -27,13 +18,15 @@ bool Stalled::found(rd_kafka_t* client, std::span<const std::int32_t> owned,
   for (const std::int32_t number : owned) {
     const auto start = started_at.find(number);
     if (start == started_at.end()) continue;
-    Partition& partition = partitions_.try_emplace(number, Partition{now, start->second}).first->second;
-    if (now - partition.heard_at >= silence_max) stalled = look(client, number, partition) || stalled;
+    const std::int64_t next = reading_.next(number).value_or(start->second);
+    Partition& partition = partitions_.try_emplace(number, Partition{next, now}).first->second;
+    if (partition.next != next) partition = {next, now};
+    if (now - partition.since >= silence_max) stalled = look(client, number, partition) || stalled;
   }
   return stalled;
 }
 
-bool Stalled::look(rd_kafka_t* client, std::int32_t number, Partition& partition) {
+bool Stalled::look(rd_kafka_s* client, std::int32_t number, Partition& partition) {
   const auto range = ranges_.ask(client, number);
   const bool more = range && range->end > std::max(partition.next, range->begin);
   return std::exchange(partition.stalled, more) && more;

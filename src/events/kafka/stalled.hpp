@@ -7,6 +7,7 @@
 #include "base/ticker.hpp"
 #include "events/kafka/client.hpp"
 #include "events/kafka/log_ranges.hpp"
+#include "events/kafka/reading.hpp"
 
 namespace seonchak::kafka {
 
@@ -14,10 +15,7 @@ namespace seonchak::kafka {
 /// (2.0.2) may forget to fetch one whose topic was made anew. Used from one thread.
 class Stalled {
  public:
-  explicit Stalled(LogRanges& ranges) : ranges_(ranges) {}
-
-  /// Of each message that came, the end of a partition among them.
-  void saw(const rd_kafka_message_s& message);
+  Stalled(LogRanges& ranges, const Reading& reading) : ranges_(ranges), reading_(reading) {}
 
   /// At a moment when nothing has come that is not handed out yet: whether one of `owned` was stalled at two
   /// looks in a row. `started_at`: where each is read from, if nothing came of it since. Looks once in
@@ -33,14 +31,15 @@ class Stalled {
   static constexpr std::chrono::seconds silence_max{10};
 
   struct Partition {
-    Ticker::TimePoint heard_at{};
-    std::int64_t next = 0;  // everything before it was read
-    bool stalled = false;   // at the last look
+    std::int64_t next = 0;      // everything before it was read
+    Ticker::TimePoint since{};  // as far as looks tell
+    bool stalled = false;       // at the last look
   };
 
   bool look(rd_kafka_s* client, std::int32_t number, Partition& partition);
 
   LogRanges& ranges_;
+  const Reading& reading_;
   std::map<std::int32_t, Partition> partitions_;
   Ticker::TimePoint next_look_ = ticker().now() + look_period;
 };

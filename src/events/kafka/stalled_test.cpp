@@ -1,7 +1,7 @@
 #include "events/kafka/stalled.hpp"
 
+#include <array>
 #include <chrono>
-#include <map>
 
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
@@ -27,7 +27,7 @@ class KafkaStalled : public ::testing::Test {
     rd_kafka_message_t message{};
     message.err = error;
     message.offset = offset;
-    stalled_.saw(message);
+    reading_.saw(message);
   }
 
   bool found_within(std::chrono::seconds duration) {
@@ -43,7 +43,8 @@ class KafkaStalled : public ::testing::Test {
   const kafka::Target target_ = kafka::parse_url(options_.url);
   kafka::Client client_ = kafka::make_client(kafka::Role::consumer, options_, target_, {});
   kafka::LogRanges ranges_{options_, target_};
-  kafka::Stalled stalled_{ranges_};
+  kafka::Reading reading_{target_, ranges_};
+  kafka::Stalled stalled_{ranges_, reading_};
 };
 
 TEST_F(KafkaStalled, APartitionThatHasMoreAndOfWhichNothingComesIsFound) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
